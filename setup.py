@@ -1,0 +1,108 @@
+"""What pyproject.toml cannot say: the Cython extensions, found by their sources and optional on every machine.
+
+Strategy: a .pyx file under core or io_aiohttp is an extension module of the same dotted name; so is a .py file with
+a .pxd of the same name beside it (one source, two builds). Nothing is listed. Where Cython or a C compiler is
+missing, or a file does not compile, the installation goes on with the pure Python build, which gives the same bytes.
+
+- OLLAMUX_NO_EXTENSIONS=1 compiles nothing.
+- OLLAMUX_REQUIRE_EXTENSIONS=1 lets the installation fail where an extension does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOTS = ("core", "io_aiohttp")
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "cdivision": True,
+    "embedsignature": False,
+}
+
+
+def switched_on(name: str) -> bool:
+    """Whether an environment variable says yes."""
+    return os.environ.get(name, "").strip().lower() not in ("", "0", "false", "no")
+
+
+REQUIRED = switched_on("OLLAMUX_REQUIRE_EXTENSIONS")
+
+
+def sources() -> list[tuple[str, str]]:
+    """Dotted name and source of every extension, in a stable order; paths are relative, as setuptools demands."""
+    here = Path(__file__).parent
+    found: dict[str, str] = {}
+    for root in ROOTS:
+        paths = [*(here / root).rglob("*.pyx"), *(p.with_suffix(".py") for p in (here / root).rglob("*.pxd"))]
+        for path in paths:
+            if path.exists():
+                name = ".".join(path.relative_to(here / root).with_suffix("").parts)
+                found.setdefault(name, path.relative_to(here).as_posix())
+    return sorted(found.items())
+
+
+def without(reason: str) -> None:
+    """Go on without compiled modules, or stop where they are required."""
+    if REQUIRED:
+        raise SystemExit(f"ollamux: OLLAMUX_REQUIRE_EXTENSIONS is set, but {reason}")
+    print(f"ollamux: {reason}; installing the pure Python build", file=sys.stderr)
+
+
+def extensions() -> list[Extension]:
+    """The extensions to compile: none where that is wished, nothing is there to compile, or Cython cannot."""
+    if switched_on("OLLAMUX_NO_EXTENSIONS"):
+        return []
+    wanted = sources()
+    if not wanted:
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        without("Cython is not installed")
+        return []
+    made: list[Extension] = []
+    for name, source in wanted:
+        extension = Extension(name, [source], extra_compile_args=[] if os.name == "nt" else ["-O2", "-g0"])
+        extension.optional = not REQUIRED
+        try:
+            made += cythonize([extension], compiler_directives=DIRECTIVES, include_path=list(ROOTS), quiet=True)
+        except Exception as error:  # Cython raises classes of many kinds, and none of them must stop an installation
+            without(f"Cython does not compile {source} ({type(error).__name__})")
+    return made
+
+
+class OptionalBuildExt(build_ext):
+    """build_ext whose failure leaves the pure build in place."""
+
+    def run(self) -> None:
+        """Compile everything; a missing compiler is a reason to go on."""
+        try:
+            super().run()
+        except Exception as error:
+            if REQUIRED:
+                raise
+            without(f"the extensions do not compile here ({type(error).__name__}: {error})")
+
+    def copy_extensions_to_source(self) -> None:
+        """In-place builds: copy what was compiled, pass over what was not."""
+        whole = self.extensions
+        self.extensions = [ext for ext in whole if Path(self.get_ext_fullpath_built(ext)).exists()]
+        try:
+            super().copy_extensions_to_source()
+        finally:
+            self.extensions = whole
+
+    def get_ext_fullpath_built(self, ext: Extension) -> str:
+        """Where build_ext leaves the compiled file before it is copied."""
+        return os.path.join(self.build_lib, self.get_ext_filename(self.get_ext_fullname(ext.name)))
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuildExt})
