@@ -1,0 +1,54 @@
+"""The wall clock as the core knows it: an offset to the monotonic time that every call carries.
+
+Rules: nobody here reads a clock. An I/O layer says once in a while what the wall clock shows (`Gateway.wall`), and
+every time stamp is derived from that and `now`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+__all__ = ("Clock",)
+
+
+class Clock:
+    """Turns monotonic seconds into time stamps. Until it is set, the epoch is the origin."""
+
+    __slots__ = ("_base", "_offset", "_second", "_text", "_zone", "_zone_text")
+
+    def __init__(self) -> None:
+        self._base = 0.0
+        self._offset = 0
+        self._zone = UTC
+        self._zone_text = "Z"
+        self._second = -1
+        self._text = ""
+
+    def set(self, unix: float, utc_offset: int, now: float) -> None:
+        """At `now` the wall clock shows `unix` seconds since the epoch, `utc_offset` seconds east of Greenwich."""
+        self._base = unix - now
+        self._offset = utc_offset
+        self._zone = timezone(timedelta(seconds=utc_offset))
+        sign = "-" if utc_offset < 0 else "+"
+        hours, minutes = divmod(abs(utc_offset) // 60, 60)
+        self._zone_text = f"{sign}{hours:02}:{minutes:02}" if utc_offset else "Z"
+
+    def unix(self, now: float) -> float:
+        """Seconds since the epoch."""
+        return self._base + now
+
+    def stamp(self, now: float) -> str:
+        """`now` as Go writes a UTC time: RFC 3339, microseconds here, trailing zeros trimmed, `Z`."""
+        unix = self._base + now
+        second = int(unix)
+        if second != self._second:
+            self._second = second
+            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        micros = int((unix - second) * 1e6)
+        return f"{self._text}.{micros:06}".rstrip("0").rstrip(".") + "Z" if micros else self._text + "Z"
+
+    def local(self, unix: float) -> str:
+        """A moment in seconds since the epoch as Go writes a local time, with its offset."""
+        moment = datetime.fromtimestamp(unix, self._zone)
+        text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+        return (f"{text}.{moment.microsecond:06}".rstrip("0") if moment.microsecond else text) + self._zone_text

@@ -1,0 +1,32 @@
+"""Wire formats, one folder each, discovered: a folder with `SERVING` or `CALLING` in its `__init__` is one."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ollamux.formats.base import Calling, Serving
+
+__all__ = ("calling", "servings")
+
+
+@cache
+def _folders() -> tuple[object, ...]:
+    return tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__) if module.ispkg)
+
+
+@cache
+def servings() -> tuple[Serving, ...]:
+    """Every format that clients may speak."""
+    return tuple(getattr(folder, "SERVING") for folder in _folders() if hasattr(folder, "SERVING"))  # noqa: B009
+
+
+@cache
+def calling(name: str) -> Calling:
+    """The calling side of the format with this name. Raises KeyError where there is none."""
+    for folder in _folders():
+        side: Calling | None = getattr(folder, "CALLING", None)
+        if side is not None and side.name == name:
+            return side
+    raise KeyError(name)

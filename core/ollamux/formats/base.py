@@ -1,0 +1,180 @@
+"""What a wire format offers: the serving side, the calling side, and the values that pass between them and the exchange.
+
+A format is a folder below `formats` with `SERVING` (clients may speak it), `CALLING` (backends may speak it) or both
+in its `__init__`; it is discovered, never listed. The required protocols are small; passthrough, where client and
+backend speak the same format, is part of both.
+
+Rules: a format knows the neutral model and nothing of other formats, providers or routing. What a backend's format
+cannot carry is dropped with a warning (`Outgoing.warnings`), what would change the meaning is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from ollamux.clock import Clock
+from ollamux.contract import HeaderPairs
+from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
+from ollamux.errors import OllamuxError
+from ollamux.streaming.translator import Converter, Reader, Renderer
+
+__all__ = (
+    "Calling",
+    "Dialect",
+    "Incoming",
+    "Neutral",
+    "Outgoing",
+    "RenderContext",
+    "Served",
+    "Serving",
+    "ServingRoute",
+    "WholeRenderer",
+)
+
+Neutral: TypeAlias = ChatRequest | CompletionRequest | EmbedRequest
+
+
+class ServingRoute(msgspec.Struct, frozen=True):
+    """A path of a client format that calls a model. `name` is the format's own word for it (chat, generate, embed)."""
+
+    method: str
+    path: str
+    name: str
+
+
+class Served(msgspec.Struct, frozen=True):
+    """What a format has to know of the model that a request names, to say whether it can be done."""
+
+    asked: str
+    display: str
+    capabilities: frozenset[str]
+    context_length: int | None = None
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How one provider's spelling of a format differs from the next one's. Data, set by the provider.
+
+    `sampling` maps a field of `conversation.Sampling` (or of its `other`) to the backend's name for it, None where it
+    has none; fields that are not named keep the format's own name. `think` says how thinking is switched:
+    `chat_template_kwargs` (llama.cpp, vLLM), `reasoning_effort` (OpenAI), or empty."""
+
+    sampling: dict[str, str | None] = {}  # noqa: RUF012
+    think: str = ""
+    reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
+    stream_options: bool = True
+    max_tokens: str = "max_tokens"
+    top_logprobs: bool = True
+    json_schema: bool = True
+    extra: dict[str, Any] = {}  # noqa: RUF012 - sent with every request
+    raw_errors: bool = True
+
+
+class RenderContext(msgspec.Struct):
+    """What a renderer has to know beside the events: the model's name as the client asked for it, the clock, when the
+    request arrived and when it was dispatched (monotonic seconds), and what the context of a generate carries on."""
+
+    model: str
+    clock: Clock
+    arrived: float
+    dispatched: float = 0.0
+
+
+class Incoming(Protocol):
+    """A client's request as its format understood it, decoded no further than needed."""
+
+    operation: Operation
+    model: str
+    stream: bool
+    keep_alive: float | None
+    needs: frozenset[str]
+    body: bytes
+
+    def check(self, served: Served) -> None:
+        """Raises what the format answers where this model cannot do what is asked."""
+        ...
+
+    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
+        """The request in the neutral model; `defaults` are configured options (Ollama's names), weaker than its own."""
+        ...
+
+
+class WholeRenderer(Renderer, Protocol):
+    """A renderer that also writes answers that are not streamed."""
+
+    def whole(self, answer: Answer, now: float) -> bytes:
+        """A chat's or a completion's whole answer."""
+        ...
+
+    def embedded(self, answer: EmbedAnswer, now: float) -> bytes:
+        """The vectors."""
+        ...
+
+    def loaded(self, operation: Operation, now: float) -> bytes:
+        """The answer to a load or an unload."""
+        ...
+
+
+class Serving(Protocol):
+    """The client's side of a format."""
+
+    name: str
+    routes: tuple[ServingRoute, ...]
+    stream_type: str
+    whole_type: str
+
+    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> Incoming:
+        """Decodes a body. Raises RequestError with the format's own words."""
+        ...
+
+    def renderer(self, incoming: Incoming, context: RenderContext) -> WholeRenderer:
+        """What writes the answer to this request."""
+        ...
+
+    def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
+        """An error before the first byte: status, headers, body."""
+        ...
+
+    def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
+        """Passthrough of a backend's stream in this very format."""
+        ...
+
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+        """Passthrough of a backend's whole answer in this very format. Raises BackendUnavailable for garbage."""
+        ...
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """A request to a backend: the path below its base URL, the body, and what could not be carried."""
+
+    path: str
+    body: bytes
+    warnings: tuple[str, ...] = ()
+
+
+class Calling(Protocol):
+    """The backend's side of a format."""
+
+    name: str
+
+    def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
+        """The backend's request. Raises InvalidRequest for what would change its meaning."""
+        ...
+
+    def passthrough(self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect) -> Outgoing:
+        """The client's own request, in this very format, with nothing changed but what must be."""
+        ...
+
+    def reader(self, request: Neutral, dialect: Dialect) -> Reader:
+        """What reads the backend's stream."""
+        ...
+
+    def whole(self, request: Neutral, body: bytes, dialect: Dialect) -> Answer | EmbedAnswer:
+        """Reads a whole answer. Raises BackendUnavailable where it is none, BackendError where it is an error."""
+        ...
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
+        """The error behind a status of 400 or more."""
+        ...
