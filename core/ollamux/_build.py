@@ -1,0 +1,88 @@
+"""Which build runs: the compiled converters, or the same in pure Python.
+
+It owns the table of the core's compiled modules and the switch OLLAMUX_PURE=1, which forces the pure build.
+
+Strategy: a module that has a compiled twin simply tries to import it and does without where that fails. The switch
+therefore acts on the import system alone: a finder in front of all others answers for an extension with the Python
+source of the same name, or with ModuleNotFoundError where there is none. It must be in place before anything is
+chosen, so `ollamux/__init__.py` imports this module before every other one.
+
+Rule: the environment is read here, once, when the module is imported. It is the core's only question to the outside,
+for it decides which code is loaded and can therefore not be an argument of that code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import (
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+)
+from types import ModuleType
+
+__all__ = ("EXTENSIONS", "PURE", "compiled", "describe")
+
+EXTENSIONS: tuple[str, ...] = ()
+"""Dotted names of the core's extension modules, sorted; a test holds them against the sources."""
+
+PURE: bool = os.environ.get("OLLAMUX_PURE", "").strip().lower() not in ("", "0", "false", "no")
+"""Whether OLLAMUX_PURE asked for the pure build."""
+
+_PACKAGES = ("ollamux", "ollamux_aiohttp")
+
+
+class _PureFinder(MetaPathFinder):
+    """Finds what is ours without its extension modules."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in _PACKAGES:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or not isinstance(spec.loader, ExtensionFileLoader):
+            return spec
+        for entry in path or ():
+            source = FileFinder(entry, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(fullname)
+            if source is not None and source.loader is not None:
+                return source
+        raise ModuleNotFoundError(f"{fullname} is compiled, and OLLAMUX_PURE asks for the pure build", name=fullname)
+
+
+def _loaded(modules: Iterable[str]) -> list[bool]:
+    """For each module, whether it is there and is an extension."""
+    found: list[bool] = []
+    for name in modules:
+        try:
+            spec = import_module(name).__spec__
+        except ImportError:
+            found.append(False)
+        else:
+            found.append(spec is not None and isinstance(spec.loader, ExtensionFileLoader))
+    return found
+
+
+def compiled(modules: Iterable[str] = EXTENSIONS) -> bool:
+    """Whether every one of the modules runs compiled; False where there is none."""
+    found = _loaded(modules)
+    return bool(found) and all(found)
+
+
+def describe(modules: Iterable[str] = EXTENSIONS) -> str:
+    """`compiled`, `pure`, or how many of the modules are compiled, for `ollamux version` and bug reports."""
+    found = _loaded(modules)
+    if not any(found):
+        return "pure"
+    return "compiled" if all(found) else f"compiled in part ({sum(found)} of {len(found)} modules)"
+
+
+if PURE:
+    sys.meta_path.insert(0, _PureFinder())
