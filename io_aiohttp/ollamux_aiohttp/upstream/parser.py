@@ -1,0 +1,155 @@
+"""Reads HTTP/1.1 responses: bytes in; status, headers and body pieces out.
+
+Strategy: one llhttp parser (httptools) for each connection, used for response after response. It collects what a read
+brought and calls nobody, so that whoever owns it reports in order when the read is parsed. `on_body` is the `append`
+of a list itself: a chunk costs no Python frame.
+
+Rules:
+- 1xx answers are swallowed; 101 is a fault, since nobody asked for it.
+- A body that ends with the connection is ended by `ended_by_close`, not by `feed`: llhttp waits for its end.
+- What comes without any body byte (heads, interim answers, chunk extensions, trailers) is bounded by HEAD_LIMIT.
+- A byte after the response makes the connection unfit for another one, whatever the byte says.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httptools
+
+__all__ = ("HEAD_LIMIT", "ResponseParser")
+
+HEAD_LIMIT: Final = 65536
+
+_NAMES: dict[bytes, str] = {}  # header names as backends spell them; bounded by _NAMES_LIMIT
+_NAMES_LIMIT: Final = 512
+
+
+class _StopParsing(Exception):
+    """Leaves llhttp from inside a callback."""
+
+
+def _name(raw: bytes) -> str:
+    name = raw.decode("utf-8", "surrogateescape").lower()
+    if len(_NAMES) < _NAMES_LIMIT:
+        _NAMES[raw] = name
+    return name
+
+
+class ResponseParser:
+    """`expect` begins a response, `feed` takes bytes; then look at the attributes. `status` is 0 until the final head
+    is complete. `pieces` is emptied by the owner. `done`: the response is complete. `reusable`: the connection may
+    serve another. `fault`: what was wrong, in words, or empty."""
+
+    __slots__ = ("_bodyless", "_dry", "_parser", "done", "fault", "headers", "on_body", "pieces", "reusable", "status")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.on_body = self.pieces.append
+        self._parser: httptools.HttpResponseParser | None = None
+        self.expect(False)
+        self.done = True
+
+    def expect(self, bodyless: bool) -> None:
+        """Begin a response; `bodyless` where the request was a HEAD."""
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.done = False
+        self.reusable = False
+        self.fault = ""
+        self._bodyless = bodyless
+        self._dry = 0
+
+    def feed(self, data: bytes) -> None:
+        """Parse what one read brought. Nothing is raised; a fault ends the use of the connection."""
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpResponseParser(self)
+            # Lone line feeds and padded chunk sizes are what some small servers send; both are unambiguous.
+            parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        heading = not self.status
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._stopped(error, data)
+        if self.pieces:
+            self._dry = 0
+        elif not self.done:
+            self._dry += len(data)
+            if self._dry > HEAD_LIMIT:
+                self.fault = self.fault or "the head of the answer is too large"
+        if heading and len(data) > HEAD_LIMIT and self._head_size() > HEAD_LIMIT:  # all in one read
+            self.fault = "the head of the answer is too large"
+            self.status = 0
+            self.done = False
+            self.pieces.clear()
+
+    @property
+    def silent(self) -> bool:
+        """Whether not one byte of the answer has come."""
+        return not self.status and not self._dry
+
+    def ended_by_close(self) -> bool:
+        """Whether the response is complete because the connection ended, and nothing else delimits it."""
+        if not self.status or self.done or self.fault:
+            return False
+        fields = dict(self.headers)
+        if "transfer-encoding" in fields:
+            return fields["transfer-encoding"].rsplit(",", 1)[-1].strip().lower() != "chunked"
+        return "content-length" not in fields
+
+    def discard(self) -> None:
+        """The connection is gone: let go of llhttp, which refers back to this object."""
+        self._parser = None
+
+    def on_message_begin(self) -> None:
+        """llhttp: the first byte of a message."""
+        if self.done:
+            raise _StopParsing
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """llhttp: a header, or a trailer, which nobody reads."""
+        if self.status:
+            return
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("utf-8", "surrogateescape")
+        self.headers.append((_NAMES.get(name) or _name(name), text))
+
+    def on_headers_complete(self) -> None:
+        """llhttp: a head is complete."""
+        parser = self._parser
+        assert parser is not None
+        status = parser.get_status_code()
+        if status < 200:
+            if status == 101 or status < 100:
+                self.fault = "the answer changes the protocol" if status == 101 else "the answer has no valid status"
+                raise _StopParsing
+            return
+        self.status = status
+        if self._bodyless:
+            self.done = True
+            self.reusable = parser.should_keep_alive()
+            raise _StopParsing  # llhttp does not know of the HEAD and would wait for a body
+
+    def on_message_complete(self) -> None:
+        """llhttp: a message is complete."""
+        if self.status:
+            self.done = True
+            parser = self._parser
+            assert parser is not None
+            self.reusable = parser.should_keep_alive()
+        else:
+            self.headers = []
+
+    def _stopped(self, error: Exception, data: bytes) -> None:
+        """llhttp refused to go on: the answer is broken, or complete and followed by more, or answers a HEAD."""
+        self._parser = None
+        if not self.done:
+            self.fault = self.fault or f"the answer is not HTTP: {error}"
+        elif not self._bodyless or not data.endswith((b"\r\n\r\n", b"\n\n")):
+            self.reusable = False
+
+    def _head_size(self) -> int:
+        return sum(len(name) + len(value) + 4 for name, value in self.headers)
