@@ -17,7 +17,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from importlib.machinery import (
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
@@ -39,7 +38,7 @@ PURE: bool = os.environ.get("OLLAMUX_PURE", "").strip().lower() not in ("", "0",
 _PACKAGES = ("ollamux", "ollamux_aiohttp")
 
 
-class _PureFinder(MetaPathFinder):
+class _PureFinder:
     """Finds what is ours without its extension modules."""
 
     def find_spec(

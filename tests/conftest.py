@@ -1,0 +1,30 @@
+"""What every test shares: none of it may depend on the environment of the person who runs the suite.
+
+Rules: a setting that happens to be exported on a machine (a key, a proxy, an address) is taken away for the length of
+each test; a test that needs one sets it itself.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_PREFIXES = ("ANTHROPIC_", "AWS_", "AZURE_", "GEMINI_", "GOOGLE_", "LLAMACPP_", "OLLAMA_", "OLLAMUX_", "OPENAI_")
+_NAMES = ("HOST", "LOG_LEVEL", "PORT", "SERVICE_API_KEY", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+_OF_THE_BUILD = ("OLLAMUX_NO_EXTENSIONS", "OLLAMUX_PURE", "OLLAMUX_REQUIRE_EXTENSIONS")
+
+
+@pytest.fixture(autouse=True)
+def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in tuple(os.environ):
+        wanted = name.upper()
+        if wanted not in _OF_THE_BUILD and (wanted in _NAMES or wanted.startswith(_PREFIXES)):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the source tree."""
+    return Path(__file__).resolve().parent.parent
