@@ -25,7 +25,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.resilience",
         "ollamux.routing",
     ),
-    ("ollamux.streaming", "ollamux.conversation", "ollamux.config", "ollamux.contract", "ollamux.clock"),
+    (
+        "ollamux.clock",
+        "ollamux.config",
+        "ollamux.contract",
+        "ollamux.conversation",
+        "ollamux.models",
+        "ollamux.streaming",
+    ),
     ("ollamux.errors", "ollamux._build"),
 )
 
@@ -57,7 +64,7 @@ def test_every_module_has_a_place_in_the_layers(tree: Tree) -> None:
 
 
 def test_no_module_imports_from_a_layer_above_its_own(tree: Tree) -> None:
-    edges = _edges(tree)
+    edges = {edge: place for edge, place in _edges(tree).items() if RANK.keys() >= set(edge)}
     assert [place for (source, target), place in edges.items() if RANK[source] > RANK[target]] == []
 
 
