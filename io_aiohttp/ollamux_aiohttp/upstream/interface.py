@@ -68,6 +68,7 @@ class Transfer(Protocol):
 
     def write(self, data: bytes, /) -> bool:
         """Send a piece of an upload. False asks to wait for `Listener.upload_drained`; the piece is taken anyway."""
+        ...
 
     def write_end(self) -> None:
         """The upload is complete."""
