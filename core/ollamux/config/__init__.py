@@ -1,0 +1,65 @@
+"""The configuration: from files, variables and flags, already read, to one immutable `Config`.
+
+::
+
+    layers = [parse_document(text, "ollamux.yaml")]
+    config = resolve_keys(load(layers, env, {"server.port": 8080}), env, read_file)
+
+`schema` is what comes out and every default, `sections` and `backends` what may be written, `availability` the keys
+whose feature does not exist yet, `environment` the variables. Whatever is wrong is one ConfigError with all of it.
+"""
+
+from __future__ import annotations
+
+from ollamux.config.document import Layer, includes_of, parse_document, parse_dotenv
+from ollamux.config.environment import extra_files
+from ollamux.config.keys import bind_problem, is_loopback, resolve_keys
+from ollamux.config.load import load
+from ollamux.config.schema import (
+    BackendConfig,
+    BackendTls,
+    Config,
+    HealthConfig,
+    KeyConfig,
+    Limits,
+    LoggingConfig,
+    ModelConfig,
+    Pool,
+    QueueConfig,
+    ResponseOptimization,
+    RetryConfig,
+    RoutingConfig,
+    Secret,
+    ServerConfig,
+    Timeouts,
+)
+from ollamux.errors import ConfigError
+
+__all__ = (
+    "BackendConfig",
+    "BackendTls",
+    "Config",
+    "ConfigError",
+    "HealthConfig",
+    "KeyConfig",
+    "Layer",
+    "Limits",
+    "LoggingConfig",
+    "ModelConfig",
+    "Pool",
+    "QueueConfig",
+    "ResponseOptimization",
+    "RetryConfig",
+    "RoutingConfig",
+    "Secret",
+    "ServerConfig",
+    "Timeouts",
+    "bind_problem",
+    "extra_files",
+    "includes_of",
+    "is_loopback",
+    "load",
+    "parse_document",
+    "parse_dotenv",
+    "resolve_keys",
+)

@@ -1,0 +1,151 @@
+"""The backends of a configuration: their keys, and what must agree among them.
+
+Rules: a `type` may be left out where the id is one; `connect_timeout` and `timeout` are short for two of the
+`timeouts`, which win over them; a backend that is not enabled is read as strictly, but may ask for what does not exist
+yet.
+"""
+
+from __future__ import annotations
+
+from ollamux.config import availability
+from ollamux.config.kinds import (
+    auth,
+    choice,
+    duration,
+    flag,
+    header_value,
+    is_header_name,
+    loose_text,
+    number,
+    positive,
+    proxy,
+    secret,
+    text,
+    texts,
+    url,
+)
+from ollamux.config.read import Section, Table, read_keys, suggestion
+from ollamux.config.schema import BackendConfig, BackendTls, Pool, Timeouts
+from ollamux.config.sections import OPTIONS
+from ollamux.config.tree import Branch, Node, Problems
+
+__all__ = ("TYPES", "read_backends", "type_called", "type_of")
+
+TYPES = (
+    "demo", "gguf", "llama_cpp", "llama_swap", "lm_studio", "localai", "ollama", "openai_compatible", "tgi", "vllm",
+)  # fmt: skip
+"""The providers that there are."""
+
+_ALIASES = {
+    "bedrock": "aws_bedrock", "claude": "anthropic", "custom": "openai_compatible", "gemini": "google",
+    "llama.cpp": "llama_cpp",
+}  # fmt: skip
+_WITHOUT_ENDPOINT = frozenset({"demo", "gguf"})
+_ENDPOINT_NEEDED = frozenset({"openai_compatible"})
+_PATH = "backends[*]"
+
+
+def type_called(name: str) -> str:
+    """A provider's own name for one of the names that people use for it."""
+    return _ALIASES.get(name, name)
+
+
+def _type(node: Node) -> str:
+    word = type_called(text(node))
+    if word not in TYPES and word not in availability.TYPES:
+        raise ValueError(f"one of {', '.join(TYPES)}{suggestion(word, (*TYPES, *_ALIASES))}")
+    return word
+
+
+def type_of(name: str, node: Node) -> str | None:
+    """The provider of the backend called `name`, as far as its keys or its name tell."""
+    told = (node.branch or {}).get("type")
+    word = type_called(name if told is None else str(told.value if told.raw is None else told.raw))
+    return word if word in TYPES or word in availability.TYPES else None
+
+
+_TIMEOUTS = Section(dict, {"connect": duration, "first_byte": duration, "idle": duration, "total": duration})
+
+_BACKEND = Section(
+    dict,
+    {
+        "type": _type,
+        "name": text,
+        "enabled": flag,
+        "endpoint": url,
+        "api_key": secret,
+        "api_key_env": text,
+        "api_key_file": text,
+        "auth": auth,
+        "headers": Table(header_value, is_header_name, "a header's name that a backend can be sent"),
+        "hardware": choice("npu", "igpu", "nvidia", "amd", "cpu", "cloud", "custom"),
+        "model_prefix": loose_text,
+        "priority": number,
+        "timeout": duration,
+        "timeouts": _TIMEOUTS,
+        "connect_timeout": duration,
+        "pool": Section(Pool, {"size": positive, "idle": duration}),
+        "max_concurrent_requests": positive,
+        "models": texts,
+        "options": OPTIONS,
+        "tls": Section(BackendTls, {"verify": flag, "ca": text}),
+        "proxy": proxy,
+        "file": text,
+    },
+)
+
+
+def read_backends(node: Node, problems: Problems) -> tuple[BackendConfig, ...]:
+    """All that could be read, in the order in which they were first named."""
+    if node.branch is None:
+        problems.add(node, "expected a list of backends, or a mapping from their ids")
+        return ()
+    found = (_read(name, item, problems) for name, item in node.branch.items())
+    return tuple(backend for backend in found if backend is not None)
+
+
+def _read(name: str, node: Node, problems: Problems) -> BackendConfig | None:
+    keys = node.branch
+    if keys is None:
+        problems.add(node, "expected a mapping of keys, such as `type:` and `endpoint:`")
+        return None
+    enabled = keys.get("enabled")
+    try:
+        problems.switched_off = enabled is not None and not flag(enabled)
+    except ValueError:
+        problems.switched_off = False
+    try:
+        return _make(name, node, keys, problems)
+    finally:
+        problems.switched_off = False
+
+
+def _make(name: str, node: Node, keys: Branch, problems: Problems) -> BackendConfig | None:
+    found = read_keys(_BACKEND, node, _PATH, problems) or {}
+    kind = type_of(name, node)
+    if "type" not in keys and kind is None:
+        problems.add(node, f"needs a `type`, one of {', '.join(TYPES)}")
+    if kind in availability.TYPES:
+        problems.later(keys.get("type", node), f"the type {kind}")
+    _agree(kind, node, keys, problems)
+    told: dict[str, float] = found.pop("timeouts", {})
+    short: dict[str, float] = {}
+    if "timeout" in found:
+        short["first_byte"] = found["timeout"]
+    if "connect_timeout" in found:
+        short["connect"] = found.pop("connect_timeout")
+    found["type"] = kind or ""
+    found.setdefault("name", name)
+    return BackendConfig(id=name, timeouts=Timeouts(**{**short, **told}), source=node.place, **found)
+
+
+def _agree(kind: str | None, node: Node, keys: Branch, problems: Problems) -> None:
+    """What a type needs, and what means nothing to it."""
+    if kind in _ENDPOINT_NEEDED and "endpoint" not in keys:
+        problems.add(node, f"a backend of type {kind} needs an `endpoint`")
+    if kind in _WITHOUT_ENDPOINT and "endpoint" in keys:
+        problems.add(keys["endpoint"], f"a backend of type {kind} has no endpoint of its own")
+    if kind == "gguf" and "file" not in keys:
+        problems.add(node, "a backend of type gguf needs a `file`, the path of the model")
+    if kind is not None and kind != "gguf" and "file" in keys:
+        problems.add(keys["file"], "only a backend of type gguf has a file")

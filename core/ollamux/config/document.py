@@ -1,0 +1,174 @@
+"""From the text of a file to a `Layer`: YAML or JSON, and the lines of a `.env`.
+
+Strategy: YAML is composed to its nodes and read from them, not constructed, so that scalars mean what YAML 1.2 says
+(`on` as a key is a word, a date is text), a key that stands twice is an error, and every error has its line.
+
+Rules: what is wrong raises ConfigError naming the source and the line; no error repeats a value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import yaml
+
+from ollamux.config.values import scalar
+from ollamux.errors import ConfigError
+
+__all__ = ("Layer", "includes_of", "parse_document", "parse_dotenv", "parse_value")
+
+_DEEPEST = 32
+_TAGS = "tag:yaml.org,2002:"
+_ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*)", re.DOTALL)
+_QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """One source of configuration: what to call it in an error (`ollamux.yaml`, `--port`) and its keys, nested."""
+
+    source: str
+    data: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Layer({self.source!r})"  # the data may hold keys
+
+
+def parse_document(text: bytes, source: str) -> Layer:
+    """A configuration file. JSON where the name ends in `.json` or the text opens with a brace and is JSON, else YAML;
+    an empty file is an empty mapping. Raises ConfigError."""
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{source}: line {line}: this is not UTF-8") from None
+    data = _parse(decoded, source)
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{source}: line 1: expected a mapping of keys, such as `server:` and `backends:`")
+    return Layer(source, data)
+
+
+def parse_value(text: str, source: str) -> Any:
+    """A value in a variable, as YAML: a scalar, `[a, b]` or `{a: b}`. What is no YAML is plain text."""
+    try:
+        return _parse_yaml(text, source)
+    except ConfigError:
+        return text
+
+
+def includes_of(layer: Layer) -> tuple[str, ...]:
+    """The files that its `include` names, in order. Raises ConfigError."""
+    value = layer.data.get("include")
+    paths: list[Any] = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
+        raise ConfigError(f"{layer.source}: include: expected a list of files")
+    return tuple(paths)
+
+
+def parse_dotenv(text: str) -> dict[str, str]:
+    """The variables of a `.env`: NAME=value, `export` before it or not, in single quotes (as it stands), in double
+    quotes (`\\n` and the like mean what they say, lines may go on) or plain (up to ` #`). Raises ConfigError."""
+    found: dict[str, str] = {}
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    index = 0
+    while index < len(lines):
+        number, line = index + 1, lines[index].strip()
+        index += 1
+        if not line or line.startswith("#"):
+            continue
+        match = _ASSIGNMENT.fullmatch(line)
+        if match is None:
+            raise ConfigError(f".env: line {number}: expected NAME=value")
+        name, value = match[1], match[2]
+        if value[:1] in ("'", '"'):
+            while (quoted := _QUOTED.match(value)) is None and index < len(lines):
+                value += "\n" + lines[index]
+                index += 1
+            rest = value[quoted.end() :].strip() if quoted else ""
+            if quoted is None or (rest and not rest.startswith("#")):
+                raise ConfigError(f".env: line {number}: the quote of {name} is not closed where its value ends")
+            value = quoted[1] if quoted[1] is not None else _unescape(quoted[2])
+        else:
+            value = re.split(r"(?:^|\s)#", value, maxsplit=1)[0].strip()
+        found[name] = value
+    return found
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text, flags=re.DOTALL)
+
+
+def _parse(text: str, source: str) -> Any:
+    named_json = source.lower().endswith(".json")
+    if named_json or text.lstrip().startswith("{"):
+        try:
+            return _parse_json(text, source) if text.strip() else None
+        except json.JSONDecodeError as error:
+            if named_json:
+                raise ConfigError(f"{source}: line {error.lineno}: {error.msg}") from None
+        except RecursionError:
+            raise ConfigError(f"{source}: nested too deeply") from None
+    return _parse_yaml(text, source)
+
+
+def _parse_json(text: str, source: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigError(f"{source}: the key {twice!r} stands twice in one place")
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
+def _parse_yaml(text: str, source: str) -> Any:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ConfigError(f"{source}: {line}{error.problem or error.context}") from None
+    except yaml.reader.ReaderError as error:
+        line_number = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{source}: line {line_number}: a character that YAML does not allow") from None
+    except RecursionError:
+        raise ConfigError(f"{source}: nested too deeply") from None
+    return None if root is None else _value(root, source, 0)
+
+
+def _value(node: yaml.Node, source: str, depth: int) -> Any:
+    def wrong(at: yaml.Node, problem: str) -> ConfigError:
+        return ConfigError(f"{source}: line {at.start_mark.line + 1}: {problem}")
+
+    if depth > _DEEPEST:
+        raise wrong(node, "nested too deeply")
+    if not node.tag.startswith(_TAGS):
+        raise wrong(node, f"the tag {node.tag} means nothing here")
+    if isinstance(node, yaml.ScalarNode):
+        return scalar(node.value) if node.style is None else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, source, depth + 1) for item in node.value]
+    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
+    for key, item in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise wrong(key, "a key must be a word")
+        value = _value(item, source, depth + 1)
+        if key.value == "<<" and key.style is None:
+            for other in value if isinstance(value, list) else [value]:
+                if not isinstance(other, dict):
+                    raise wrong(item, "`<<` takes a mapping, or a list of them")
+                merged = {**other, **merged}
+            continue
+        if key.value in found:
+            raise wrong(key, f"the key {key.value!r} stands twice in one place")
+        found[key.value] = value
+    return {**merged, **found}

@@ -1,0 +1,212 @@
+"""Environment variables: which one is which key, and Ollama's own way to read OLLAMA_HOST.
+
+Strategy: every variable becomes the tree of one key, so that it is read, checked and refused just as in a file. Plain
+names (NAMED) come first, a provider's own (`OLLAMA_URL`) next, `OLLAMUX_` and a path last: the more exact wins.
+
+Rules: an empty variable is absent; a name that is not ours is not an error, one that begins with `OLLAMUX_`, holds `__`
+and is no key is; a provider's variables refine the one backend of its type, and make one only where no backend is
+configured.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ollamux.config.availability import keys_below
+from ollamux.config.backends import type_of
+from ollamux.config.document import parse_value
+from ollamux.config.kinds import flag
+from ollamux.config.sections import ROOT
+from ollamux.config.tree import Branch, Node, Problems, branch, empty, merge, tidy
+from ollamux.config.values import number, scalar
+
+__all__ = ("NAMED", "VENDORS", "Listen", "Vendor", "dotted_tree", "extra_files", "listen", "named_tree", "vendor_tree")
+
+NAMED: Mapping[str, str] = {
+    "HOST": "server.host",
+    "PORT": "server.port",
+    "OLLAMA_ORIGINS": "server.origins",
+    "OLLAMA_MAX_QUEUE": "queue.size",
+    "MAX_QUEUE_SIZE": "queue.size",
+    "MAX_CONCURRENT_REQUESTS": "queue.concurrency",
+    "ENABLE_PRIORITIZATION": "queue.prioritise",
+    "HEALTH_CHECK_INTERVAL": "health.interval",
+    "ROUTING_STRATEGY": "routing.strategy",
+    "FALLBACK_STRATEGY": "routing.fallback",
+    "ENABLE_LOAD_BALANCING": "routing.load_balancing",
+    "LOG_LEVEL": "logging.level",
+}
+"""The key that each variable sets; where two set one, the later line wins."""
+
+
+class Vendor(NamedTuple):
+    """A provider's variables: what they begin with, and the key that each ending sets."""
+
+    prefix: str
+    endings: Mapping[str, str]
+
+
+_ENDINGS: Mapping[str, str] = {
+    "BASE_URL": "endpoint",
+    "URL": "endpoint",
+    "API_KEY": "api_key",
+    "TIMEOUT": "timeout",
+    "PRIORITY": "priority",
+    "MAX_CONCURRENT_REQUESTS": "max_concurrent_requests",
+}
+
+VENDORS: Mapping[str, Vendor] = {
+    "ollama": Vendor("OLLAMA_", _ENDINGS),
+    "llama_cpp": Vendor("LLAMA_CPP_", _ENDINGS),
+}
+"""By type. `<prefix>ENABLED=false` takes a provider out of what is looked for; `<prefix>URL` wins over `BASE_URL`."""
+
+_OURS = "OLLAMUX_"
+
+
+class Listen(NamedTuple):
+    """What OLLAMA_HOST says. `port` is None where it names none."""
+
+    host: str
+    port: int | None
+
+
+def listen(text: str) -> Listen | None:
+    """OLLAMA_HOST as Ollama reads it: quotes and space around it fall, http:// means port 80 and https:// 443, a bad
+    port is the default one, no host is every address. None where there is nothing in it."""
+    text = text.strip().strip("\"'").strip()
+    if not text:
+        return None
+    scheme, found, rest = text.partition("://")
+    default = {"http": 80, "https": 443}.get(scheme) if found else None
+    address = (rest if found else text).partition("/")[0]
+    host, port = _split(address)
+    if port is None:
+        return Listen(host or "127.0.0.1", default)
+    valid = re.fullmatch(r"[+-]?\d{1,10}", port) is not None and 0 <= int(port) <= 65535
+    return Listen(host or "0.0.0.0", int(port) if valid else default)
+
+
+def _split(address: str) -> tuple[str, str | None]:
+    """Host and port; no port where the address has none or cannot be split."""
+    if match := re.fullmatch(r"\[([^\[\]]*)\]:([^:\[\]]*)|([^:\[\]]*):([^:\[\]]*)", address):
+        return (match[1], match[2]) if match[2] is not None else (match[3], match[4])
+    bare = address.strip("[]")
+    try:
+        return str(ipaddress.ip_address(bare)), None
+    except ValueError:
+        return address, None
+
+
+def extra_files(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Files that variables name, to be read like any other, before the configuration's own."""
+    path = env.get("MODEL_CONFIG_PATH", "").strip()
+    return (path,) if path else ()
+
+
+def named_tree(env: Mapping[str, str]) -> Node:
+    """The tree of the variables in NAMED, of OLLAMA_HOST and of SERVICE_API_KEY, which is `server.keys` of its own."""
+    found = empty()
+    if (place := listen(env.get("OLLAMA_HOST", ""))) is not None:
+        found = merge(found, branch("OLLAMA_HOST", ("server", "host"), place.host, place.host))
+        if place.port is not None:
+            found = merge(found, branch("OLLAMA_HOST", ("server", "port"), place.port, None))
+    for name, path in NAMED.items():
+        if text := env.get(name, "").strip():
+            found = merge(found, branch(name, tuple(path.split(".")), scalar(text), text))
+    return found
+
+
+def vendor_tree(env: Mapping[str, str], tree: Node, notes: list[str]) -> tuple[Node, frozenset[str]]:
+    """What providers' variables add to the tree, and the types that they switch off. What has no effect is noted."""
+    found, off = empty(), set[str]()
+    configured = (tree.branch or {}).get("backends")
+    backends: Branch = (configured.branch or {}) if configured is not None else {}
+    for kind, vendor in VENDORS.items():
+        said = {
+            name: key for ending, key in vendor.endings.items() if env.get(name := vendor.prefix + ending, "").strip()
+        }
+        enabled = _enabled(env.get(f"{vendor.prefix}ENABLED", ""))
+        if not enabled:
+            off.add(kind)
+        if configured is None:
+            if not enabled or not said:
+                continue
+            if "endpoint" not in said.values():
+                notes.append(f"{_both(said)}: no effect without {vendor.prefix}URL or a backend of type {kind}")
+                continue
+            name = kind
+            source = next(variable for variable, key in reversed(said.items()) if key == "endpoint")
+            found = merge(found, branch(source, ("backends", name, "type"), kind, None))
+        else:
+            names = [name for name, node in backends.items() if type_of(name, node) == kind]
+            if len(names) != 1:
+                if said:
+                    why = "several backends are" if names else "no backend is"
+                    notes.append(f"{_both(said)}: no effect, since {why} of type {kind}")
+                continue
+            name = names[0]
+        for variable, key in said.items():
+            text = env[variable].strip()
+            value, raw = _order(text) if key == "priority" else (scalar(text), text)
+            found = merge(found, branch(variable, ("backends", name, key), value, raw))
+    return found, frozenset(off)
+
+
+def _enabled(text: str) -> bool:
+    try:
+        return not text.strip() or flag(Node(value=text, source="", path=""))
+    except ValueError:
+        return True
+
+
+def _order(text: str) -> tuple[Any, str | None]:
+    """In variables 1 comes first; in the configuration the higher number does."""
+    found = number(text)
+    return (text, text) if found is None else (100 - found, None)
+
+
+def _both(said: Mapping[str, str]) -> str:
+    return " and ".join(said)
+
+
+def dotted_tree(env: Mapping[str, str], tree: Node, problems: Problems) -> Node:
+    """The tree of the variables `OLLAMUX_` and a path, its parts joined by two underscores. A part that is a name of
+    the user's (a backend's id, a model) finds the one in the tree that differs in case and signs alone; a backend's may
+    also be its number in the list."""
+    found = empty()
+    top = (*ROOT.keys, *keys_below(""))
+    for variable in sorted(env, key=lambda name: (name.count("__"), name)):
+        text = env[variable].strip()
+        if not variable.startswith(_OURS) or not text:
+            continue
+        parts = tuple(variable[len(_OURS) :].split("__"))
+        if len(parts) == 1 and parts[0].lower() not in top:
+            continue  # another program's, or a key that the configuration names
+        if not all(parts):
+            problems.add(Node(value=None, source=variable, path=""), "a part between the underscores is empty")
+            continue
+        if (value := parse_value(text, variable)) is not None:
+            found = merge(found, tidy(branch(variable, _path(parts, tree), value, text), problems))
+    return found
+
+
+def _path(parts: tuple[str, ...], tree: Node) -> tuple[str, ...]:
+    path: list[str] = []
+    at: Node | None = tree
+    for part in parts:
+        keys = (at.branch or {}) if at is not None else {}
+        if path == ["backends"] and part.isdigit() and int(part) < len(keys):
+            name = list(keys)[int(part)]
+        else:
+            name = next((key for key in keys if _plain(key) == _plain(part)), part.lower())
+        path.append(name)
+        at = keys.get(name)
+    return tuple(path)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "_", name.lower())

@@ -1,0 +1,231 @@
+"""The configuration as the rest of the program sees it: immutable values, every default written once.
+
+Units are seconds, bytes and counts. A limit of 0 is no limit. A secret is a `Secret`: it shows itself nowhere but where
+`reveal()` is called, and what holds secrets in plain text (headers, a proxy's URL) is kept out of `repr`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = (
+    "BackendConfig",
+    "BackendTls",
+    "Config",
+    "HealthConfig",
+    "KeyConfig",
+    "Limits",
+    "LoggingConfig",
+    "ModelConfig",
+    "Pool",
+    "QueueConfig",
+    "ResponseOptimization",
+    "RetryConfig",
+    "RoutingConfig",
+    "Secret",
+    "ServerConfig",
+    "Timeouts",
+)
+
+
+class Secret:
+    """A text that must not be shown. `repr` and `str` give stars, encoders refuse it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself, for the header that carries it and for a comparison in constant time."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+
+class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that clients may show. One of the four ways to tell it is set; `key_sha256` is 64 hexadecimal digits."""
+
+    name: str
+    key: Secret | None = None
+    key_env: str | None = None
+    key_file: str | None = None
+    key_sha256: str | None = None
+    scopes: frozenset[str] = frozenset({"inference"})
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client may send: bytes of body and head, seconds for the head and between two bytes of a body."""
+
+    body: int = 256 * 1024 * 1024
+    header_bytes: int = 64 * 1024
+    header_timeout: float = 10.0
+    body_timeout: float = 60.0
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where clients come in. `port_given` tells whether anybody asked for this port."""
+
+    host: str = "127.0.0.1"
+    port: int = 11434
+    port_given: bool = False
+    workers: int = 1
+    auth: Literal["keys", "none"] = "keys"
+    keys: tuple[KeyConfig, ...] = ()
+    origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    decision_headers: bool = True
+    limits: Limits = Limits()
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds to connect, to the answer's head, between two bytes of it, and for all of it. 0 is no limit."""
+
+    connect: float = 5.0
+    first_byte: float = 600.0
+    idle: float = 120.0
+    total: float = 0.0
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """Connections kept alive between requests: how many, and for how many seconds."""
+
+    size: int = 100
+    idle: float = 60.0
+
+
+class BackendTls(msgspec.Struct, frozen=True, kw_only=True):
+    """How a backend's certificate is checked. `ca` is the path of a file of certificates."""
+
+    verify: bool = True
+    ca: str | None = None
+
+
+class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint. `type` is a provider's own name; `endpoint` None is the provider's default; `timeout` is the key of
+    that name, already in `timeouts.first_byte`; `max_concurrent_requests` None is what the backend tells, else no
+    limit; `key_missing` says why the key that is wanted could not be read; `source` is where it is configured."""
+
+    id: str
+    type: str
+    name: str = ""
+    enabled: bool = True
+    endpoint: str | None = None
+    api_key: Secret | None = None
+    api_key_env: str | None = None
+    api_key_file: str | None = None
+    key_missing: str | None = None
+    auth: str | None = None
+    headers: dict[str, str] = {}
+    hardware: str | None = None
+    model_prefix: str = ""
+    priority: float = 50.0
+    timeout: float | None = None
+    timeouts: Timeouts = Timeouts()
+    pool: Pool = Pool()
+    max_concurrent_requests: int | None = None
+    models: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+    tls: BackendTls = BackendTls()
+    proxy: str | None = None
+    file: str | None = None
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return f"BackendConfig(id={self.id!r}, type={self.type!r}, endpoint={self.endpoint!r}, enabled={self.enabled})"
+
+    def timeouts_for(self, *, streamed: bool) -> Timeouts:
+        """The timeouts of one call: one that is not streamed also ends after `timeout`."""
+        if streamed or not self.timeout:
+            return self.timeouts
+        total = min(self.timeout, self.timeouts.total or self.timeout)
+        return msgspec.structs.replace(self.timeouts, total=total)
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that clients may ask for. `backend` is a backend's id, else a provider's name; `api_model` is the name
+    upstream, None where it is the same. None is not told."""
+
+    backend: str | None = None
+    api_model: str | None = None
+    capabilities: tuple[str, ...] | None = None
+    context_length: int | None = None
+    max_tokens: int | None = None
+    options: dict[str, Any] = {}
+
+
+class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request that says nothing gets. `keep_alive` as Ollama spells it: a Go duration, or seconds."""
+
+    stream: bool | None = None
+    keep_alive: str | float | None = None
+
+
+class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How a plan is made. `registered_only` serves only what `models` names."""
+
+    strategy: Literal["capability_based"] = "capability_based"
+    fallback: Literal["next_available", "none"] = "next_available"
+    load_balancing: bool = True
+    registered_only: bool = False
+
+
+class RetryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All calls of one request over all backends, and the statuses after which another one is made."""
+
+    attempts: int = 3
+    on: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+
+
+class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Probes: seconds between and for one, how many bad ones and good ones change a backend's health."""
+
+    interval: float = 30.0
+    timeout: float = 5.0
+    unhealthy_after: int = 3
+    healthy_after: int = 1
+
+
+class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests wait, for how many seconds, and how many run at once (0: no limit of our own)."""
+
+    size: int = 512
+    timeout: float = 300.0
+    concurrency: int = 0
+
+
+class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is logged, and as what."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything. `backends` None is nothing configured, so what runs on this machine is looked for, but for the types
+    in `switched_off`; `keep_alive` is OLLAMA_KEEP_ALIVE; `notes` are lines for the log about what had no effect."""
+
+    server: ServerConfig = ServerConfig()
+    backends: tuple[BackendConfig, ...] | None = None
+    models: dict[str, ModelConfig] = {}
+    aliases: dict[str, str] = {}
+    model_options: dict[str, Any] = {}
+    performance: dict[str, Any] = {}
+    response_optimization: ResponseOptimization = ResponseOptimization()
+    routing: RoutingConfig = RoutingConfig()
+    retry: RetryConfig = RetryConfig()
+    health: HealthConfig = HealthConfig()
+    queue: QueueConfig = QueueConfig()
+    logging: LoggingConfig = LoggingConfig()
+    keep_alive: str | None = None
+    switched_off: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()

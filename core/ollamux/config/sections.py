@@ -1,0 +1,124 @@
+"""The description of the configuration: every section, its keys, and what each may be.
+
+`ROOT` is all of it but the backends, which `backends` reads. Keys whose feature does not exist yet stand in
+`availability` instead, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from ollamux.config.kinds import (
+    anything,
+    choice,
+    choices,
+    count,
+    duration,
+    flag,
+    host,
+    hosts,
+    keep_alive,
+    level,
+    origins,
+    port,
+    positive,
+    secret,
+    sha256,
+    size,
+    statuses,
+    text,
+    texts,
+)
+from ollamux.config.read import Items, Section, Table
+from ollamux.config.schema import (
+    HealthConfig,
+    KeyConfig,
+    Limits,
+    LoggingConfig,
+    ModelConfig,
+    QueueConfig,
+    ResponseOptimization,
+    RetryConfig,
+    RoutingConfig,
+    ServerConfig,
+)
+
+__all__ = ("OPTIONS", "ROOT")
+
+OPTIONS = Table(anything)
+"""Options of a request, as Ollama names them; what they may be is the backend's to say."""
+
+_KEY = Section(
+    KeyConfig,
+    {
+        "name": text,
+        "key": secret,
+        "key_env": text,
+        "key_file": text,
+        "key_sha256": sha256,
+        "scopes": lambda node: frozenset(choices("inference", "manage")(node)),
+    },
+    needed=("name",),
+)
+
+_SERVER = Section(
+    ServerConfig,
+    {
+        "host": host,
+        "port": port,
+        "auth": choice("keys", "none"),
+        "keys": Items(_KEY),
+        "origins": origins,
+        "allowed_hosts": hosts,
+        "decision_headers": flag,
+        "limits": Section(
+            Limits,
+            {"body": size, "header_bytes": size, "header_timeout": duration, "body_timeout": duration},
+        ),
+    },
+)
+
+_MODEL = Section(
+    ModelConfig,
+    {
+        "backend": text,
+        "api_model": text,
+        "capabilities": choices("completion", "tools", "thinking", "vision", "embedding", "insert", "audio"),
+        "context_length": positive,
+        "max_tokens": positive,
+        "options": OPTIONS,
+    },
+)
+
+ROOT = Section(
+    dict,
+    {
+        "server": _SERVER,
+        "backends": Table(anything),  # read by `backends`; here for the hints alone
+        "models": Table(_MODEL),
+        "aliases": Table(
+            text,
+            lambda name: not any(sign in name for sign in "*?["),
+            "a plain name, for patterns are not available yet",
+        ),
+        "model_options": OPTIONS,
+        "performance": OPTIONS,
+        "response_optimization": Section(ResponseOptimization, {"stream": flag, "keep_alive": keep_alive}),
+        "routing": Section(
+            RoutingConfig,
+            {
+                "strategy": choice("capability_based"),
+                "fallback": choice("next_available", "none"),
+                "load_balancing": flag,
+                "registered_only": flag,
+            },
+        ),
+        "retry": Section(RetryConfig, {"attempts": positive, "on": statuses}),
+        "health": Section(
+            HealthConfig,
+            {"interval": duration, "timeout": duration, "unhealthy_after": positive, "healthy_after": positive},
+        ),
+        "queue": Section(QueueConfig, {"size": count, "timeout": duration, "concurrency": count}),
+        "logging": Section(LoggingConfig, {"level": level, "format": choice("text", "json")}),
+        "include": texts,
+    },
+)
+"""All of a configuration; its sections' values by their names."""
