@@ -1,0 +1,75 @@
+"""The case of memory: a server at rest, and what one open stream that waits for its next token holds.
+
+What is counted: every sample starts a server afresh, sends it a few hundred requests so that what is loaded late is
+loaded, and reads its memory; then 500 streams are opened, each of which brings five chunks and then nothing, and it is
+read again. The difference, divided by 500, is an idle stream: two connections and the server's state for them, without
+the kernel's buffers. Time from the start of the process to the first request it passes on comes along for nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from bench.harness import Rig, Server
+from bench.rounds import Contestant, Options, Result, Sample, compare
+from bench.streams import lanes
+from bench.traffic import Route
+
+__all__ = ("SUMMARY", "run")
+
+SUMMARY = "memory at rest, memory of one idle stream of 500, time to start"
+
+_WAITING, _WHOLE = "m100x600000x5", "m10x0x1"
+_STREAMS = 500
+_COLUMNS = (
+    ("stream_kb", "KB/idle stream", 1),
+    ("rest_rss_mb", "at rest RSS MB", 1),
+    ("rest_pss_mb", "at rest PSS MB", 1),
+    ("start_ms", "start ms", 0),
+)
+
+
+def _measure(rig: Rig, start: Callable[[], Server], route: Route, number: int) -> Sample:
+    server = start()
+    try:
+        warmed = rig.load(server, route, _WHOLE, stream=False, connections=8, requests=400)
+        time.sleep(0.5)
+        rss, pss = server.memory("Rss"), server.memory("Pss")
+        load = rig.load(
+            server,
+            route,
+            _WAITING,
+            stream=True,
+            connections=_STREAMS,
+            requests=_STREAMS,
+            ramp_ms=1000,
+            window_ms=(1500, 2500),
+            abandon=True,
+            seed=number + 1,
+        )
+    finally:
+        server.close()
+    figures = {
+        "stream_kb": (load.window_rss - rss) / _STREAMS / 1000,
+        "rest_rss_mb": rss / 1e6,
+        "rest_pss_mb": pss / 1e6,
+        "start_ms": server.start_ms,
+    }
+    problem = warmed.problem() or load.problem()
+    if problem is None and load.answered < _STREAMS:
+        problem = f"{_STREAMS - load.answered} of {_STREAMS} streams brought nothing"
+    return Sample(figures, problem)
+
+
+def run(options: Options) -> list[Result]:
+    """One table; a third of the rounds, for every sample starts a server. Raises BenchError."""
+    with Rig([_WAITING, _WHOLE], serve=options.serve) as rig:
+        contestants = [
+            Contestant(name, partial(_measure, rig, start, route), base)
+            for name, start, route, base in lanes(rig, options)
+        ]
+        title = f"memory, {_STREAMS} idle streams"
+        few = options.fewer()
+        return [compare("memory", title, contestants, few, key="stream_kb", columns=_COLUMNS, warm_up=False)]

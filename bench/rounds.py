@@ -1,0 +1,161 @@
+"""Rounds: contestants measured in turn, in another order each time, and what the samples say together.
+
+Strategy: one round measures every contestant once, in an order drawn from a seed, so that what drifts on a machine
+(its clock, its caches, its neighbours) falls on all of them alike. The contestant that stands twice in a round shows
+what two equal servers differ by: that is the tolerance, and a difference below it is none. A ratio is taken within its
+round.
+
+Rules: the median is reported, with the least and the greatest sample beside it; nothing is left out; a first round is
+measured and thrown away.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+__all__ = ("Contestant", "Figures", "Options", "Result", "Row", "Sample", "Spread", "compare")
+
+Figures = Mapping[str, float]
+"""Figures of one sample by name."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person chose: how often, how much, and what stands beside nginx."""
+
+    rounds: int
+    seed: int
+    quick: bool
+    ollamux: bool
+    serve: str
+
+    def amount(self, full: int) -> int:
+        """A number of requests or streams; a quick run takes a fifth."""
+        return max(1, full // 5) if self.quick else full
+
+    def fewer(self) -> Options:
+        """A third of the rounds, for cases whose rounds are long and whose figures scatter little."""
+        return msgspec.structs.replace(self, rounds=max(1, (self.rounds + 2) // 3))
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One measurement, and what went wrong in it."""
+
+    figures: dict[str, float]
+    problem: str | None = None
+
+
+class Contestant(msgspec.Struct, frozen=True):
+    """A name, how it is measured (the argument is the round's number), and whom it is compared with.
+
+    `base` names contestants, all measured in the same round; their mean is 1.
+    """
+
+    name: str
+    measure: Callable[[int], Sample]
+    base: tuple[str, ...] = ()
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """The median of some samples, the least and the greatest."""
+
+    median: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Raises statistics.StatisticsError where there is no value."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One contestant: its figures, its ratio in the key figure, and the samples behind them."""
+
+    name: str
+    figures: dict[str, Spread]
+    ratio: Spread | None
+    samples: list[dict[str, float]]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One table. `columns` are (figure, heading, decimals); `tolerance` is a share of 1, over the rounds."""
+
+    case: str
+    title: str
+    key: str
+    columns: list[tuple[str, str, int]]
+    rounds: int
+    tolerance: Spread | None
+    rows: list[Row]
+    problems: list[str]
+
+
+def _ratios(key: str, own: Sequence[Figures], bases: Sequence[Sequence[Figures]]) -> Spread | None:
+    if not bases:
+        return None
+    shares = []
+    for number, figures in enumerate(own):
+        base = statistics.fmean(samples[number][key] for samples in bases)
+        if base > 0:
+            shares.append(figures[key] / base)
+    return Spread.of(shares) if shares else None
+
+
+def _tolerance(key: str, pair: Sequence[Sequence[Figures]]) -> Spread | None:
+    if len(pair) != 2:
+        return None
+    differences = []
+    for one, other in zip(*pair, strict=True):
+        if mean := (one[key] + other[key]) / 2:
+            differences.append(abs(one[key] - other[key]) / mean)
+    return Spread.of(differences) if differences else None
+
+
+def compare(
+    case: str,
+    title: str,
+    contestants: Sequence[Contestant],
+    options: Options,
+    *,
+    key: str,
+    columns: Sequence[tuple[str, str, int]],
+    warm_up: bool = True,
+) -> Result:
+    """Measures all contestants round after round; the first one's `base`, where it names two, is the tolerance."""
+    draw = random.Random(f"{case}:{options.seed}")
+    samples: dict[str, list[dict[str, float]]] = {contestant.name: [] for contestant in contestants}
+    problems: list[str] = []
+    for number in range(0 if warm_up else 1, options.rounds + 1):
+        order = list(contestants)
+        draw.shuffle(order)
+        print(f"{title}: " + (f"round {number} of {options.rounds}" if number else "warm-up"), file=sys.stderr)
+        for contestant in order:
+            sample = contestant.measure(number)
+            if sample.problem is not None:
+                problems.append(f"{contestant.name}, round {number}: {sample.problem}")
+            if number:
+                samples[contestant.name].append(sample.figures)
+    rows = [
+        Row(
+            contestant.name,
+            {name: Spread.of([figures[name] for figures in samples[contestant.name]]) for name, _, _ in columns},
+            _ratios(key, samples[contestant.name], [samples[name] for name in contestant.base]),
+            samples[contestant.name],
+        )
+        for contestant in contestants
+    ]
+    return Result(
+        case=case,
+        title=title,
+        key=key,
+        columns=list(columns),
+        rounds=options.rounds,
+        tolerance=_tolerance(key, [samples[name] for name in contestants[0].base]),
+        rows=rows,
+        problems=problems,
+    )
