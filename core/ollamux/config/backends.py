@@ -60,7 +60,7 @@ def _type(node: Node) -> str:
 def type_of(name: str, node: Node) -> str | None:
     """The provider of the backend called `name`, as far as its keys or its name tell."""
     told = (node.branch or {}).get("type")
-    word = type_called(name if told is None else str(told.value if told.raw is None else told.raw))
+    word = type_called(name if told is None else str(told.word))
     return word if word in TYPES or word in availability.TYPES else None
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -21,6 +21,7 @@ from ollamux.errors import ConfigError
 
 __all__ = ("Layer", "includes_of", "parse_document", "parse_dotenv", "parse_value")
 
+_compose = cast("Callable[..., yaml.Node | None]", yaml.compose)  # pyright: ignore[reportUnknownMemberType]
 _DEEPEST = 32
 _TAGS = "tag:yaml.org,2002:"
 _ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*)", re.DOTALL)
@@ -49,9 +50,9 @@ def parse_document(text: bytes, source: str) -> Layer:
     data = _parse(decoded, source)
     if data is None:
         data = {}
-    if not isinstance(data, dict):
+    if not isinstance(data, Mapping):
         raise ConfigError(f"{source}: line 1: expected a mapping of keys, such as `server:` and `backends:`")
-    return Layer(source, data)
+    return Layer(source, cast("Mapping[str, Any]", data))
 
 
 def parse_value(text: str, source: str) -> Any:
@@ -65,10 +66,12 @@ def parse_value(text: str, source: str) -> Any:
 def includes_of(layer: Layer) -> tuple[str, ...]:
     """The files that its `include` names, in order. Raises ConfigError."""
     value = layer.data.get("include")
-    paths: list[Any] = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
+    listed: object = [] if value is None else [value] if isinstance(value, str) else value
+    paths = cast("list[object]", listed) if isinstance(listed, list) else [None]
+    found = tuple(path for path in paths if isinstance(path, str) and path)
+    if len(found) != len(paths):
         raise ConfigError(f"{layer.source}: include: expected a list of files")
-    return tuple(paths)
+    return found
 
 
 def parse_dotenv(text: str) -> dict[str, str]:
@@ -131,11 +134,10 @@ def _parse_json(text: str, source: str) -> Any:
 
 def _parse_yaml(text: str, source: str) -> Any:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = _compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise ConfigError(f"{source}: {line}{error.problem or error.context}") from None
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{source}: line {line}: {error.problem}") from None
     except yaml.reader.ReaderError as error:
         line_number = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{source}: line {line_number}: a character that YAML does not allow") from None
@@ -163,10 +165,11 @@ def _value(node: yaml.Node, source: str, depth: int) -> Any:
             raise wrong(key, "a key must be a word")
         value = _value(item, source, depth + 1)
         if key.value == "<<" and key.style is None:
-            for other in value if isinstance(value, list) else [value]:
+            others: list[Any] = value if isinstance(item, yaml.SequenceNode) else [value]
+            for other in others:
                 if not isinstance(other, dict):
                     raise wrong(item, "`<<` takes a mapping, or a list of them")
-                merged = {**other, **merged}
+                merged = {**cast("dict[str, Any]", other), **merged}
             continue
         if key.value in found:
             raise wrong(key, f"the key {key.value!r} stands twice in one place")

@@ -69,7 +69,7 @@ _LEVELS = {
 
 def text(node: Node) -> str:
     """A text that is not empty."""
-    value = node.value if node.raw is None else node.raw
+    value = node.word
     if not isinstance(value, str):
         raise ValueError("text (a number or a word such as true is put in quotes)")
     if not value:
@@ -95,7 +95,7 @@ def flag(node: Node) -> bool:
     """True or false."""
     if isinstance(node.value, bool):
         return node.value
-    word = str(node.value if node.raw is None else node.raw).strip().lower()
+    word = str(node.word).strip().lower()
     if node.raw is not None or isinstance(node.value, str):
         if word in _TRUE:
             return True
@@ -156,7 +156,7 @@ def choice(*words: str) -> Kind:
     """One of these words."""
 
     def read(node: Node) -> str:
-        word = node.value if node.raw is None else node.raw
+        word = node.word
         if word not in words:
             raise ValueError(f"one of {', '.join(words)}")
         return str(word)
@@ -250,7 +250,7 @@ def secret(node: Node) -> Secret:
 
 def sha256(node: Node) -> str:
     """A hash in hexadecimal digits."""
-    found = str(node.value if node.raw is None else node.raw).lower()
+    found = str(node.word).lower()
     if not re.fullmatch(r"[0-9a-f]{64}", found):
         raise ValueError("64 hexadecimal digits")
     return found
@@ -267,7 +267,7 @@ def auth(node: Node) -> str:
 
 def header_value(node: Node) -> str:
     """What stands behind a header's name."""
-    value = node.value if node.raw is None else node.raw
+    value = node.word
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.isascii() or _CONTROL.search(value):
@@ -297,7 +297,7 @@ def statuses(node: Node) -> frozenset[int]:
 
 def keep_alive(node: Node) -> str | float:
     """How long a model stays in memory, as Ollama reads it: `5m`, or seconds; below 0 is for ever."""
-    word = node.value if node.raw is None else node.raw
+    word = node.word
     found = parse_number(word) if isinstance(word, str | int | float) else None
     if found is not None:
         return found

@@ -102,7 +102,7 @@ def _check_models(
     types = {backend.type for backend in backends}
     for node in ((models.branch or {}) if models is not None else {}).values():
         told = (node.branch or {}).get("backend")
-        name = (told.value if told.raw is None else told.raw) if told is not None else None
+        name = told.word if told is not None else None
         if told is not None and isinstance(name, str) and name not in ids and type_called(name) not in types:
             problems.add(told, f"no backend has the id or the type {name}{suggestion(name, ids)}")
 
@@ -110,7 +110,7 @@ def _check_models(
 def _check_aliases(aliases: Node | None, models: Mapping[str, Any], problems: Problems) -> None:
     """An alias leads to a model at last, and hides none."""
     keys = (aliases.branch or {}) if aliases is not None else {}
-    targets = {name: node.value if node.raw is None else node.raw for name, node in keys.items()}
+    targets = {name: node.word for name, node in keys.items()}
     for name, node in keys.items():
         if name in models:
             problems.add(node, f"{name} is the name of a model as well")

@@ -134,7 +134,7 @@ def _read_table(spec: Table, node: Node, path: str, problems: Problems) -> Any:
 
 
 def _read_value(kind: Kind, node: Node, path: str, problems: Problems) -> Any:
-    word = node.value if node.raw is None else node.raw
+    word = node.word
     if isinstance(word, str) and word.partition(":")[0] in CHOICES.get(path, ()):
         problems.later(node, word)
         return UNREAD

@@ -40,11 +40,23 @@ from ollamux.config.schema import (
     RoutingConfig,
     ServerConfig,
 )
+from ollamux.config.tree import Node
 
 __all__ = ("OPTIONS", "ROOT")
 
 OPTIONS = Table(anything)
 """Options of a request, as Ollama names them; what they may be is the backend's to say."""
+
+_SCOPES = choices("inference", "manage")
+
+
+def _scopes(node: Node) -> frozenset[str]:
+    return frozenset(_SCOPES(node))
+
+
+def _is_plain(name: str) -> bool:
+    return not any(sign in name for sign in "*?[")
+
 
 _KEY = Section(
     KeyConfig,
@@ -54,7 +66,7 @@ _KEY = Section(
         "key_env": text,
         "key_file": text,
         "key_sha256": sha256,
-        "scopes": lambda node: frozenset(choices("inference", "manage")(node)),
+        "scopes": _scopes,
     },
     needed=("name",),
 )
@@ -96,7 +108,7 @@ ROOT = Section(
         "models": Table(_MODEL),
         "aliases": Table(
             text,
-            lambda name: not any(sign in name for sign in "*?["),
+            _is_plain,
             "a plain name, for patterns are not available yet",
         ),
         "model_options": OPTIONS,

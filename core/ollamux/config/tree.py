@@ -11,17 +11,17 @@ way removes a weaker one's.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from ollamux.config.document import Layer
 from ollamux.config.values import interpolate, scalar
 
-__all__ = ("Branch", "Node", "Problems", "branch", "empty", "layer_tree", "merge", "tidy")
+__all__ = ("Branch", "Node", "Problems", "Scalar", "branch", "empty", "layer_tree", "merge", "tidy")
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _DEEPEST = 64
 _EXCLUSIVE = (frozenset({"api_key", "api_key_env", "api_key_file"}),)
@@ -29,11 +29,15 @@ _BACKEND_NAMES = {"base_url": "endpoint", "url": "endpoint"}
 _MODEL_NAMES = {"model": "api_model"}
 
 
+Scalar: TypeAlias = str | int | float | bool | None
+Branch: TypeAlias = "dict[str, Node]"
+
+
 class Node(msgspec.Struct, kw_only=True):
     """A value and its place. `value` is a scalar, a list of nodes or a `Branch`; `raw` the text where a string was to
     be read as YAML would (a variable, an interpolated string); `hidden` that an error must not repeat it."""
 
-    value: Any
+    value: Scalar | list[Node] | Branch
     source: str
     path: str
     raw: str | None = None
@@ -45,6 +49,11 @@ class Node(msgspec.Struct, kw_only=True):
         return f"{self.source}: {self.path}" if self.path else self.source
 
     @property
+    def word(self) -> Scalar | list[Node] | Branch:
+        """The value, or the text that it was read from where there is one."""
+        return self.value if self.raw is None else self.raw
+
+    @property
     def branch(self) -> Branch | None:
         """Its keys, where it is a mapping."""
         return self.value if isinstance(self.value, dict) else None
@@ -53,9 +62,6 @@ class Node(msgspec.Struct, kw_only=True):
     def items(self) -> list[Node] | None:
         """Its items, where it is a list."""
         return self.value if isinstance(self.value, list) else None
-
-
-Branch: TypeAlias = dict[str, Node]
 
 
 class Problems:
@@ -137,21 +143,23 @@ def tidy(root: Node, problems: Problems) -> Node:
     return root
 
 
-def _build(value: Any, source: str, path: str, depth: int, env: Mapping[str, str] | None, problems: Problems) -> Node:
-    node = Node(value=value, source=source, path=path)
+def _build(
+    value: object, source: str, path: str, depth: int, env: Mapping[str, str] | None, problems: Problems
+) -> Node:
+    node = Node(value=None, source=source, path=path)
     if depth > _DEEPEST:
-        node.value = None
         problems.add(node, "nested too deeply")
     elif isinstance(value, Mapping):
         built = {
             str(key): _build(item, source, _join(path, str(key)), depth + 1, env, problems)
-            for key, item in value.items()
+            for key, item in cast("Mapping[object, object]", value).items()
             if item is not None
         }
         node.value = {key: item for key, item in built.items() if item.raw != ""}  # `${NAME:-}`
     elif isinstance(value, list | tuple):
         node.value = [
-            _build(item, source, f"{path}[{index}]", depth + 1, env, problems) for index, item in enumerate(value)
+            _build(item, source, f"{path}[{index}]", depth + 1, env, problems)
+            for index, item in enumerate(cast("Sequence[object]", value))
         ]
     elif env is not None and isinstance(value, str) and "${" in value:
         try:
@@ -160,6 +168,10 @@ def _build(value: Any, source: str, path: str, depth: int, env: Mapping[str, str
             problems.add(node, str(error))
             node.raw = ""
         node.value, node.hidden = scalar(node.raw), True
+    elif value is None or isinstance(value, str | int | float):
+        node.value = value
+    else:
+        problems.add(node, f"a configuration holds no {type(value).__name__}")
     return node
 
 
@@ -179,29 +191,28 @@ def _by_id(backends: Node, problems: Problems) -> Node:
                 problems.add(node, "expected a mapping of keys, such as `id:` and `type:`")
                 continue
             told = keys.pop("id", None)
-            name = told.raw if told is not None and told.raw is not None else told.value if told is not None else None
+            name = told.word if told is not None else None
+            if isinstance(name, str) and _ID.fullmatch(name) and name not in found:
+                found[name] = node
+                continue
+            found[f"[{index}]"] = node
             if told is None:
                 problems.add(node, "every backend needs an `id`")
-            elif not _is_id(name):
-                problems.add(told, _BAD_ID)
-            elif name in found:
+            elif isinstance(name, str) and name in found:
                 problems.add(told, f"the id {name} is taken by {found[name].path}")
-            found[name if _is_id(name) and name not in found else f"[{index}]"] = node
+            else:
+                problems.add(told, _BAD_ID)
         return Node(value=found, source=backends.source, path=backends.path)
     for name, node in (backends.branch or {}).items():
         told = (node.branch or {}).pop("id", None)
-        if told is not None and told.value != name:
+        if told is not None and told.word != name:
             problems.add(told, f"the backend is called {name} already")
-        if not _is_id(name):
+        if not _ID.fullmatch(name):
             problems.add(node, _BAD_ID)
     return backends
 
 
 _BAD_ID = "an id is made of letters, digits, `.`, `_` and `-`, and begins with a letter or a digit"
-
-
-def _is_id(name: object) -> bool:
-    return isinstance(name, str) and ID.fullmatch(name) is not None
 
 
 def _rename(node: Node, names: Mapping[str, str], problems: Problems) -> None:
