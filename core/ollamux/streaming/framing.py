@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ollamux.errors import BackendUnavailable
 
-__all__ = ("DEFAULT_LIMIT", "FrameTooLarge", "NdjsonDecoder", "SseDecoder")
+__all__ = ("DEFAULT_LIMIT", "FrameTooLarge", "NdjsonDecoder", "SseBlocks", "SseDecoder")
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
 """Bytes that one event or one line may have."""
@@ -29,9 +29,9 @@ class FrameTooLarge(BackendUnavailable):
         self.limit = limit
 
 
-class SseDecoder:
-    """Server-sent events by the rules of the HTML standard: comments, `id` and `retry` are passed over, several `data`
-    lines are joined by LF. Beyond the standard, a last event that lacks its blank line still counts, in `close`."""
+class SseBlocks:
+    """Server-sent events as they stand: blocks of lines that end in LF alone, without the blank line behind each, and
+    without the byte order mark at the beginning."""
 
     __slots__ = ("_after_cr", "_limit", "_started", "_tail")
 
@@ -41,10 +41,8 @@ class SseDecoder:
         self._started = False
         self._after_cr = False
 
-    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
-        """The events that these bytes complete: name (empty where none was given) and data.
-
-        Raises FrameTooLarge."""
+    def feed(self, data: bytes) -> list[bytes]:
+        """The blocks that these bytes complete; some may be empty. Raises FrameTooLarge."""
         if self._after_cr or b"\r" in data:
             data = self._with_line_feeds(data)
         tail = self._tail
@@ -72,22 +70,13 @@ class SseDecoder:
             self._check(len(rest) - 1)
         if len(data) > self._limit:
             self._check(max(map(len, blocks), default=0))
-        events: list[tuple[str, bytes]] = []
-        for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(("", block[6:]))
-            elif block:
-                _read_block(block, events)
-        return events
+        return blocks
 
-    def close(self) -> list[tuple[str, bytes]]:
-        """The bytes have ended: the event that lacked its blank line, if there is one."""
+    def close(self) -> list[bytes]:
+        """The bytes have ended: the block that lacked its blank line, if there is one."""
         block = bytes(self._tail)
         self._tail.clear()
-        events: list[tuple[str, bytes]] = []
-        if block:
-            _read_block(block, events)
-        return events
+        return [block] if block else []
 
     def _check(self, size: int) -> None:
         if size > self._limit:
@@ -103,6 +92,24 @@ class SseDecoder:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+class SseDecoder:
+    """Server-sent events by the rules of the HTML standard: comments, `id` and `retry` are passed over, several `data`
+    lines are joined by LF. Beyond the standard, a last event that lacks its blank line still counts, in `close`."""
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+        self._blocks = SseBlocks(limit)
+
+    def feed(self, data: bytes) -> list[tuple[str, bytes]]:
+        """The events that these bytes complete: name (empty where none was given) and data. Raises FrameTooLarge."""
+        return _read_blocks(self._blocks.feed(data))
+
+    def close(self) -> list[tuple[str, bytes]]:
+        """The bytes have ended: the event that lacked its blank line, if there is one."""
+        return _read_blocks(self._blocks.close())
+
+
 class NdjsonDecoder:
     """Lines of JSON. Blank lines are passed over, a CR before the LF is no part of its line."""
 
@@ -111,6 +118,11 @@ class NdjsonDecoder:
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self._limit = limit
         self._tail = bytearray()
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for the end of their line."""
+        return len(self._tail)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that these bytes complete. Raises FrameTooLarge."""
@@ -143,14 +155,20 @@ class NdjsonDecoder:
             raise FrameTooLarge(self._limit)
 
 
-def _read_block(block: bytes, events: list[tuple[str, bytes]]) -> None:
-    name = b""
-    parts: list[bytes] = []
-    for line in block.split(b"\n"):
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            parts.append(value.removeprefix(b" "))
-        elif field == b"event":
-            name = value.removeprefix(b" ")
-    if parts:
-        events.append((name.decode("utf-8", "replace"), b"\n".join(parts)))
+def _read_blocks(blocks: list[bytes]) -> list[tuple[str, bytes]]:
+    events: list[tuple[str, bytes]] = []
+    for block in blocks:
+        if block.startswith(b"data: ") and b"\n" not in block:
+            events.append(("", block[6:]))
+            continue
+        name = b""
+        parts: list[bytes] = []
+        for line in block.split(b"\n"):
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                parts.append(value.removeprefix(b" "))
+            elif field == b"event":
+                name = value.removeprefix(b" ")
+        if parts:
+            events.append((name.decode("utf-8", "replace"), b"\n".join(parts)))
+    return events

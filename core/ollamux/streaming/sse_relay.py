@@ -1,0 +1,284 @@
+"""OpenAI's chat stream passed through: server-sent events in, the same events out, with what a backend left out.
+
+Strategy: an event is decoded as far as has to be known of it (who speaks, who has finished, what it cost, whether it
+is an error) and goes on byte for byte. What must change is changed in the text, by hand where that is unambiguous.
+
+Rules:
+- only whole events are passed on, with LF and a blank line behind each; comments stay comments;
+- an error is a fault and is not passed on, nor is anything after it;
+- the first delta of a choice names the role, since some servers leave out the event that does;
+- a finish reason or `[DONE]` makes a stream complete, and then the client gets both: `stop`, or `tool_calls` after a
+  tool call, in front of a lone `[DONE]`, and `[DONE]` behind a lone finish reason. Without either nothing is made up.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from ollamux.conversation import StreamFault, Usage
+from ollamux.streaming.framing import DEFAULT_LIMIT, SseBlocks
+from ollamux.streaming.naming import with_model
+
+__all__ = ("SseRelay",)
+
+_DONE = b"data: [DONE]\n\n"
+_DELTA = re.compile(rb'"delta"\s*:\s*\{\s*')
+_NOTHING = (b"", b"null")
+_KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
+
+
+class _Delta(msgspec.Struct, gc=False):
+    role: Any = None
+    tool_calls: msgspec.Raw = msgspec.Raw()
+
+
+class _Choice(msgspec.Struct, gc=False):
+    index: Any = None
+    delta: _Delta | None = None
+    finish_reason: Any = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    error: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
+    object: Any = None
+    id: Any = None
+    created: Any = None
+    model: Any = None
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Spoken:
+    """What a choice has brought so far."""
+
+    __slots__ = ("called", "finished", "role")
+
+    def __init__(self) -> None:
+        self.role = False
+        self.called = False
+        self.finished = False
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_decode_usage = msgspec.json.Decoder(_Usage).decode
+
+
+class SseRelay:
+    """Passes a stream on under the client's name for the model. Meets `Relay`."""
+
+    __slots__ = ("_blocks", "_choices", "_done", "_head", "_model", "_name", "fault", "steady", "usage")
+
+    def __init__(self, upstream_model: str, client_model: str, limit: int = DEFAULT_LIMIT) -> None:
+        self._blocks = SseBlocks(limit)
+        self._name = b"" if upstream_model == client_model else msgspec.json.encode(client_model)
+        self._model = client_model
+        self._choices: dict[int, _Spoken] = {}
+        self._head: tuple[Any, Any, Any] | None = None
+        self._done = False
+        self.fault: StreamFault | None = None
+        self.usage: Usage | None = None
+        self.steady = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether `[DONE]` or the finish reason of every choice has come."""
+        if self.fault is not None:
+            return False
+        return self._done or (bool(self._choices) and all(choice.finished for choice in self._choices.values()))
+
+    def feed(self, data: bytes, now: float) -> bytes:
+        """The events that these bytes complete. Raises FrameTooLarge."""
+        if self.fault is not None:
+            return b""
+        return self._pass(self._blocks.feed(data), last=False)
+
+    def close(self, now: float) -> bytes:
+        """The last event, if it lacked its blank line and is whole all the same; the end, if it is still missing."""
+        if self.fault is not None:
+            return b""
+        rest = self._pass(self._blocks.close(), last=True)
+        if self.complete and not self._done:
+            self._done = True
+            rest += _DONE
+        return rest
+
+    def _pass(self, blocks: list[bytes], *, last: bool) -> bytes:
+        passed: list[bytes] = []
+        for block in blocks:
+            if self._done or self.fault is not None:
+                break
+            if block.startswith(b"data: ") and b"\n" not in block:
+                payload = block[6:]
+                made = self._event(payload, "", last)
+                if made is payload:
+                    passed += (block, b"\n\n")
+                elif made:
+                    passed += (b"data: ", made, b"\n\n")
+                elif self._done:
+                    passed.append(self._end())
+            elif block:
+                self._mixed(block, passed, last)
+        return b"".join(passed)
+
+    def _mixed(self, block: bytes, passed: list[bytes], last: bool) -> None:
+        """A block with more in it than one line of data: its other lines go on in front of the data."""
+        others: list[bytes] = []
+        parts: list[bytes] = []
+        name = b""
+        for line in block.strip(b"\n").split(b"\n"):
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                parts.append(value.removeprefix(b" "))
+                continue
+            if field == b"event":
+                name = value.removeprefix(b" ")
+            others.append(line)
+        self.steady = False
+        made = self._event(b"\n".join(parts), name.decode("utf-8", "replace"), last) if parts else b""
+        if made:
+            others.append(b"data: " + made.replace(b"\n", b"\ndata: "))
+        elif last or parts:
+            others = [line for line in others if line.startswith(b":") and not last]
+        if others:
+            passed += (b"\n".join(others), b"\n\n")
+        if self._done:
+            passed.append(self._end())
+
+    def _event(self, payload: bytes, name: str, last: bool) -> bytes:
+        """What goes on for an event's data: the data, changed or not, or nothing."""
+        self.steady = False
+        try:
+            chunk = _decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            stripped = payload.strip()
+            if stripped == b"[DONE]":
+                self._done = True
+            elif stripped and not last:
+                self.fault = StreamFault("the backend sent an event that is no chunk of an answer", 502)
+            return b""
+        error = bytes(chunk.error)
+        if error in _NOTHING and not chunk.choices and (chunk.object == "error" or name == "error"):
+            error = payload
+        if error not in _NOTHING:
+            self.fault = _fault(error)
+            return b""
+        passed = payload
+        steady = True
+        for choice in chunk.choices or ():
+            index = choice.index if isinstance(choice.index, int) else 0
+            spoken = self._choices.get(index)
+            if spoken is None:
+                spoken = self._choices[index] = _Spoken()
+            delta = choice.delta
+            if delta is not None:
+                if not spoken.role:
+                    spoken.role = True
+                    if not delta.role:
+                        steady = False
+                        passed = _with_role(passed, index)
+                if not spoken.called and bytes(delta.tool_calls) not in (*_NOTHING, b"[]"):
+                    spoken.called = True
+            if choice.finish_reason:
+                if choice.finish_reason == "error":
+                    self.fault = StreamFault("the backend reported an error", 502)
+                    return b""
+                spoken.finished = True
+                steady = False
+        if self._head is None and chunk.choices:
+            self._head = (chunk.id, chunk.created, chunk.object)
+        usage = bytes(chunk.usage)
+        if usage not in _NOTHING:
+            steady = False
+            self._count(usage)
+        if self._name and chunk.model is not None:
+            passed = with_model(passed, self._name)
+        self.steady = steady
+        return passed
+
+    def _count(self, usage: bytes) -> None:
+        try:
+            told = _decode_usage(usage)
+        except msgspec.DecodeError:
+            return
+        if told.prompt_tokens is None:
+            return
+        read, written = told.prompt_tokens_details, told.completion_tokens_details
+        cached = read.cached_tokens if read is not None else None
+        stored = read.cache_write_tokens if read is not None else None
+        thought = written.reasoning_tokens if written is not None else None
+        self.usage = Usage(
+            max(0, told.prompt_tokens - (cached or 0) - (stored or 0)),
+            cached,
+            stored,
+            None if told.completion_tokens is None else max(0, told.completion_tokens - (thought or 0)),
+            thought,
+        )
+
+    def _end(self) -> bytes:
+        """`[DONE]`, behind the finish of every choice that has none."""
+        ident, created, kind = self._head or ("", 0, None)
+        events: list[bytes] = []
+        for index, spoken in sorted((self._choices or {0: _Spoken()}).items()):
+            if spoken.finished:
+                continue
+            choice: dict[str, Any] = {"index": index}
+            if kind == "text_completion":
+                choice["text"] = ""
+            else:
+                choice["delta"] = {}
+            choice |= {"logprobs": None, "finish_reason": "tool_calls" if spoken.called else "stop"}
+            chunk = {
+                "id": ident,
+                "object": kind or "chat.completion.chunk",
+                "created": created,
+                "model": self._model,
+                "choices": [choice],
+            }
+            events.append(b"data: " + msgspec.json.encode(chunk) + b"\n\n")
+        return b"".join(events) + _DONE
+
+
+def _with_role(payload: bytes, index: int) -> bytes:
+    """The chunk with the role in the delta of one choice."""
+    found = list(_DELTA.finditer(payload))
+    if len(found) == 1 and b'"role"' not in payload:
+        at = found[0].end()
+        return payload[:at] + (b'"role":"assistant"' + (b"" if payload[at : at + 1] == b"}" else b",")) + payload[at:]
+    chunk: Any = msgspec.json.decode(payload)
+    for choice in chunk["choices"]:
+        if (choice.get("index") or 0) == index and isinstance(choice.get("delta"), dict):
+            choice["delta"] = {"role": "assistant"} | choice["delta"] | {"role": "assistant"}
+    return msgspec.json.encode(chunk)
+
+
+def _fault(error: bytes) -> StreamFault:
+    """The server's own error, as its text or its JSON."""
+    detail = error.decode("utf-8", "replace")
+    status = 500
+    try:
+        told: Any = msgspec.json.decode(error)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        told = None
+    if isinstance(told, str):
+        detail = told
+    elif isinstance(told, dict):
+        code: Any = told.get("code")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if isinstance(code, int) and 400 <= code <= 599:
+            status = code
+    return StreamFault(detail[:2000], status, _KINDS.get(status, "upstream_bad"))
