@@ -1,0 +1,262 @@
+"""Calls Ollama servers, by their native API alone.
+
+Rules: an Ollama client's own request passes through with its bytes, but for the model's name, the options that the
+configuration adds, and a `context` that was given out here, which tells an Ollama nothing; what a foreign client's
+request cannot say in Ollama's terms is named in a warning, or refused where it would change the meaning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ollamux.conversation import (
+    Answer,
+    Audio,
+    Bytes,
+    ChatRequest,
+    CompletionRequest,
+    EmbedAnswer,
+    EmbedRequest,
+    Image,
+    JsonFormat,
+    Message,
+    Reasoning,
+    Refusal,
+    Sampling,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from ollamux.errors import InvalidRequest, OllamuxError
+from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.failures import backend_failure
+from ollamux.formats.ollama.answers import OllamaReader, error_of, read_answer, read_vectors
+from ollamux.formats.ollama.context import unpack
+from ollamux.formats.ollama.incoming import OllamaIncoming
+from ollamux.formats.ollama.options import OPTION_TYPES
+from ollamux.formats.ollama.rendering import call_object
+from ollamux.formats.splice import members, replace
+
+__all__ = ("OllamaCalling",)
+
+_encode = msgspec.json.Encoder().encode
+_decode_options = msgspec.json.Decoder(dict[str, Any] | None).decode
+_decode_numbers = msgspec.json.Decoder(list[int] | None).decode
+_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+_KNOBS = tuple(name for name in Sampling.__struct_fields__ if name not in ("other", "max_tokens"))
+
+
+class OllamaCalling:
+    """The backend's side of the format."""
+
+    name = "ollama"
+    text_markers: tuple[bytes, ...] = (b'"content":"', b'"response":"')
+
+    def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
+        warnings: list[str] = []
+        body: dict[str, Any] = {"model": upstream_model}
+        if isinstance(request, ChatRequest):
+            path = "/api/chat"
+            _add_chat(body, request, warnings)
+        elif isinstance(request, CompletionRequest):
+            path = "/api/generate"
+            body["prompt"] = request.prompt
+            if request.suffix is None:
+                body["raw"] = True
+            else:
+                body["suffix"] = request.suffix
+            _add_generation(body, request)
+        else:
+            path = "/api/embed"
+            body["input"] = request.inputs
+            if request.dimensions is not None:
+                body["dimensions"] = request.dimensions
+            if request.truncate is not None:
+                body["truncate"] = request.truncate
+        if request.keep_alive is not None:
+            body["keep_alive"] = -1 if math.isinf(request.keep_alive) else request.keep_alive
+        options = _options(request.sampling, dialect, warnings)
+        if options:
+            body["options"] = options
+        for key, value in dialect.extra.items():
+            body.setdefault(key, value)
+        return Outgoing(path, _encode(body), tuple(warnings))
+
+    def passthrough(
+        self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
+    ) -> Outgoing:
+        assert isinstance(incoming, OllamaIncoming)
+        path = f"/api/{incoming.route}"
+        body = incoming.body
+        generates = incoming.route == "generate" and b"ontext" in body.lower()
+        if upstream_model == incoming.model and not defaults and not dialect.extra and not generates:
+            return Outgoing(path, body)
+        values: dict[str, bytes] = {}
+        warnings: tuple[str, ...] = ()
+        if upstream_model != incoming.model:
+            values["model"] = _encode(upstream_model)
+        own = {member.key.lower(): body[member.start : member.end] for member in members(body)}
+        if defaults:
+            values["options"] = _encode({**defaults, **_known(own.get("options", b"null"))})
+        if generates and _is_ours(own.get("context", b"null")):
+            values["context"] = b"null"
+            warnings = ("the context comes from another backend, and was dropped",)
+        for key, value in dialect.extra.items():
+            if key not in own:
+                values[key] = _encode(value)
+        return Outgoing(path, replace(body, values, fold=True) if values else body, warnings)
+
+    def reader(self, request: Neutral, dialect: Dialect) -> OllamaReader:
+        return OllamaReader()
+
+    def whole(self, request: Neutral, body: bytes, dialect: Dialect) -> Answer | EmbedAnswer:
+        if isinstance(request, EmbedRequest):
+            return read_vectors(body, len(request.inputs))
+        return read_answer(body)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
+        return backend_failure(status, headers, body, error_of(body))
+
+
+def _add_chat(body: dict[str, Any], request: ChatRequest, warnings: list[str]) -> None:
+    names: dict[str, str] = {}
+    messages: list[dict[str, Any]] = []
+    for message in request.messages:
+        _add_message(messages, message, names)
+    body["messages"] = messages
+    choice = request.tool_choice
+    tools = request.tools
+    if choice is not None and choice.mode != "auto":
+        if choice.mode != "required":
+            tools = tuple(tool for tool in tools if tool.name == choice.name)
+        if choice.mode != "none":
+            warnings.append("the backend cannot be made to call a tool")
+    if tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description or "",
+                    "parameters": tool.parameters or {"type": "object", "properties": {}},
+                },
+            }
+            for tool in tools
+        ]
+    thinking = request.reasoning
+    if thinking is not None:
+        if thinking.enabled is False or thinking.effort == "none":
+            body["think"] = False
+        elif thinking.effort is not None:
+            body["think"] = _EFFORTS.get(thinking.effort, True)
+        elif thinking.enabled:
+            body["think"] = True
+    if request.truncate is not None:
+        body["truncate"] = request.truncate
+    if request.shift is not None:
+        body["shift"] = request.shift
+    _add_generation(body, request)
+
+
+def _add_generation(body: dict[str, Any], request: ChatRequest | CompletionRequest) -> None:
+    body["stream"] = request.stream
+    if request.output is not None:
+        body["format"] = _format(request.output)
+    if request.logprobs:
+        body["logprobs"] = True
+        if request.top_logprobs:
+            body["top_logprobs"] = request.top_logprobs
+
+
+def _format(output: JsonFormat) -> Any:
+    return "json" if output.schema is None else output.schema
+
+
+def _add_message(out: list[dict[str, Any]], message: Message, names: dict[str, str]) -> None:
+    """One message, and one more for each tool's result in it. `names` holds which call asked for which tool."""
+    texts: list[str] = []
+    thinking = ""
+    images: list[str] = []
+    calls: list[dict[str, Any]] = []
+    answered = False
+    for part in message.parts:
+        if isinstance(part, (Text, Refusal)):
+            texts.append(part.text)
+        elif isinstance(part, Reasoning):
+            thinking += part.text
+        elif isinstance(part, (Image, Audio)):
+            images.append(_data(part))
+        elif isinstance(part, ToolCall):
+            names[part.id] = part.name
+            calls.append(call_object(len(calls), part))
+        elif isinstance(part, ToolResult):
+            answered = True
+            out.append(_result(part, names))
+    if answered and not (texts or images or calls):
+        return
+    built: dict[str, Any] = {"role": message.role, "content": "\n".join(texts)}
+    if thinking:
+        built["thinking"] = thinking
+    if images:
+        built["images"] = images
+    if calls:
+        built["tool_calls"] = calls
+    out.append(built)
+
+
+def _result(result: ToolResult, names: dict[str, str]) -> dict[str, Any]:
+    texts = [part.text for part in result.parts if isinstance(part, (Text, Refusal))]
+    images = [_data(part) for part in result.parts if isinstance(part, (Image, Audio))]
+    built: dict[str, Any] = {"role": "tool", "content": "\n".join(texts)}
+    if images:
+        built["images"] = images
+    name = result.name or names.get(result.call_id, "")
+    if name:
+        built["tool_name"] = name
+    if result.call_id:
+        built["tool_call_id"] = result.call_id
+    return built
+
+
+def _data(part: Image | Audio) -> str:
+    if not isinstance(part.source, Bytes):
+        raise InvalidRequest("image URLs are not currently supported, please use base64 encoded data instead")
+    return part.source.data
+
+
+def _options(sampling: Sampling, dialect: Dialect, warnings: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if sampling.max_tokens is not None:
+        options["num_predict"] = sampling.max_tokens
+    named = [(name, value) for name in _KNOBS if (value := getattr(sampling, name)) is not None]
+    dropped: list[str] = []
+    for name, value in (*named, *sampling.other.items()):
+        theirs = dialect.sampling.get(name, name if name in OPTION_TYPES else None)
+        if theirs is None:
+            dropped.append(name)
+        else:
+            options[theirs] = value
+    if dropped:
+        warnings.append(f"the backend does not take these options: {', '.join(sorted(dropped))}")
+    return options
+
+
+def _known(text: bytes) -> dict[str, Any]:
+    """A client's options; null in one of them leaves the default."""
+    try:
+        options = _decode_options(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return {key: value for key, value in (options or {}).items() if value is not None}
+
+
+def _is_ours(text: bytes) -> bool:
+    try:
+        numbers = _decode_numbers(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return bool(numbers) and unpack(numbers) is not None

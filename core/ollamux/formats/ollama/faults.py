@@ -1,0 +1,94 @@
+"""What an error looks like to an Ollama client: one sentence, in Ollama's words where it has words for it.
+
+Rules: a backend's error object is spelled as Go prints a map; a stream that was cut off reads as Ollama says it; a
+backend's answer of status 400 or more is its body as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ollamux.errors import BackendError, BackendUnavailable, OllamuxError
+from ollamux.formats.ollama.gotext import float64_text
+
+__all__ = ("failure_text", "fault_text", "go_value")
+
+_CUT = "an error was encountered while running the model: unexpected EOF"
+
+
+def go_value(value: Any) -> str:
+    """A decoded JSON value as Go's %v prints it: `map[code:500 message:boom]`, `[a b]`, `<nil>`."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case dict():
+            return f"map[{' '.join(f'{key}:{go_value(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(go_value(item) for item in value)}]"
+        case _:
+            return _number(float(value))
+
+
+def fault_text(error: OllamuxError) -> str:
+    """The error that ends a stream."""
+    if type(error) is BackendUnavailable:
+        return _CUT
+    return _told(error) or error.message
+
+
+def failure_text(error: OllamuxError, *, streaming: bool) -> str:
+    """The error that stands in place of an answer."""
+    if not isinstance(error, BackendError):
+        return error.message
+    text = error.body or error.message
+    found = _object(text)
+    if found is None:
+        return text
+    if "error" not in found:
+        return _sentence(found)
+    inner = found["error"]
+    if isinstance(inner, str) and len(found) == 1:
+        return inner
+    if isinstance(inner, dict):
+        if error.status == 501:
+            return str(inner.get("message", text))  # pyright: ignore
+        if error.status == 500 and not streaming:
+            return _sentence(inner)  # Ollama streams from its backend whatever the client wants
+    return text
+
+
+def _told(error: OllamuxError) -> str | None:
+    text = error.body if isinstance(error, BackendError) and error.body else error.message
+    found = _object(text)
+    if found is None:
+        return None
+    inner = found.get("error", found)
+    return inner if isinstance(inner, str) else _sentence(inner)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    if text[:1] != "{":
+        return None
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, dict) else None  # pyright: ignore
+
+
+def _sentence(found: Any) -> str:
+    return f"llama-server chat error: {go_value(found)}"
+
+
+def _number(value: float) -> str:
+    """Go's %v of a float64 turns to an exponent below 1e-4, and writes that with two digits."""
+    if value and abs(value) < 1e-4:
+        digits, _, exponent = f"{value!r}".partition("e")
+        return f"{digits}e{exponent}" if exponent else f"{value:.0e}"
+    return float64_text(value)

@@ -1,0 +1,291 @@
+"""Writes answers as Ollama does: NDJSON streams, whole answers, vectors, loads and unloads.
+
+Strategy: chunks and answers are put together from bytes that are fixed for the request and from encoded values, in
+Ollama's order of keys. Tool calls are gathered and go out whole, in the last chunk.
+
+Rules: no blank line, one object a line, exactly one line with `done` true at the end of a stream that is whole;
+zero and empty values are left out where Go's `omitempty` leaves them out; a call's arguments are an object, with their
+bytes as the model wrote them, and `{"_raw": ...}` around what is none.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, Literal
+
+import msgspec
+
+from ollamux.conversation import (
+    Answer,
+    EmbedAnswer,
+    Event,
+    Finish,
+    FinishReason,
+    LogProb,
+    Operation,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    RefusalDelta,
+    Text,
+    TextDelta,
+    Timings,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageUpdate,
+)
+from ollamux.errors import BackendError, OllamuxError
+from ollamux.formats.base import RenderContext
+from ollamux.formats.ollama.context import Turn, pack
+from ollamux.formats.ollama.faults import fault_text
+from ollamux.formats.ollama.gotext import dump, embedding_text, float64_text, normalised
+from ollamux.streaming.translator import TextFrame
+
+__all__ = ("OllamaRenderer", "call_object")
+
+Route = Literal["chat", "generate", "embed", "embeddings"]
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_NO_ARGUMENTS = msgspec.Raw(b"{}")
+
+
+class OllamaRenderer:
+    """Writes the answer to one request. `turns` are what a generate's `context` carries on, None where it has none."""
+
+    __slots__ = (
+        "_after",
+        "_before",
+        "_between",
+        "_calls",
+        "_context",
+        "_dimensions",
+        "_finish",
+        "_first",
+        "_generate",
+        "_route",
+        "_said",
+        "_timings",
+        "_tops",
+        "_turns",
+        "_usage",
+    )
+
+    def __init__(
+        self,
+        route: Route,
+        context: RenderContext,
+        *,
+        top_logprobs: int = 0,
+        turns: list[Turn] | None = None,
+        dimensions: int | None = None,
+    ) -> None:
+        self._route = route
+        self._generate = route == "generate"
+        self._context = context
+        self._tops = top_logprobs
+        self._turns = turns
+        self._dimensions = dimensions
+        self._before = b'{"model":' + dump(context.model) + b',"created_at":"'
+        self._between = b'","response":' if self._generate else b'","message":{"role":"assistant","content":'
+        self._after = b',"done":false}\n' if self._generate else b'},"done":false}\n'
+        self._said: list[str] = []
+        self._calls: list[list[str]] = []
+        self._finish: FinishReason = "stop"
+        self._usage: Usage | None = None
+        self._timings: Timings | None = None
+        self._first: float | None = None
+
+    # A stream.
+
+    def events(self, events: list[Event], now: float) -> bytes:
+        pieces: list[bytes] = []
+        stamp = self._context.clock.stamp(now).encode()
+        for event in events:
+            kind = type(event)
+            if kind is TextDelta:
+                pieces.append(self._text(event.text, event.logprobs, stamp))  # type: ignore[union-attr]
+            elif kind is ReasoningDelta:
+                if event.text:  # type: ignore[union-attr]
+                    pieces.append(self._thought(event.text, stamp))  # type: ignore[union-attr]
+            elif kind is ToolCallStart:
+                self._calls.append([event.id, event.name, ""])  # type: ignore[union-attr]
+            elif kind is ToolCallDelta:
+                self._calls[event.index][2] += event.arguments  # type: ignore[union-attr]
+            elif kind is UsageUpdate:
+                self._usage = event.usage or self._usage  # type: ignore[union-attr]
+                self._timings = event.timings or self._timings  # type: ignore[union-attr]
+            elif kind is Finish:
+                self._finish = event.reason  # type: ignore[union-attr]
+            elif kind is RefusalDelta:
+                pieces.append(self._text(event.text, None, stamp))  # type: ignore[union-attr]
+        if self._first is None and (pieces or self._calls):
+            self._first = now
+        return b"".join(pieces)
+
+    def end(self, now: float) -> bytes:
+        if self._finish == "malformed":
+            return self.fault(BackendError("the model's answer was malformed", status=502))
+        calls = [ToolCall(call_id, name, arguments) for call_id, name, arguments in self._calls]
+        return self._final(b'""', "", calls, self._finish, None, now) + b"\n"
+
+    def fault(self, error: OllamuxError) -> bytes:
+        return dump({"error": fault_text(error)}) + b"\n"
+
+    def keepalive(self, now: float) -> bytes:
+        return self._before + self._context.clock.stamp(now).encode() + self._between + b'""' + self._after
+
+    def text_frame(self) -> TextFrame | None:
+        if self._turns is not None:
+            return None  # the text is part of the `context` at the end
+        return TextFrame(self._before, self._between + b'"', b'"' + self._after, True)
+
+    def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamp: bytes) -> bytes:
+        if self._turns is not None:
+            self._said.append(text)
+        if logprobs is None:
+            return self._before + stamp + self._between + dump(text) + self._after if text else b""
+        told = dump(self._logprobs(logprobs))
+        return self._before + stamp + self._between + dump(text) + self._after[:-2] + b',"logprobs":' + told + b"}\n"
+
+    def _thought(self, text: str, stamp: bytes) -> bytes:
+        return self._before + stamp + self._between + b'"","thinking":' + dump(text) + self._after
+
+    # A whole answer.
+
+    def whole(self, answer: Answer, now: float) -> bytes:
+        if answer.finish == "malformed":
+            raise BackendError("the model's answer was malformed", status=502)
+        self._usage, self._timings = answer.usage, answer.timings
+        text = thinking = ""
+        calls: list[ToolCall] = []
+        for part in answer.parts:
+            if isinstance(part, (Text, Refusal)):
+                text += part.text
+            elif isinstance(part, Reasoning):
+                thinking += part.text
+            elif isinstance(part, ToolCall):
+                calls.append(part)
+        if self._turns is not None:
+            self._said.append(text)
+        return self._final(dump(text), thinking, calls, answer.finish, answer.logprobs, now)
+
+    def embedded(self, answer: EmbedAnswer, now: float) -> bytes:
+        if self._route == "embeddings":
+            numbers = ",".join([float64_text(value) for value in array("f", answer.vectors[0])])
+            return b'{"embedding":[' + numbers.encode() + b"]}"
+        cut = self._dimensions or 0
+        vectors: list[bytes] = []
+        for values in answer.vectors:
+            vector = normalised(values)
+            if 0 < cut < len(vector):
+                vector = normalised(vector[:cut])
+            vectors.append(embedding_text(vector))
+        spent = {"total_duration": self._since_arrival(now), "load_duration": self._load_duration()}
+        if answer.input_tokens:
+            spent["prompt_eval_count"] = answer.input_tokens
+        model = dump(self._context.model)
+        return b'{"model":' + model + b',"embeddings":[' + b",".join(vectors) + b"]," + dump(spent)[1:]
+
+    def loaded(self, operation: Operation, now: float) -> bytes:
+        if self._route == "embeddings":
+            return b'{"embedding":[]}'
+        if self._route == "embed":
+            return dump({"model": self._context.model, "embeddings": []})
+        return self._head(b'""', "", b"", operation, now) + b"}"
+
+    def _head(self, text: bytes, thinking: str, calls: bytes, reason: str, now: float) -> bytes:
+        """An answer that is done, as far as its reason. `text` and `calls` are JSON."""
+        thought = b',"thinking":' + dump(thinking) if thinking else b""
+        start = self._before + self._context.clock.stamp(now).encode() + self._between + text + thought
+        if not self._generate:
+            start += b',"tool_calls":' + calls + b"}" if calls else b"}"
+        return start + b',"done":true,"done_reason":"' + reason.encode() + b'"'
+
+    def _final(
+        self,
+        text: bytes,
+        thinking: str,
+        calls: list[ToolCall],
+        finish: FinishReason | None,
+        logprobs: tuple[LogProb, ...] | None,
+        now: float,
+    ) -> bytes:
+        called = dump([call_object(position, call) for position, call in enumerate(calls)]) if calls else b""
+        reason = "length" if finish in ("length", "context_exceeded") else "stop"
+        head = self._head(text, thinking, called, reason, now)
+        told = b',"logprobs":' + dump(self._logprobs(logprobs)) if logprobs else b""
+        if not self._generate:
+            return head + told + self._metrics(now) + b"}"
+        if self._turns is not None:
+            head += b',"context":' + dump(pack([*self._turns, ("assistant", "".join(self._said))]))
+        return head + self._metrics(now) + (b',"tool_calls":' + called if called else b"") + told + b"}"
+
+    def _metrics(self, now: float) -> bytes:
+        """Where the backend does not say how long it took, what was seen from here stands for it."""
+        text = f',"total_duration":{self._since_arrival(now)},"load_duration":{self._load_duration()}'
+        usage, timings = self._usage, self._timings
+        if usage is None:
+            return text.encode()
+        if timings is not None:
+            prompt_ns, output_ns = timings.prompt_ns, timings.output_ns
+        else:
+            sent = self._context.dispatched or self._context.arrived
+            first = sent if self._first is None else self._first
+            prompt_ns, output_ns = _nanoseconds(first - sent), _nanoseconds(now - first)
+        if read := (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0):
+            text += f',"prompt_eval_count":{read}'
+        if prompt_ns:
+            text += f',"prompt_eval_duration":{prompt_ns}'
+        if written := (usage.output_text or 0) + (usage.reasoning or 0):
+            text += f',"eval_count":{written}'
+        if output_ns:
+            text += f',"eval_duration":{output_ns}'
+        return text.encode()
+
+    def _since_arrival(self, now: float) -> int:
+        return max(1, _nanoseconds(now - self._context.arrived))
+
+    def _load_duration(self) -> int:
+        return max(1, _nanoseconds(self._context.dispatched - self._context.arrived))
+
+    def _logprobs(self, logprobs: tuple[LogProb, ...]) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        for token in logprobs:
+            item = _token(token)
+            if self._tops and token.top:
+                item["top_logprobs"] = [_token(one) for one in token.top[: self._tops]]
+            told.append(item)
+        return told
+
+
+def call_object(index: int, call: ToolCall) -> dict[str, Any]:
+    """A tool call as Ollama writes it: arguments are an object."""
+    function = {"index": index, "name": call.name, "arguments": _arguments(call.arguments)}
+    return {"id": call.id, "function": function} if call.id else {"function": function}
+
+
+def _arguments(text: str) -> msgspec.Raw | dict[str, str]:
+    if not text.strip() or text.strip() == "null":
+        return _NO_ARGUMENTS
+    try:
+        _decode_object(text)
+    except msgspec.DecodeError:
+        return {"_raw": text}
+    data = text.encode()
+    if b"\n" in data or b"\r" in data:
+        data = msgspec.json.format(data, indent=-1)  # a line of NDJSON is one line
+    return msgspec.Raw(data)
+
+
+def _token(token: LogProb) -> dict[str, Any]:
+    item: dict[str, Any] = {"token": token.token, "logprob": msgspec.Raw(float64_text(token.logprob).encode())}
+    data = list(token.token.encode()) if token.bytes is None else token.bytes
+    if data:
+        item["bytes"] = data
+    return item
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1_000_000_000)

@@ -1,0 +1,96 @@
+"""Serves Ollama clients: the four routes that call a model.
+
+Rules: a body is decoded as Go decodes it and checked in Ollama's order; errors are `{"error": "..."}`, and those that
+Ollama finds while it already streams carry a bare content type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import msgspec
+
+from ollamux.contract import HeaderPairs
+from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, InvalidRequest, OllamuxError
+from ollamux.formats.base import Incoming, RenderContext, ServingRoute
+from ollamux.formats.failures import unreadable
+from ollamux.formats.ollama import gojson, schema
+from ollamux.formats.ollama.faults import failure_text
+from ollamux.formats.ollama.gotext import dump
+from ollamux.formats.ollama.incoming import (
+    ChatIncoming,
+    EmbeddingsIncoming,
+    EmbedIncoming,
+    FormatError,
+    GenerateIncoming,
+    OllamaIncoming,
+)
+from ollamux.formats.ollama.rendering import OllamaRenderer
+from ollamux.formats.splice import members, replace
+from ollamux.streaming.convert import relay_for
+from ollamux.streaming.ndjson_relay import NdjsonRelay
+from ollamux.streaming.translator import Converter
+
+__all__ = ("OllamaServing",)
+
+_WHOLE = "application/json; charset=utf-8"
+_decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class OllamaServing:
+    """The client's side of the format."""
+
+    name = "ollama"
+    routes: tuple[ServingRoute, ...] = (
+        ServingRoute("POST", "/api/chat", "chat"),
+        ServingRoute("POST", "/api/generate", "generate"),
+        ServingRoute("POST", "/api/embed", "embed"),
+        ServingRoute("POST", "/api/embeddings", "embeddings"),
+    )
+    stream_type = "application/x-ndjson"
+    whole_type = _WHOLE
+
+    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> OllamaIncoming:
+        try:
+            match route.name:
+                case "chat":
+                    return ChatIncoming(body, gojson.decode(body, schema.ChatRequest))
+                case "generate":
+                    return GenerateIncoming(body, gojson.decode(body, schema.GenerateRequest))
+                case "embed":
+                    return EmbedIncoming(body, gojson.decode(body, schema.EmbedRequest))
+                case _:
+                    return EmbeddingsIncoming(body, gojson.decode(body, schema.EmbeddingsRequest))
+        except gojson.GoJSONError as error:
+            raise InvalidRequest(str(error)) from None
+
+    def renderer(self, incoming: Incoming, context: RenderContext) -> OllamaRenderer:
+        assert isinstance(incoming, OllamaIncoming)
+        if isinstance(incoming, GenerateIncoming):
+            return OllamaRenderer("generate", context, top_logprobs=incoming.top_logprobs, turns=incoming.turns)
+        if isinstance(incoming, ChatIncoming):
+            return OllamaRenderer("chat", context, top_logprobs=incoming.top_logprobs)
+        dimensions = incoming.dimensions if isinstance(incoming, EmbedIncoming) else None
+        return OllamaRenderer(incoming.route, context, dimensions=dimensions)
+
+    def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
+        bare = streaming and isinstance(error, BackendError | BackendUnavailable | BackendTimeout | FormatError)
+        headers: list[tuple[str, str]] = [("Content-Type", "application/json" if bare else _WHOLE)]
+        if error.retry_after is not None:
+            headers.append(("Retry-After", str(ceil(error.retry_after))))
+        return error.status, tuple(headers), dump({"error": failure_text(error, streaming=streaming)})
+
+    def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
+        return relay_for(NdjsonRelay(upstream_model, context.model))
+
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+        try:
+            found = _decode_any(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise unreadable(body) from None
+        if "error" in found and len(found) == 1:
+            raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
+        if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
+            return replace(body, {"model": dump(incoming.model)})
+        return body

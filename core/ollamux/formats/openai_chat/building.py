@@ -1,0 +1,259 @@
+"""Builds requests for OpenAI-style servers from the neutral model: chat completions, completions, embeddings.
+
+Strategy: plain dictionaries, encoded once; tool schemas and JSON schemas go in as the raw text they came as. What a
+server calls a sampling knob is the dialect's business, looked up only for the knobs that are set.
+
+Rules: what is absent stays absent, no defaults are made up; what cannot be carried is named in one warning; the
+thinking of earlier turns is left out, servers take it from the turn at hand alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ollamux.conversation import (
+    Audio,
+    Bytes,
+    ChatRequest,
+    CompletionRequest,
+    EmbedRequest,
+    FileId,
+    Image,
+    JsonFormat,
+    Message,
+    Part,
+    Refusal,
+    Sampling,
+    Source,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from ollamux.errors import InvalidRequest
+from ollamux.formats.base import Dialect, Outgoing
+
+__all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields")
+
+_encode = msgspec.json.Encoder().encode
+
+_OWN_NAMES: dict[str, str] = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "stop": "stop",
+    "seed": "seed",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "logit_bias": "logit_bias",
+}
+"""What the format itself knows; a dialect adds to it or takes away."""
+
+_PLAIN = Sampling()
+_KNOBS = tuple(name for name in Sampling.__struct_fields__ if name not in ("other", "max_tokens"))
+
+
+def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
+    """`/chat/completions`."""
+    messages: list[dict[str, Any]] = []
+    for message in request.messages:
+        _add_message(messages, message)
+    body: dict[str, Any] = {"model": model, "messages": messages}
+    warnings: list[str] = []
+    if request.stream:
+        body["stream"] = True
+        if dialect.stream_options:
+            body["stream_options"] = {"include_usage": True}
+    if request.tools:
+        body["tools"] = [_tool(tool.name, tool.description, tool.parameters, tool.strict) for tool in request.tools]
+        choice = request.tool_choice
+        if choice is not None and choice.mode != "auto":
+            named = {"type": "function", "function": {"name": choice.name}}
+            body["tool_choice"] = named if choice.mode == "named" else choice.mode
+        if request.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = request.parallel_tool_calls
+    _add_sampling(body, request.sampling, dialect, dialect.max_tokens, warnings)
+    if request.output is not None:
+        body["response_format"] = _response_format(request.output, dialect, warnings)
+    if request.logprobs:
+        body["logprobs"] = True
+        if dialect.top_logprobs:
+            body["top_logprobs"] = max(request.top_logprobs, 1)
+    if request.reasoning is not None:
+        _add_thinking(body, request, dialect, warnings)
+    return _outgoing("/chat/completions", body, dialect, warnings)
+
+
+def build_completion(request: CompletionRequest, model: str, dialect: Dialect) -> Outgoing:
+    """`/completions`."""
+    body: dict[str, Any] = {"model": model, "prompt": request.prompt}
+    warnings: list[str] = []
+    if request.suffix is not None:
+        body["suffix"] = request.suffix
+    if request.stream:
+        body["stream"] = True
+        if dialect.stream_options:
+            body["stream_options"] = {"include_usage": True}
+    limit = "max_tokens" if dialect.max_tokens == "max_completion_tokens" else dialect.max_tokens
+    _add_sampling(body, request.sampling, dialect, limit, warnings)
+    if request.output is not None:
+        body["response_format"] = _response_format(request.output, dialect, warnings)
+    if request.logprobs:
+        body["logprobs"] = max(request.top_logprobs, 1)
+    return _outgoing("/completions", body, dialect, warnings)
+
+
+def build_embed(request: EmbedRequest, model: str, dialect: Dialect) -> Outgoing:
+    """`/embeddings`. `dimensions` is not sent: many servers refuse it, and to cut a vector is the renderer's work."""
+    return _outgoing("/embeddings", {"model": model, "input": request.inputs}, dialect, [])
+
+
+def _outgoing(path: str, body: dict[str, Any], dialect: Dialect, warnings: list[str]) -> Outgoing:
+    for key, value in dialect.extra.items():
+        body.setdefault(key, value)
+    return Outgoing(path, _encode(body), tuple(warnings))
+
+
+def _add_message(out: list[dict[str, Any]], message: Message) -> None:
+    parts = message.parts
+    if len(parts) == 1 and type(parts[0]) is Text:
+        plain: dict[str, Any] = {"role": message.role, "content": parts[0].text}
+        if message.name is not None:
+            plain["name"] = message.name
+        out.append(plain)
+        return
+    content: list[Part] = []
+    calls: list[dict[str, Any]] = []
+    for part in parts:
+        kind = type(part)
+        if kind is ToolResult:
+            _add_result(out, content, part)  # type: ignore[arg-type]
+        elif kind is ToolCall:
+            calls.append(_call(part))  # type: ignore[arg-type]
+        elif kind in (Text, Image, Audio, Refusal):
+            content.append(part)
+    if message.role == "tool" and not content:
+        return
+    role = "user" if message.role == "tool" else message.role
+    built: dict[str, Any] = {"role": role, "content": _content(content, role, bool(calls))}
+    if calls:
+        built["tool_calls"] = calls
+    if message.name is not None:
+        built["name"] = message.name
+    if content or calls or not any(type(part) is ToolResult for part in parts):
+        out.append(built)
+
+
+def _add_result(out: list[dict[str, Any]], content: list[Part], result: ToolResult) -> None:
+    """A result is a message of its own; pictures in it follow in a user's message, where they are allowed."""
+    text = "\n".join(part.text for part in result.parts if isinstance(part, (Text, Refusal)))
+    built: dict[str, Any] = {"role": "tool", "content": text}
+    if result.call_id:
+        built["tool_call_id"] = result.call_id
+    if result.name:
+        built["name"] = result.name
+    out.append(built)
+    content.extend(part for part in result.parts if isinstance(part, (Image, Audio)))
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments or "{}"},
+    }
+
+
+def _content(parts: list[Part], role: str, calls: bool) -> str | list[dict[str, Any]] | None:
+    if not parts:
+        return None if calls else ""
+    if role == "assistant" or (len(parts) == 1 and isinstance(parts[0], Text | Refusal)):
+        return "".join(part.text for part in parts if isinstance(part, (Text, Refusal))) or (None if calls else "")
+    return [_part(part) for part in parts]
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, (Text, Refusal)):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, Image):
+        image = {"url": _url(part.source, "image/png")}
+        if part.detail:
+            image["detail"] = part.detail
+        return {"type": "image_url", "image_url": image}
+    assert isinstance(part, Audio)
+    if not isinstance(part.source, Bytes):
+        raise InvalidRequest("this backend takes sounds only as data in the request")
+    kind = part.format or part.source.mime.rpartition("/")[2] or "wav"
+    return {"type": "input_audio", "input_audio": {"data": part.source.data, "format": kind}}
+
+
+def _url(source: Source, mime: str) -> str:
+    if isinstance(source, Bytes):
+        return f"data:{source.mime or mime};base64,{source.data}"
+    if isinstance(source, FileId):
+        raise InvalidRequest("this backend cannot read a file that another provider keeps")
+    return source.url
+
+
+def _tool(name: str, description: str | None, parameters: msgspec.Raw | None, strict: bool | None) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": name}
+    if description is not None:
+        function["description"] = description
+    if parameters is not None:
+        function["parameters"] = parameters
+    if strict is not None:
+        function["strict"] = strict
+    return {"type": "function", "function": function}
+
+
+def _response_format(output: JsonFormat, dialect: Dialect, warnings: list[str]) -> dict[str, Any]:
+    if output.schema is None:
+        return {"type": "json_object"}
+    if not dialect.json_schema:
+        warnings.append("the backend gives JSON, but does not hold it to a schema")
+        return {"type": "json_object"}
+    described: dict[str, Any] = {"name": output.name or "schema", "schema": output.schema}
+    if output.strict is not None:
+        described["strict"] = output.strict
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _add_thinking(body: dict[str, Any], request: ChatRequest, dialect: Dialect, warnings: list[str]) -> None:
+    reasoning = request.reasoning
+    assert reasoning is not None
+    effort = reasoning.effort
+    off = reasoning.enabled is False or effort == "none"
+    if dialect.think == "chat_template_kwargs":
+        kwargs: dict[str, Any] = {"enable_thinking": not off}
+        if effort is not None and not off:
+            kwargs["reasoning_effort"] = effort
+        body["chat_template_kwargs"] = kwargs
+    elif dialect.think == "reasoning_effort":
+        if off or effort is not None:
+            body["reasoning_effort"] = "none" if off else effort
+    elif effort is not None and not off:
+        warnings.append("the backend has no switch for thinking")
+
+
+def _add_sampling(body: dict[str, Any], sampling: Sampling, dialect: Dialect, limit: str, warnings: list[str]) -> None:
+    if sampling is _PLAIN or sampling == _PLAIN:
+        return
+    if sampling.max_tokens is not None:
+        body[limit] = sampling.max_tokens
+    named = ((name, value) for name in _KNOBS if (value := getattr(sampling, name)) is not None)
+    dropped = sampling_fields(body, (*named, *sampling.other.items()), dialect)
+    if dropped:
+        warnings.append(f"the backend does not take these options: {', '.join(sorted(dropped))}")
+
+
+def sampling_fields(body: dict[str, Any], knobs: Iterable[tuple[str, Any]], dialect: Dialect) -> list[str]:
+    """Puts knobs into `body` under the dialect's names. Returns the names of those that it has none for."""
+    dropped: list[str] = []
+    for name, value in knobs:
+        theirs = dialect.sampling[name] if name in dialect.sampling else _OWN_NAMES.get(name)
+        if theirs is None:
+            dropped.append(name)
+        else:
+            body[theirs] = value
+    return dropped

@@ -1,0 +1,244 @@
+"""Writes answers as OpenAI's chat completions do: chunks, whole answers, errors.
+
+Strategy: every chunk of a stream begins with the same bytes; the first one tells the role, the finish, the usage (where
+it was asked for) and `[DONE]` come at the end.
+
+Rules: a call's id and name go out once, in its first piece; `content` is null beside nothing but calls; a stream that
+broke ends with an error and without `[DONE]`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ollamux.conversation import (
+    Answer,
+    EmbedAnswer,
+    Event,
+    Finish,
+    FinishReason,
+    LogProb,
+    Operation,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    RefusalDelta,
+    Start,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageUpdate,
+)
+from ollamux.errors import BackendError, NotSupported, OllamuxError
+from ollamux.formats.base import RenderContext
+from ollamux.formats.openai_chat.reading import error_message
+from ollamux.streaming.translator import TextFrame
+
+__all__ = ("OpenAIChatRenderer", "error_body")
+
+_encode = msgspec.json.Encoder().encode
+_FINISHES: dict[FinishReason, str] = {
+    "length": "length",
+    "context_exceeded": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+
+class OpenAIChatRenderer:
+    """Writes the answer to one request."""
+
+    __slots__ = ("_context", "_finish", "_head", "_id", "_include_usage", "_opened", "_usage", "created")
+
+    def __init__(self, context: RenderContext, *, include_usage: bool = False) -> None:
+        self._context = context
+        self._include_usage = include_usage
+        self._id = f"chatcmpl-{int(context.arrived * 1e9):x}"
+        self.created = 0
+        self._head = b""
+        self._opened = False
+        self._finish: FinishReason = "stop"
+        self._usage: Usage | None = None
+
+    # A stream.
+
+    def events(self, events: list[Event], now: float) -> bytes:
+        pieces: list[bytes] = []
+        for event in events:
+            match event:
+                case TextDelta(text, logprobs):
+                    if text or logprobs:
+                        pieces.append(self._chunk({"content": text}, now, logprobs))
+                case ReasoningDelta(text):
+                    if text:
+                        pieces.append(self._chunk({"reasoning_content": text}, now))
+                case ToolCallStart(index, call_id, name):
+                    call = {"index": index, "id": call_id, "type": "function"}
+                    call["function"] = {"name": name, "arguments": ""}
+                    pieces.append(self._chunk({"tool_calls": [call]}, now))
+                case ToolCallDelta(index, arguments):
+                    piece = {"index": index, "function": {"arguments": arguments}}
+                    pieces.append(self._chunk({"tool_calls": [piece]}, now))
+                case RefusalDelta(text):
+                    pieces.append(self._chunk({"refusal": text}, now))
+                case Start():
+                    self._start(event.id, event.created, now)
+                case UsageUpdate(usage):
+                    self._usage = usage or self._usage
+                case Finish(reason):
+                    self._finish = reason
+                case _:
+                    pass
+        return b"".join(pieces)
+
+    def end(self, now: float) -> bytes:
+        if self._finish == "malformed":
+            return self.fault(BackendError("the model's answer was malformed", status=502))
+        first = b"" if self._opened else self._chunk({}, now)
+        reason = _encode(_FINISHES.get(self._finish, "stop"))
+        pieces = [
+            first,
+            self._head,
+            b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":',
+            reason,
+            b"}]}\n\n",
+        ]
+        if self._include_usage:
+            pieces += (self._head, b'"choices":[],"usage":', _encode(_usage(self._usage)), b"}\n\n")
+        pieces.append(b"data: [DONE]\n\n")
+        return b"".join(pieces)
+
+    def fault(self, error: OllamuxError) -> bytes:
+        return b"data: " + error_body(error) + b"\n\n"
+
+    def keepalive(self, now: float) -> bytes:
+        return b": keepalive\n\n"
+
+    def text_frame(self) -> TextFrame | None:
+        if not self._opened:
+            return None
+        before = self._head + b'"choices":[{"index":0,"delta":{"content":"'
+        return TextFrame(before, b"", b'"},"logprobs":null,"finish_reason":null}]}\n\n', False)
+
+    def _start(self, upstream_id: str, created: int, now: float) -> None:
+        if upstream_id:
+            self._id = upstream_id
+        self.created = self.created or created or int(self._context.clock.unix(now))
+        shared = {
+            "id": self._id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self._context.model,
+        }
+        self._head = b"data: " + _encode(shared)[:-1] + b","
+
+    def _chunk(self, delta: dict[str, Any], now: float, logprobs: tuple[LogProb, ...] | None = None) -> bytes:
+        if not self._head:
+            self._start("", 0, now)
+        if not self._opened:
+            self._opened = True
+            delta = {"role": "assistant", "content": None if delta else "", **delta}
+        choice = {"index": 0, "delta": delta, "logprobs": _logprobs(logprobs), "finish_reason": None}
+        return self._head + b'"choices":[' + _encode(choice) + b"]}\n\n"
+
+    # A whole answer.
+
+    def whole(self, answer: Answer, now: float) -> bytes:
+        if answer.finish == "malformed":
+            raise BackendError("the model's answer was malformed", status=502)
+        text = thinking = refusal = ""
+        calls: list[dict[str, Any]] = []
+        for part in answer.parts:
+            if isinstance(part, Text):
+                text += part.text
+            elif isinstance(part, Reasoning):
+                thinking += part.text
+            elif isinstance(part, Refusal):
+                refusal += part.text
+            elif isinstance(part, ToolCall):
+                function = {"name": part.name, "arguments": part.arguments}
+                calls.append({"id": part.id, "type": "function", "function": function})
+        message: dict[str, Any] = {"role": "assistant", "content": text if text or not (calls or refusal) else None}
+        if thinking:
+            message["reasoning_content"] = thinking
+        message["refusal"] = refusal or None
+        if calls:
+            message["tool_calls"] = calls
+        return _encode(
+            {
+                "id": answer.id or self._id,
+                "object": "chat.completion",
+                "created": answer.created or int(self._context.clock.unix(now)),
+                "model": self._context.model,
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": message,
+                        "logprobs": _logprobs(answer.logprobs),
+                        "finish_reason": _FINISHES.get(answer.finish or "stop", "stop"),
+                    }
+                ],
+                "usage": _usage(answer.usage),
+            }
+        )
+
+    def embedded(self, answer: EmbedAnswer, now: float) -> bytes:
+        raise NotSupported("this route gives no embeddings")
+
+    def loaded(self, operation: Operation, now: float) -> bytes:
+        return self.whole(Answer([]), now)
+
+
+def error_body(error: OllamuxError) -> bytes:
+    """An error in OpenAI's form. A backend's own words are kept where it sent some."""
+    message = error.message
+    if isinstance(error, BackendError):
+        message = error_message(error.body or message)
+        if message == error.body:
+            message = error.message
+    kind = _TYPES.get(error.status, "api_error")
+    return _encode({"error": {"message": message, "type": kind, "param": error.param, "code": error.code}})
+
+
+def _usage(usage: Usage | None) -> dict[str, Any]:
+    usage = usage or Usage()
+    read, written = usage.input or 0, usage.output or 0
+    told: dict[str, Any] = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    if usage.cache_read is not None or usage.cache_write is not None:
+        details = {"cached_tokens": usage.cache_read or 0}
+        if usage.cache_write is not None:
+            details["cache_write_tokens"] = usage.cache_write
+        told["prompt_tokens_details"] = details
+    if usage.reasoning is not None:
+        told["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
+    return told
+
+
+def _logprobs(logprobs: tuple[LogProb, ...] | None) -> dict[str, Any] | None:
+    if logprobs is None:
+        return None
+    return {"content": [{**_token(one), "top_logprobs": [_token(other) for other in one.top]} for one in logprobs]}
+
+
+def _token(one: LogProb) -> dict[str, Any]:
+    return {
+        "token": one.token,
+        "logprob": one.logprob,
+        "bytes": list(one.token.encode() if one.bytes is None else one.bytes),
+    }
