@@ -4,19 +4,25 @@ Strategy: one session for a backend and one task for a call, which reads whateve
 listener. Tracing tells whether a request was sent and whether its connection was a kept one. Nothing of a session's
 comfort is wanted: no cookies, redirects, decompression, environment or default headers.
 
-Rules: as in `interface`; a kept connection that turns out stale is followed by one call over a session that keeps no
-connections, so that the second one is new for certain. aiohttp has no ceiling on idle connections: of
-`BackendTransport.keepalive` only zero is heeded.
+Rules, beside those of `interface`:
+- A kept connection that turns out stale is followed by one call over a session that keeps no connections, so that the
+  second one is new for certain; uploads use that session at once.
+- aiohttp hands bytes that came while a connection was idle to the next request: the connector looks before it reuses.
+- aiohttp tells nobody that a body went wrong in its framing: the end of the connection does.
+- aiohttp has no ceiling on idle connections: of `BackendTransport.keepalive` only zero is heeded.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 from yarl import URL
@@ -49,6 +55,18 @@ class _Trace:
     def __init__(self) -> None:
         self.reused = False
         self.sent = False
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Gives out kept connections only where nothing has come over them since."""
+
+    async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None or not protocol.should_close:
+                return connection
+            connection.close()
 
 
 async def _on_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
@@ -148,6 +166,10 @@ class AiohttpTransfer:
         if response.status < 200:
             raise HttpProcessingError(code=502, message="the answer changes the protocol")
         self.headed = True
+        protocol = None if response.connection is None else response.connection.protocol
+        closed = None if protocol is None else protocol.closed
+        if protocol is not None and closed is not None:
+            closed.add_done_callback(functools.partial(_break_off, protocol, response.content))
         listener.attempt_head(attempt, response.status, [(_text(k).lower(), _text(v)) for k, v in response.raw_headers])
         while not self.over:
             while self._gate is not None:
@@ -220,10 +242,10 @@ class AiohttpClient:
         trace.on_connection_reuseconn.append(_on_reuse)
         trace.on_request_headers_sent.append(_on_sent)
         if fresh or not self._settings.keepalive:
-            connector = aiohttp.TCPConnector(limit=0, ssl=self._context, force_close=True)
+            connector = _Connector(limit=0, ssl=self._context, force_close=True)
         else:
             expiry = self._settings.expiry
-            connector = aiohttp.TCPConnector(limit=0, ssl=self._context, keepalive_timeout=expiry)
+            connector = _Connector(limit=0, ssl=self._context, keepalive_timeout=expiry)
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -258,7 +280,7 @@ class AiohttpClient:
         except DialError as error:
             return transfer.fail(error.kind, False, error.detail)
         try:
-            for fresh in (False, True):
+            for fresh in (False, True) if call.body is not None else (True,):
                 trace = _Trace()
                 begun = loop.time()
                 try:
@@ -275,9 +297,9 @@ class AiohttpClient:
                     ) as response:
                         await transfer.receive(response)
                     return None
-                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                    stale = trace.reused and not transfer.headed and loop.time() - begun < STALE_SECONDS
-                    if fresh or not stale or call.body is None:
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    silent = not transfer.headed and isinstance(getattr(error, "message", ""), str)  # else half a head
+                    if fresh or not trace.reused or not silent or loop.time() - begun >= STALE_SECONDS:
                         raise
                     earlier = True
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
@@ -315,6 +337,13 @@ def _body(transfer: AiohttpTransfer, length: int | None) -> bytes | AsyncIterato
     return body or None if length is None else _slices(body)  # aiohttp warns of large bodies in one piece
 
 
+def _break_off(protocol: ResponseHandler, content: aiohttp.StreamReader, closed: asyncio.Future[None]) -> None:
+    """The connection of an answer has ended: whoever reads the body must not wait for more of it."""
+    error = (None if closed.cancelled() else closed.exception()) or protocol.exception()
+    if not content.is_eof() and content.exception() is None:
+        content.set_exception(error or aiohttp.ClientPayloadError("the connection ended"))
+
+
 def _proxy_url(text: str) -> URL:
     try:
         url = URL(text)
@@ -337,7 +366,7 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
 def _classify(error: Exception) -> tuple[FailureKind, str]:
     """aiohttp's exceptions in the words of `dial.classify`, which never holds a URL."""
     cause = error.__cause__
-    if isinstance(cause, ValueError) and not isinstance(error, aiohttp.ClientPayloadError | HttpProcessingError):
+    if type(error) is aiohttp.ClientConnectionError and isinstance(cause, ValueError):
         return "configuration", str(cause)  # what `AiohttpTransfer.upload` raised
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return "unreachable", f"the proxy refuses the connection with status {error.status}"

@@ -54,7 +54,8 @@ def classify(error: BaseException | None) -> tuple[FailureKind, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return "tls", f"the backend's certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return "tls", f"TLS failed: {(error.reason or 'unknown').lower().replace('_', ' ')}"
+        reason: str = getattr(error, "reason", None) or "unknown"
+        return "tls", f"TLS failed: {reason.lower().replace('_', ' ')}"
     if isinstance(error, socket.gaierror):
         return "dns", "the backend's name does not resolve"
     if isinstance(error, TimeoutError):

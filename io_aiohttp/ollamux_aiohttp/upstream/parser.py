@@ -72,17 +72,15 @@ class ResponseParser:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._stopped(error, data)
+        self._dry += len(data)
+        if self._dry > HEAD_LIMIT and (not self.pieces or (heading and self._head_size() > HEAD_LIMIT)):
+            self.fault = self.fault or "the head of the answer is too large"
+            if heading:
+                self.status = 0
+                self.done = False
+                self.pieces.clear()
         if self.pieces:
             self._dry = 0
-        elif not self.done:
-            self._dry += len(data)
-            if self._dry > HEAD_LIMIT:
-                self.fault = self.fault or "the head of the answer is too large"
-        if heading and len(data) > HEAD_LIMIT and self._head_size() > HEAD_LIMIT:  # all in one read
-            self.fault = "the head of the answer is too large"
-            self.status = 0
-            self.done = False
-            self.pieces.clear()
 
     @property
     def silent(self) -> bool:

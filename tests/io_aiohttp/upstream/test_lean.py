@@ -1,0 +1,223 @@
+"""What only the lean client promises: the order of its pool, its memory of heads, its idle connections."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ollamux_aiohttp.upstream import BackendTransport
+from ollamux_aiohttp.upstream import lean as lean_module
+
+if TYPE_CHECKING:
+    from tests.io_aiohttp.upstream.conftest import Drive, Peer, World
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def _script(peer: Peer) -> None:
+    while await peer.request():
+        peer.send(OK)
+
+
+def test_a_call_on_an_idle_connection_starts_no_task_and_no_timer(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        await world.serve(_script)
+        headers = (("X-Key", "k"),)
+        await world.call("POST", headers)
+        client: Any = world.client
+        loop = asyncio.get_running_loop()
+        made: list[str] = []
+        wanted = {"create_task", "call_later", "call_at", "create_future"}
+        pool_loop = client.pool.loop
+
+        class Watched:
+            def __getattr__(self, name: str) -> Any:
+                if name in wanted:
+                    made.append(name)
+                return getattr(loop, name)
+
+        client.pool.loop = Watched()
+        for _ in range(3):
+            recorder, _ = world.start("POST", headers)
+            await recorder.done()
+        client.pool.loop = pool_loop
+        assert made == []
+        assert len(client._prepared) == 1
+
+    drive_lean(scenario)
+
+
+def test_heads_are_remembered_by_the_identity_of_the_headers_and_never_mixed_up(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        seen: list[bytes] = []
+
+        async def script(peer: Peer) -> None:
+            while head := await peer.request():
+                seen.append(head)
+                peer.send(OK)
+
+        await world.serve(script)
+        for number in range(600):
+            await world.call("GET", (("X-Number", str(number)),), b"")
+        client: Any = world.client
+        assert len(client._prepared) <= lean_module.PREPARED_LIMIT
+        assert [int(head.split(b"X-Number: ")[1].split()[0]) for head in seen] == list(range(600))
+        assert world.connections == 1
+
+    drive_lean(scenario)
+
+
+def test_the_connection_used_last_is_used_first(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        used: list[int] = []
+
+        async def script(peer: Peer) -> None:
+            while await peer.request():
+                used.append(peer.index)
+                peer.send(OK)
+
+        await world.serve(script)
+        calls = [world.start()[0] for _ in range(3)]
+        for recorder in calls:
+            await recorder.done()
+        used.clear()
+        for _ in range(4):
+            await world.call()
+        assert len(set(used)) == 1
+
+    drive_lean(scenario)
+
+
+def test_idle_connections_expire_and_surplus_ones_are_not_kept(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        world.settings = BackendTransport(keepalive=2, expiry=0.08)
+        ended: list[int] = []
+
+        async def script(peer: Peer) -> None:
+            while await peer.request():
+                peer.send(OK)
+            ended.append(peer.index)
+
+        await world.serve(script)
+        calls = [world.start()[0] for _ in range(3)]
+        for recorder in calls:
+            await recorder.done()
+        client: Any = world.client
+        (origin,) = client.pool.origins.values()
+        assert len(origin.idle) == 2
+        await world.until(lambda: len(ended) == 3)
+        assert origin.idle == []
+        assert client.pool.open == set()
+        assert client.pool._timer is None
+
+    drive_lean(scenario)
+
+
+def test_a_connection_that_the_backend_closed_leaves_the_pool_at_once(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+
+        await world.serve(script)
+        await world.call()
+        client: Any = world.client
+        (origin,) = client.pool.origins.values()
+        await world.until(lambda: not origin.idle)
+        await world.until(lambda: not client.pool.open)
+
+    drive_lean(scenario)
+
+
+def test_a_connection_that_dies_late_is_not_called_stale(drive_lean: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lean_module, "STALE_SECONDS", 0.0)
+
+    async def scenario(world: World) -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+            await peer.request()
+
+        await world.serve(script)
+        await world.call()
+        heard = await world.call()
+        assert (heard.kind, heard.sent, world.connections) == ("closed", True, 1)
+
+    drive_lean(scenario)
+
+
+def test_a_retry_that_cannot_connect_still_says_that_something_was_sent(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        stop = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK)
+            await peer.request()
+            await stop.wait()
+
+        await world.serve(script)
+        await world.call()
+        recorder, _ = world.start()
+        await asyncio.sleep(0.02)
+        world.servers[0].close()
+        stop.set()
+        heard = await recorder.done()
+        assert (heard.kind, heard.sent) == ("refused", True)
+
+    drive_lean(scenario)
+
+
+def test_a_connection_whose_call_ended_paused_is_read_again(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        await world.serve(_script)
+        for _ in range(3):
+            recorder, transfer = world.start()
+
+            def pause(event: str, transfer: Any = transfer) -> None:
+                if event == "data":
+                    transfer.read(False)
+
+            recorder.on_event = pause
+            assert (await recorder.done()).body == b"ok"
+        assert world.connections == 1
+
+    drive_lean(scenario)
+
+
+def test_addresses_that_only_public_calls_reach_are_not_kept(
+    drive_lean: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ollamux_aiohttp.upstream.dial.is_public", lambda host: True)
+
+    async def scenario(world: World) -> None:
+        await world.serve(_script)
+        for _ in range(2):
+            assert (await world.call("GET", body=b"", public_only=True)).body == b"ok"
+        await world.call("GET", body=b"")
+        client: Any = world.client
+        assert world.connections == 3
+        assert len(client._prepared) == 1
+
+    drive_lean(scenario)
+
+
+def test_a_mistake_of_the_listener_ends_its_call_and_no_other(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        await world.serve(_script)
+        recorder, _ = world.start()
+
+        def mistake(event: str) -> None:
+            if event == "head":
+                raise RuntimeError("mistake")
+
+        recorder.on_event = mistake
+        heard = await recorder.done()
+        assert heard.events == ["head", "failed"]
+        assert (await world.call()).body == b"ok"
+        assert len(world.unhandled) == 1
+        world.unhandled.clear()
+
+    drive_lean(scenario)
