@@ -56,9 +56,11 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     window_cpu_us: float = 0.0
     window_rss: int = 0
 
-    def problem(self) -> str | None:
-        """What went wrong in one line, None where every answer was a whole 200."""
+    def problem(self, least_lines: int = 0) -> str | None:
+        """What went wrong in one line, None where every answer was a whole 200 and no chunk is missing."""
         if not (self.errors or self.non200 or self.lost):
+            if self.lines < least_lines:
+                return f"{self.lines} lines where at least {least_lines} were sent"
             return None
         counts = {
             "broken": self.errors,

@@ -15,7 +15,7 @@ from bench.harness import Rig, Server
 from bench.rounds import Contestant, Options, Result, Sample, compare
 from bench.traffic import OLLAMA, OPENAI, Route
 
-__all__ = ("SUMMARY", "lanes", "run")
+__all__ = ("SUMMARY", "lanes", "least_lines", "run")
 
 SUMMARY = "streamed chunks: as fast as they are taken, and 200 streams at 20 tokens a second"
 
@@ -43,6 +43,12 @@ def lanes(rig: Rig, options: Options) -> list[Lane]:
     return found
 
 
+def least_lines(streams: int, chunks: int) -> int:
+    """The lines that a client must see at the least: a format may leave out the first chunk, which has no text, and
+    join the last to the end of the stream, but nothing between them."""
+    return streams * (chunks - 1)
+
+
 def _unpaced(rig: Rig, server: Server, route: Route, model: str, streams: int, number: int) -> Sample:
     load = rig.load(
         server, route, model, stream=True, connections=_AT_ONCE, requests=streams, timeout_s=120, seed=number + 1
@@ -56,7 +62,7 @@ def _unpaced(rig: Rig, server: Server, route: Route, model: str, streams: int, n
         "ttft_p50_ms": load.ttft_p50 / 1000,
         "ttft_p99_ms": load.ttft_p99 / 1000,
     }
-    return Sample(figures, load.problem())
+    return Sample(figures, load.problem(least_lines(streams, _CHUNKS)))
 
 
 def _paced(rig: Rig, server: Server, route: Route, streams: int, number: int) -> Sample:
@@ -78,7 +84,7 @@ def _paced(rig: Rig, server: Server, route: Route, streams: int, number: int) ->
         "ttft_p50_ms": load.ttft_p50 / 1000,
         "ttft_p99_ms": load.ttft_p99 / 1000,
     }
-    return Sample(figures, load.problem())
+    return Sample(figures, load.problem(least_lines(streams, _PACED_CHUNKS)))
 
 
 def run(options: Options) -> list[Result]:

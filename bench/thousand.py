@@ -13,7 +13,7 @@ from functools import partial
 
 from bench.harness import Rig, Server
 from bench.rounds import Contestant, Options, Result, Sample, compare
-from bench.streams import lanes
+from bench.streams import lanes, least_lines
 from bench.traffic import Route
 
 __all__ = ("SUMMARY", "run")
@@ -67,7 +67,7 @@ def _measured(rig: Rig, server: Server, route: Route, model: str, chunks: int, n
         "late_p50_ms": load.latency_p50 / 1000 - length,
         "late_p99_ms": load.latency_p99 / 1000 - length,
     }
-    return Sample(figures, warmed.problem() or load.problem())
+    return Sample(figures, warmed.problem() or load.problem(least_lines(_STREAMS, chunks)))
 
 
 def run(options: Options) -> list[Result]:
