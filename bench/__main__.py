@@ -7,6 +7,7 @@ status is 0, 1 where a sample had a problem (a broken answer, a lost stream), 2 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,7 @@ def main() -> int:
     options = Options(
         rounds=rounds, seed=asked.seed, quick=asked.quick, ollamux=not asked.nginx_only, serve=asked.serve
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     known = circumstances(options)
     print(describe(known), flush=True)
     results: list[Result] = []
