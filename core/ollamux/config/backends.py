@@ -24,12 +24,12 @@ from ollamux.config.kinds import (
     texts,
     url,
 )
-from ollamux.config.read import Section, Table, read_keys, suggestion
+from ollamux.config.read import Section, Table, read_keys
 from ollamux.config.schema import BackendConfig, BackendTls, Pool, Timeouts
 from ollamux.config.sections import OPTIONS
 from ollamux.config.tree import Branch, Node, Problems
 
-__all__ = ("TYPES", "read_backends", "type_called", "type_of")
+__all__ = ("BACKEND", "TYPES", "read_backends", "type_called", "type_of")
 
 TYPES = (
     "demo", "gguf", "llama_cpp", "llama_swap", "lm_studio", "localai", "ollama", "openai_compatible", "tgi", "vllm",
@@ -53,7 +53,7 @@ def type_called(name: str) -> str:
 def _type(node: Node) -> str:
     word = type_called(text(node))
     if word not in TYPES and word not in availability.TYPES:
-        raise ValueError(f"one of {', '.join(TYPES)}{suggestion(word, (*TYPES, *_ALIASES))}")
+        raise ValueError(f"one of {', '.join(TYPES)}")
     return word
 
 
@@ -66,7 +66,7 @@ def type_of(name: str, node: Node) -> str | None:
 
 _TIMEOUTS = Section(dict, {"connect": duration, "first_byte": duration, "idle": duration, "total": duration})
 
-_BACKEND = Section(
+BACKEND = Section(
     dict,
     {
         "type": _type,
@@ -121,7 +121,7 @@ def _read(name: str, node: Node, problems: Problems) -> BackendConfig | None:
 
 
 def _make(name: str, node: Node, keys: Branch, problems: Problems) -> BackendConfig | None:
-    found = read_keys(_BACKEND, node, _PATH, problems) or {}
+    found = read_keys(BACKEND, node, _PATH, problems) or {}
     kind = type_of(name, node)
     if "type" not in keys and kind is None:
         problems.add(node, f"needs a `type`, one of {', '.join(TYPES)}")

@@ -134,7 +134,7 @@ def _read_table(spec: Table, node: Node, path: str, problems: Problems) -> Any:
 
 
 def _read_value(kind: Kind, node: Node, path: str, problems: Problems) -> Any:
-    word = node.word
+    word = next(iter(node.branch), "") if node.branch is not None else node.word  # `oauth2: {...}` is one too
     if isinstance(word, str) and word.partition(":")[0] in CHOICES.get(path, ()):
         problems.later(node, word)
         return UNREAD

@@ -82,6 +82,7 @@ class Problems:
             self._add(f"{node.place}: {what} is not available yet" if what else f"{node.place} is not available yet")
 
     def _add(self, line: str) -> None:
+        line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
         if line not in self.lines:
             self.lines.append(line)
 
@@ -212,7 +213,7 @@ def _by_id(backends: Node, problems: Problems) -> Node:
     return backends
 
 
-_BAD_ID = "an id is made of letters, digits, `.`, `_` and `-`, and begins with a letter or a digit"
+_BAD_ID = "an id is letters, digits, `.`, `_` and `-`, the first a letter or a digit"
 
 
 def _rename(node: Node, names: Mapping[str, str], problems: Problems) -> None:

@@ -1,0 +1,35 @@
+"""The table of what does not exist yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ollamux.config.availability import LATER, asks_for_nothing, keys_below
+
+
+def test_the_keys_below_a_path_are_told_for_hints() -> None:
+    assert set(keys_below("breaker")) == {"failures", "window", "recovery", "successes", "slow"}
+    assert {"breaker", "thermal", "backends", "features"} <= set(keys_below(""))
+    assert keys_below("features") == ()
+    assert "region" in keys_below("backends[*]")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "nothing"),
+    [
+        ("server.workers", 1, True),
+        ("server.workers", 2, False),
+        ("server.tls", {}, True),
+        ("server.tls", {"cert": "x"}, False),
+        ("routing.regions", [], True),
+        ("metrics.enabled", False, True),
+        ("metrics.enabled", True, False),
+        ("retry.base", 1.0, True),
+        ("retry.base", 0.5, False),
+        ("hedging.enabled", 0, False),
+    ],
+)
+def test_a_value_that_asks_for_nothing_is_one_of_the_row_or_empty(path: str, value: Any, nothing: bool) -> None:
+    assert asks_for_nothing(LATER[path], value) is nothing

@@ -1,0 +1,162 @@
+"""What a backend may say, through `load`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ollamux.config import BackendConfig, BackendTls, ConfigError, Layer, Pool, Secret, Timeouts, load
+from ollamux.config.backends import TYPES, type_called
+
+
+def _load(*backends: Any) -> tuple[BackendConfig, ...]:
+    found = load([Layer("f", {"backends": list(backends)})], {}).backends
+    assert found is not None
+    return found
+
+
+def _problems(*backends: Any) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        _load(*backends)
+    return caught.value.problems
+
+
+def test_a_backend_is_read_with_all_its_keys() -> None:
+    (backend,) = _load(
+        {
+            "id": "far",
+            "type": "custom",
+            "name": "Far away",
+            "enabled": True,
+            "base_url": "https://models.example/v1/",
+            "api_key": "k",
+            "auth": "header:X-Key",
+            "headers": {"X-Title": "mine", "X-Number": 5},
+            "hardware": "cloud",
+            "model_prefix": "far/",
+            "priority": 60,
+            "timeout": 300,
+            "timeouts": {"idle": "10s"},
+            "connect_timeout": 2,
+            "pool": {"size": 5, "idle": "1m"},
+            "max_concurrent_requests": 4,
+            "models": ["a", "b"],
+            "options": {"temperature": 0.5},
+            "tls": {"verify": False, "ca": "ca.pem"},
+            "proxy": "http://127.0.0.1:3128",
+        }
+    )
+    assert backend == BackendConfig(
+        id="far",
+        type="openai_compatible",
+        name="Far away",
+        endpoint="https://models.example/v1",
+        api_key=Secret("k"),
+        auth="header:X-Key",
+        headers={"X-Title": "mine", "X-Number": "5"},
+        hardware="cloud",
+        model_prefix="far/",
+        priority=60.0,
+        timeout=300.0,
+        timeouts=Timeouts(connect=2.0, first_byte=300.0, idle=10.0),
+        pool=Pool(size=5, idle=60.0),
+        max_concurrent_requests=4,
+        models=("a", "b"),
+        options={"temperature": 0.5},
+        tls=BackendTls(verify=False, ca="ca.pem"),
+        proxy="http://127.0.0.1:3128",
+        source="f: backends[0]",
+    )
+
+
+def test_a_backend_that_says_little_has_the_defaults() -> None:
+    assert _load({"id": "a", "type": "ollama"}) == (
+        BackendConfig(id="a", type="ollama", name="a", source="f: backends[0]"),
+    )
+
+
+def test_no_backends_is_not_the_same_as_backends_that_are_none() -> None:
+    assert _load() == ()
+    assert load([Layer("f", {"backends": None})], {}).backends is None
+
+
+def test_a_mapping_from_ids_is_the_same_as_a_list() -> None:
+    found = load([Layer("f", {"backends": {"a": {"type": "ollama", "url": "http://h:1"}}})], {}).backends
+    assert found == (BackendConfig(id="a", type="ollama", name="a", endpoint="http://h:1", source="f: backends.a"),)
+
+
+def test_timeouts_win_over_their_short_forms() -> None:
+    (backend,) = _load(
+        {"id": "a", "type": "demo", "timeout": 300, "connect_timeout": 2, "timeouts": {"connect": 1, "first_byte": 9}}
+    )
+    assert backend.timeouts == Timeouts(connect=1.0, first_byte=9.0)
+    assert backend.timeout == 300
+
+
+@pytest.mark.parametrize("name", [*(name for name in TYPES if name not in ("gguf", "openai_compatible")), "llama.cpp"])
+def test_a_type_may_be_left_out_where_the_id_is_one(name: str) -> None:
+    (backend,) = _load({"id": name})
+    assert backend.type == type_called(name)
+
+
+def test_a_type_that_cannot_be_told_is_an_error_that_lists_the_types() -> None:
+    assert _problems({"id": "a"}) == (f"f: backends[0]: needs a `type`, one of {', '.join(TYPES)}",)
+
+
+def test_a_type_that_is_none_is_told_with_those_that_are() -> None:
+    assert _problems({"id": "a", "type": "olama"}) == (
+        f"f: backends[0].type: expected one of {', '.join(TYPES)}, got 'olama'",
+    )
+
+
+@pytest.mark.parametrize(("written", "name"), [("openai", "openai"), ("gemini", "google"), ("claude", "anthropic")])
+def test_a_type_that_does_not_exist_yet_is_refused_by_name(written: str, name: str) -> None:
+    assert _problems({"id": "a", "type": written}) == (f"f: backends[0].type: the type {name} is not available yet",)
+
+
+def test_a_backend_that_is_off_may_ask_for_what_does_not_exist_yet_but_is_read_as_strictly() -> None:
+    (backend,) = _load({"id": "a", "type": "azure", "enabled": False, "api_version": "v", "characteristics": {"a": 1}})
+    assert (backend.type, backend.enabled) == ("azure", False)
+    assert _problems({"id": "a", "type": "azure", "enabled": False, "endpont": "x"}) == (
+        "f: backends[0].endpont: unknown key; did you mean `endpoint`?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"type": "openai_compatible"}, ": a backend of type openai_compatible needs an `endpoint`"),
+        ({"type": "gguf"}, ": a backend of type gguf needs a `file`, the path of the model"),
+        ({"type": "gguf", "file": "a", "url": "b"}, ".url: a backend of type gguf has no endpoint of its own"),
+        ({"type": "ollama", "file": "a"}, ".file: only a backend of type gguf has a file"),
+        ({"type": "ollama", "auth": "token"}, ".auth: token is not available yet"),
+        ({"type": "ollama", "auth": "query:key"}, ".auth: query:key is not available yet"),
+        ({"type": "ollama", "auth": {"oauth2": {}}}, ".auth: oauth2 is not available yet"),
+        ({"type": "ollama", "auth": ["bearer"]}, ".auth: expected text (a number or a word such as true is put in"
+         " quotes), got a list"),
+        ({"type": "ollama", "hardware": "gpu"}, ".hardware: expected one of npu, igpu, nvidia, amd, cpu, cloud, "
+         "custom, got 'gpu'"),
+        ({"type": "ollama", "region": "eu"}, ".region is not available yet"),
+        ({"type": "ollama", "weight": 2}, ".weight is not available yet"),
+        ({"type": "ollama", "enabled": "perhaps"}, ".enabled: expected true or false, got 'perhaps'"),
+        ({"type": "ollama", "endpoint": "http://u:hush@h"}, ".endpoint: expected a URL without a name and a password "
+         "in it (`api_key` and `headers` carry those)"),
+        ({"type": "ollama", "headers": {"Host": "x"}}, ".headers.Host: expected a header's name that a backend can be "
+         "sent"),
+        ({"type": "ollama", "headers": {"X": "hush\r\n"}}, ".headers.X: expected a line of ASCII text"),
+        ({"type": "ollama", "tls": {"cert": "x"}}, ".tls.cert: unknown key; expected one of ca, verify"),
+        ({"type": "ollama", "max_concurrent_requests": 0}, ".max_concurrent_requests: expected a whole number, 1 or "
+         "more, got 0"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told_with_its_place(keys: dict[str, Any], problem: str) -> None:
+    assert _problems({"id": "a", **keys}) == (f"f: backends[0]{problem}",)
+
+
+def test_backends_that_are_no_list_are_refused() -> None:
+    for wrong in ("ollama", 5, True):
+        with pytest.raises(ConfigError, match="expected a list of backends, or a mapping from their ids"):
+            load([Layer("f", {"backends": wrong})], {})
+    with pytest.raises(ConfigError, match=r"f: backends\.a: expected a mapping of keys"):
+        load([Layer("f", {"backends": {"a": "ollama"}})], {})

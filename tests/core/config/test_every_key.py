@@ -1,0 +1,159 @@
+"""The example file and the description of the configuration say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ollamux.config import (
+    Config,
+    ConfigError,
+    HealthConfig,
+    Layer,
+    Limits,
+    LoggingConfig,
+    Pool,
+    QueueConfig,
+    RetryConfig,
+    RoutingConfig,
+    ServerConfig,
+    Timeouts,
+    load,
+    parse_document,
+    resolve_keys,
+)
+from ollamux.config.availability import LATER
+from ollamux.config.backends import BACKEND
+from ollamux.config.read import Items, Section, Spec, Table
+from ollamux.config.sections import ROOT
+
+EXAMPLE = "ollamux.example.yaml"
+SWITCHED_OFF = re.compile(r"^#(?=[a-z_]+:|  )", re.MULTILINE)
+
+
+@pytest.fixture
+def text(root: Path) -> str:
+    return (root / EXAMPLE).read_text(encoding="utf-8")
+
+
+def _load(text: str) -> Config:
+    return load([parse_document(text.encode(), EXAMPLE)], {})
+
+
+def _keys(spec: Spec) -> Iterator[str]:
+    if isinstance(spec, Section):
+        for key, below in spec.keys.items():
+            yield key
+            yield from _keys(below)
+    elif isinstance(spec, Items):
+        yield from _keys(spec.item)
+    elif isinstance(spec, Table):
+        yield from _keys(spec.value)
+
+
+def test_the_example_loads_as_it_stands_and_needs_no_key(text: str) -> None:
+    config = resolve_keys(_load(text), {}, lambda path: path)
+    assert [backend.id for backend in config.backends or () if backend.enabled] == ["ollama", "workstation"]
+
+
+def test_the_example_says_the_defaults(text: str) -> None:
+    config = _load(text)
+    assert config.server == ServerConfig(port_given=True)
+    assert config.server.limits == Limits()
+    assert config.routing == RoutingConfig()
+    assert config.retry == RetryConfig()
+    assert config.health == HealthConfig()
+    assert config.queue == QueueConfig()
+    assert config.logging == LoggingConfig()
+    assert config.backends is not None
+    workstation = config.backends[1]
+    assert workstation.timeouts == Timeouts()
+    assert workstation.pool == Pool()
+    assert workstation.priority == 50
+
+
+def test_the_example_writes_every_default_down(text: str) -> None:
+    data = parse_document(text.encode(), EXAMPLE).data
+    for section, struct in {
+        "routing": RoutingConfig,
+        "retry": RetryConfig,
+        "health": HealthConfig,
+        "queue": QueueConfig,
+        "logging": LoggingConfig,
+    }.items():
+        assert set(data[section]) == set(struct.__struct_fields__)
+    assert set(data["server"]["limits"]) == set(Limits.__struct_fields__)
+
+
+def test_the_example_loads_with_all_its_settings_switched_on(text: str) -> None:
+    config = _load(re.sub(r"^    tls: \{verify: true\}\n", "", SWITCHED_OFF.sub("", text), flags=re.MULTILINE))
+    assert [key.name for key in config.server.keys] == ["laptop", "phone", "admin", "test"]
+    assert config.models["writer"].api_model == "qwen3-8b"
+    assert config.aliases == {"fast": "writer"}
+    assert config.backends is not None
+    assert config.backends[2].tls.ca == "/etc/ssl/own-ca.pem"
+
+
+def test_the_example_names_every_key_that_there_is(text: str) -> None:
+    written = set(re.findall(r"([a-z_0-9]+):", text))
+    wanted = {*_keys(ROOT), *_keys(BACKEND), "id"}
+    assert wanted - written - {"api_key_file"} == set()
+    assert "api_key_file" in text
+
+
+def test_a_key_is_either_there_or_not_yet(root: Path) -> None:
+    for path in LATER:
+        top, *rest = path.split(".")
+        spec: Spec | None = BACKEND if top == "backends[*]" else ROOT.keys.get(top)
+        for part in rest:
+            if isinstance(spec, Table):
+                spec = spec.value
+            elif isinstance(spec, Section):
+                spec = spec.keys.get(part)
+        assert spec is None, path
+
+
+@pytest.mark.parametrize("path", sorted(set(LATER) - {"queue.prioritise"}))  # there both values ask for nothing
+def test_a_key_whose_feature_does_not_exist_yet_is_refused_by_name_and_accepted_where_it_asks_for_nothing(
+    path: str,
+) -> None:
+    kind, off = LATER[path]
+    asks = {"flag": True, "positive": 7, "count": 7, "number": 7.5, "duration": "7s", "rate": "7/s"}
+    name = getattr(kind, "__name__", "")
+    value = {"context_overflow": "warn", "efficiency": "Quiet"}.get(path.rpartition(".")[2], asks.get(name, "x"))
+    with pytest.raises(ConfigError) as caught:
+        load([_at(path, value)], {})
+    assert [line for line in caught.value.problems if line.endswith("is not available yet")] == [
+        f"ollamux.yaml: {_shown(path)} is not available yet"
+    ]
+    for nothing in off:
+        load([_at(path, nothing)], {})
+    load([_at(path, None)], {})
+
+
+def _at(path: str, value: object) -> Layer:
+    parts = _shown(path).replace("backends[0]", "backends").split(".")
+    data = value
+    for part in reversed(parts):
+        data = (
+            [{"id": "up", "type": "ollama", **data}] if part == "backends" and isinstance(data, dict) else {part: data}
+        )
+        if isinstance(data, list):
+            data = {"backends": data}
+    assert isinstance(data, dict)
+    return Layer("ollamux.yaml", data)
+
+
+def _shown(path: str) -> str:
+    return path.replace("backends[*]", "backends[0]").replace(".*", ".mine")
+
+
+def test_every_section_that_is_made_knows_its_keys() -> None:
+    for spec in (ROOT, BACKEND):
+        for key, below in spec.keys.items():
+            if isinstance(below, Section) and isinstance(below.make, type) and issubclass(below.make, msgspec.Struct):
+                assert set(below.keys) <= set(below.make.__struct_fields__), key
