@@ -69,7 +69,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     top_logprobs: bool = True
     json_schema: bool = True
     extra: dict[str, Any] = {}  # noqa: RUF012 - sent with every request
-    raw_errors: bool = True
 
 
 class RenderContext(msgspec.Struct):
@@ -91,6 +90,11 @@ class Incoming(Protocol):
     keep_alive: float | None
     needs: frozenset[str]
     body: bytes
+    grammar_error: OllamuxError | None
+
+    def not_found(self) -> OllamuxError:
+        """What the format answers where nobody serves the model."""
+        ...
 
     def check(self, served: Served) -> None:
         """Raises what the format answers where this model cannot do what is asked."""
@@ -155,9 +159,11 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Calling(Protocol):
-    """The backend's side of a format."""
+    """The backend's side of a format. `text_markers` are the bytes before a piece of text in its stream, for the
+    compiled converters; none where they have nothing to gain."""
 
     name: str
+    text_markers: tuple[bytes, ...]
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         """The backend's request. Raises InvalidRequest for what would change its meaning."""

@@ -1,0 +1,101 @@
+"""One configured backend at run time: where it is, how it is called, how it is.
+
+Rules: what a call needs is computed when the backend is made or moves, not when a request comes; credentials go into
+the headers of this backend's calls and nowhere else.
+"""
+
+from __future__ import annotations
+
+from ollamux.config import BackendConfig
+from ollamux.contract import Call, HeaderPairs
+from ollamux.formats import calling
+from ollamux.formats.base import Calling, Outgoing
+from ollamux.providers.base import Provider, SelfAnswering, root_of
+from ollamux.resilience.health import Health
+
+__all__ = ("Backend",)
+
+
+class Backend:
+    """What the gateway knows of one backend."""
+
+    __slots__ = (
+        "answers_itself",
+        "base",
+        "calling",
+        "config",
+        "connect_timeout",
+        "endpoint",
+        "first_byte",
+        "headers",
+        "health",
+        "id",
+        "idle",
+        "misconfigured",
+        "models_seen",
+        "provider",
+        "root",
+        "total",
+    )
+
+    def __init__(self, config: BackendConfig, provider: Provider, health: Health, via: str) -> None:
+        self.config = config
+        self.provider = provider
+        self.health = health
+        self.id = config.id
+        self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
+        self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
+        self.connect_timeout = config.timeouts.connect
+        self.first_byte = config.timeouts.first_byte
+        self.idle = config.timeouts.idle
+        self.total = config.timeouts.total
+        self.misconfigured = ""
+        self.models_seen = False
+        self.endpoint: str | None = None
+        self.root = self.base = ""
+        self.headers = _headers(config, via)
+        self.move(config.endpoint or provider.default_endpoint)
+
+    def move(self, endpoint: str | None) -> None:
+        """It listens here now; None: nowhere."""
+        self.endpoint = endpoint
+        if endpoint is None:
+            self.root = self.base = ""
+        else:
+            self.root, self.base = root_of(endpoint, self.provider.version_path, fixed=self.provider.fixed)
+
+    @property
+    def callable(self) -> bool:
+        """Whether a request may be sent to it at all."""
+        located = self.answers_itself is not None or bool(self.base)
+        return located and not self.misconfigured and self.health.state != "refused"
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be called or did not answer, for people."""
+        return self.misconfigured or self.health.reason or ("" if self.base else "it is not running")
+
+    def call(self, attempt: int, outgoing: Outgoing) -> Call:
+        """The call that sends this request."""
+        return Call(
+            attempt,
+            self.id,
+            "POST",
+            self.base + outgoing.path,
+            self.headers,
+            outgoing.body,
+            connect_timeout=self.connect_timeout,
+        )
+
+
+def _headers(config: BackendConfig, via: str) -> HeaderPairs:
+    """The headers of every call to this backend, the credentials among them."""
+    pairs = [("Content-Type", "application/json"), ("User-Agent", "ollamux"), ("X-Ollamux-Via", via)]
+    key = config.api_key.reveal() if config.api_key is not None else ""
+    auth = config.auth or "bearer"
+    if key and auth == "bearer":
+        pairs.append(("Authorization", f"Bearer {key}"))
+    elif key and auth.startswith("header:"):
+        pairs.append((auth.removeprefix("header:"), key))
+    replaced = {name.lower() for name in config.headers}
+    return tuple(pair for pair in pairs if pair[0].lower() not in replaced) + tuple(config.headers.items())

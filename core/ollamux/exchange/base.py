@@ -1,0 +1,144 @@
+"""What every exchange is: the reports it takes, and the house it lives in.
+
+Rules: a report that comes too late, of an attempt that is over or after the end, is ignored; an exchange ends exactly
+once, and gives back what it took when it does; `front` belongs to the I/O layer, which keeps there what writes to the
+client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ollamux.backends import Backend
+from ollamux.clock import Clock
+from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
+from ollamux.resilience.admission import Admission
+from ollamux.routing.catalog import Catalog
+
+__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Exchange", "House", "Settled", "answer")
+
+FRESH = 1.0
+"""Seconds for which what the backends told is taken as true now."""
+
+PATIENCE = 1.0
+"""Seconds to wait for those that are asked again."""
+
+JSON_UTF8: HeaderPairs = (("Content-Type", "application/json; charset=utf-8"),)
+
+
+class House(Protocol):
+    """What a gateway offers its exchanges."""
+
+    catalog: Catalog
+    admission: Admission
+    clock: Clock
+    attempts: int
+    retry_on: frozenset[int]
+    queue_timeout: float
+    answer_limit: int
+    fail_over: bool
+    keep_alive: str | None
+
+    def backend(self, id_: str) -> Backend:
+        """A backend by its id."""
+        ...
+
+    def managers(self) -> Sequence[Backend]:
+        """The backends that manage models, the first choice first."""
+        ...
+
+    def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
+        """Asks the backends anew what they have; True where the exchange will be told to proceed when they answered."""
+        ...
+
+    def forget(self, exchange: Exchange) -> None:
+        """It waits no longer for a refresh."""
+        ...
+
+
+class Exchange:
+    """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it."""
+
+    __slots__ = ("extra_headers", "front")
+
+    front: object
+    extra_headers: HeaderPairs
+
+    def __init__(self) -> None:
+        self.front = None
+        self.extra_headers = ()
+
+    def start(self, now: float) -> Wants:
+        """The first thing to do."""
+        return None
+
+    def proceed(self, now: float) -> Wants:
+        """What the exchange waited for inside the gateway has come."""
+        return None
+
+    def body_data(self, data: bytes, now: float) -> Wants:
+        """More of the client's body."""
+        return None
+
+    def body_end(self, now: float) -> Wants:
+        """The client's body is complete."""
+        return None
+
+    def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
+        """A backend began to answer."""
+        return None
+
+    def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
+        """More of a backend's answer."""
+        return None
+
+    def attempt_end(self, attempt: int, now: float) -> Wants:
+        """A backend's answer is complete."""
+        return None
+
+    def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
+        """An attempt failed on the way; `sent` tells whether any of the request had been sent."""
+        return None
+
+    def upload_drained(self, attempt: int, now: float) -> Wants:
+        """A backend takes more of an upload."""
+        return None
+
+    def upload_blocked(self, attempt: int, now: float) -> Wants:
+        """A backend takes no more of an upload for now."""
+        return None
+
+    def client_paused(self, now: float) -> Wants:
+        """The client reads too slowly."""
+        return None
+
+    def client_resumed(self, now: float) -> Wants:
+        """The client reads again."""
+        return None
+
+    def client_gone(self, now: float) -> Wants:
+        """The client went away."""
+        return None
+
+    def woken(self, now: float) -> Wants:
+        """The time that was asked for has come."""
+        return None
+
+
+class Settled(Exchange):
+    """An exchange whose answer is known when it opens."""
+
+    __slots__ = ("_wants",)
+
+    def __init__(self, status: int, headers: HeaderPairs, body: bytes, *, close: bool = False) -> None:
+        super().__init__()
+        self._wants = answer(status, headers, body, close=close)
+
+    def start(self, now: float) -> Wants:
+        return self._wants
+
+
+def answer(status: int, headers: HeaderPairs, body: bytes, *, close: bool = False) -> tuple[Want, ...]:
+    """A whole answer, to be written at once."""
+    return (Head(status, headers), Data(body), End(close=close))

@@ -1,0 +1,206 @@
+"""A request that goes to an Ollama backend as it is: pull, push, create, copy, delete, blobs, show.
+
+Strategy: once the backend is known, bytes pass both ways as they come, of any size, never collected; the answer is the
+backend's, status, media type and all. What chose the backend is the gateway's; this machine only carries.
+
+Rules: back-pressure holds in both directions; nothing is tried twice, since these requests change something; an upload
+that the backend refuses early ends with the backend's answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ollamux.backends import Backend
+from ollamux.contract import (
+    Call,
+    CallData,
+    CallEnd,
+    Cancel,
+    ClientRequest,
+    Data,
+    End,
+    FailureKind,
+    Head,
+    HeaderPairs,
+    Read,
+    ReadBody,
+    WakeAt,
+    Want,
+    Wants,
+)
+from ollamux.errors import BackendTimeout, OllamuxError
+from ollamux.exchange.base import FRESH, JSON_UTF8, PATIENCE, Exchange, House, answer
+from ollamux.exchange.failures import failure_of
+
+__all__ = ("Forward", "ForwardExchange")
+
+_ATTEMPT = 1
+_KEPT = frozenset({"content-type", "content-length", "retry-after"})
+
+
+class Forward(msgspec.Struct, frozen=True):
+    """Where a request goes, with which body (None: the client's, as it streams in). `on_success` hears that the backend
+    did it."""
+
+    backend: Backend
+    path: str
+    body: bytes | None
+    on_success: Callable[[float], None] | None = None
+
+
+class ForwardExchange(Exchange):
+    """Carries one request to one backend and its answer back. `plan` is asked where it goes, or for the answer where it
+    goes nowhere; with `ask_first` the backends are asked anew what they have before that."""
+
+    __slots__ = (
+        "_activity",
+        "_ask_first",
+        "_backend",
+        "_began",
+        "_forward",
+        "_house",
+        "_over",
+        "_paused",
+        "_plan",
+        "_request",
+        "_status",
+        "_waits",
+    )
+
+    def __init__(
+        self,
+        house: House,
+        request: ClientRequest,
+        plan: Callable[[float], Forward | tuple[Want, ...]],
+        *,
+        ask_first: bool = False,
+    ) -> None:
+        super().__init__()
+        self._house = house
+        self._request = request
+        self._plan = plan
+        self._ask_first = ask_first
+        self._forward: Forward | None = None
+        self._activity = 0.0
+        self._status = 0
+        self._waits = False
+        self._began = False
+        self._over = False
+        self._paused = False
+
+    def start(self, now: float) -> Wants:
+        self._activity = now
+        if self._ask_first and self._house.refresh(self, now, older_than=FRESH):
+            self._waits = True
+            return (WakeAt(now + PATIENCE),)
+        return self._go(now)
+
+    def proceed(self, now: float) -> Wants:
+        return self._go(now) if self._waits else None
+
+    def _go(self, now: float) -> Wants:
+        self._waits = False
+        forward = self._plan(now)
+        if not isinstance(forward, Forward):
+            self._over = True
+            return forward
+        self._forward = forward
+        backend = self._backend = forward.backend
+        headers = backend.headers
+        if forward.body is None:
+            length = self._request.headers.get("content-length")
+            kind = self._request.headers.get("content-type", "application/octet-stream")
+            kept = tuple(pair for pair in headers if pair[0].lower() != "content-type")
+            headers = (("Content-Type", kind), *kept, *((("Content-Length", length),) if length else ()))
+        call = Call(
+            _ATTEMPT,
+            backend.id,
+            self._request.method,
+            backend.root + forward.path,
+            headers,
+            forward.body,
+            connect_timeout=backend.connect_timeout,
+        )
+        return (call, WakeAt(self._deadline()))
+
+    def body_data(self, data: bytes, now: float) -> Wants:
+        self._activity = now
+        return None if self._over else (CallData(_ATTEMPT, data),)
+
+    def body_end(self, now: float) -> Wants:
+        self._activity = now
+        return None if self._over else (CallEnd(_ATTEMPT),)
+
+    def upload_blocked(self, attempt: int, now: float) -> Wants:
+        return (ReadBody(False),)
+
+    def upload_drained(self, attempt: int, now: float) -> Wants:
+        self._activity = now
+        return (ReadBody(True),)
+
+    def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
+        self._activity = now
+        self._status = status
+        self._began = True
+        self._backend.health.good()
+        kept: HeaderPairs = tuple((name.title(), value) for name, value in headers if name.lower() in _KEPT)
+        return (Head(status, kept, now=True),)
+
+    def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
+        self._activity = now
+        return data
+
+    def attempt_end(self, attempt: int, now: float) -> Wants:
+        self._over = True
+        if self._forward is not None and self._forward.on_success is not None and self._status < 400:
+            self._forward.on_success(now)
+        return (End(),)
+
+    def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
+        self._backend.health.bad(detail or kind)
+        return self._fail(failure_of(self._backend.id, kind, detail))
+
+    def client_paused(self, now: float) -> Wants:
+        self._paused = True
+        return (Read(_ATTEMPT, False),)
+
+    def client_resumed(self, now: float) -> Wants:
+        self._paused = False
+        self._activity = now
+        return (Read(_ATTEMPT, True),)
+
+    def client_gone(self, now: float) -> Wants:
+        if self._over:
+            return None
+        self._over = True
+        if self._waits or self._forward is None:
+            self._house.forget(self)
+            return None
+        return (Cancel(_ATTEMPT),)
+
+    def woken(self, now: float) -> Wants:
+        if self._over:
+            return None
+        if self._waits:
+            self._house.forget(self)
+            return self._go(now)
+        if not self._paused and now >= self._deadline():
+            return (Cancel(_ATTEMPT), *self._fail(BackendTimeout(f"backend '{self._backend.id}' did not answer in time")))
+        return (WakeAt(max(self._deadline(), now + 1.0)),)
+
+    def _deadline(self) -> float:
+        patience = self._backend.idle if self._began else self._backend.first_byte
+        return self._activity + patience if patience else math.inf
+
+    def _fail(self, error: OllamuxError) -> tuple[Want, ...]:
+        if self._over:
+            return ()
+        self._over = True
+        told = msgspec.json.encode({"error": error.message})
+        if not self._began:
+            return answer(error.status, JSON_UTF8, told)
+        return (Data(told + b"\n"), End(broken=True))

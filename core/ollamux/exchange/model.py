@@ -1,0 +1,592 @@
+"""A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
+
+The phases::
+
+    LOOKING   the model is not known yet; the backends are asked what they have
+    QUEUED    every backend that serves it is full
+    CALLING   an attempt is under way, its answer has not begun
+    ANSWERING content goes to the client; there is no way back
+    PLAYING   a backend without a wire behind it plays its answer out in pieces
+    OVER      ended, by whatever end
+
+Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them); an attempt that fails
+before the first content byte has gone out is followed by one on the next candidate, and the client sees the answer of
+the last one alone. A keepalive commits the status and nothing else. What has gone out is never followed by a made-up
+end: a stream that broke is told as broken, in the client's own format.
+
+Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
+of the converter and returns bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+
+from ollamux.backends import Backend
+from ollamux.contract import (
+    Call,
+    Cancel,
+    ClientRequest,
+    Data,
+    End,
+    FailureKind,
+    Head,
+    HeaderPairs,
+    Read,
+    WakeAt,
+    Want,
+    Wants,
+)
+from ollamux.conversation import Answer, EmbedRequest, Event
+from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
+from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
+from ollamux.exchange.failures import failure_of, stream_broken
+from ollamux.exchange.gathering import gathered
+from ollamux.formats.base import Calling, Incoming, Neutral, RenderContext, Served, Serving, ServingRoute, WholeRenderer
+from ollamux.routing.catalog import Offer
+from ollamux.streaming.convert import converter_for
+from ollamux.streaming.translator import Converter, Translator
+
+__all__ = ("KEEPALIVE", "ModelExchange", "Phase")
+
+KEEPALIVE = 15.0
+"""Seconds of silence towards a streaming client before something is said to keep it waiting."""
+
+_PLAY_EVERY = 0.02
+
+
+class Phase(Enum):
+    """Where an exchange stands."""
+
+    LOOKING = 1
+    QUEUED = 2
+    CALLING = 3
+    ANSWERING = 4
+    PLAYING = 5
+    OVER = 6
+
+
+class ModelExchange(Exchange):
+    """See the module."""
+
+    __slots__ = (
+        "_activity",
+        "_arrived",
+        "_attempt",
+        "_backend",
+        "_calls",
+        "_candidates",
+        "_collected",
+        "_collected_size",
+        "_committed",
+        "_context",
+        "_converter",
+        "_dispatched",
+        "_error",
+        "_head_headers",
+        "_house",
+        "_incoming",
+        "_keepalive_at",
+        "_last_sent",
+        "_neutral",
+        "_offer",
+        "_paused_at",
+        "_phase",
+        "_playing",
+        "_queued_until",
+        "_relaying",
+        "_renderer",
+        "_request",
+        "_route",
+        "_serving",
+        "_status",
+        "_warnings",
+    )
+
+    def __init__(self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute) -> None:
+        super().__init__()
+        self._house = house
+        self._request = request
+        self._serving = serving
+        self._route = route
+        self._phase = Phase.LOOKING
+        self._incoming: Incoming | None = None
+        self._candidates: list[tuple[Offer, Backend]] = []
+        self._attempt = 0
+        self._calls = 0
+        self._backend: Backend | None = None
+        self._offer: Offer | None = None
+        self._neutral: Neutral | None = None
+        self._renderer: WholeRenderer | None = None
+        self._converter: Converter | None = None
+        self._collected: list[bytes] | None = None
+        self._collected_size = 0
+        self._committed = False
+        self._relaying = False
+        self._error: OllamuxError | None = None
+        self._status = 0
+        self._head_headers: Sequence[tuple[str, str]] = ()
+        self._warnings: tuple[str, ...] = ()
+        self._arrived = self._dispatched = self._activity = 0.0
+        self._keepalive_at = math.inf
+        self._queued_until = math.inf
+        self._paused_at: float | None = None
+        self._playing: list[Event] = []
+
+    # What the front and the house report ------------------------------------------------------------------------------
+
+    def start(self, now: float) -> Wants:
+        self._arrived = self._activity = now
+        request = self._request
+        try:
+            incoming = self._serving.read(self._route, request.body or b"", request.headers)
+        except OllamuxError as error:
+            return self._refuse(error, now)
+        self._incoming = incoming
+        self._context = RenderContext(model=incoming.model, clock=self._house.clock, arrived=now)
+        if incoming.stream:
+            self._keepalive_at = now + KEEPALIVE
+        return self._look_up(now, last=False)
+
+    def proceed(self, now: float) -> Wants:
+        if self._phase is Phase.LOOKING:
+            return self._look_up(now, last=True)
+        if self._phase is Phase.QUEUED:
+            return self._dispatch(now)
+        return None
+
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The backends on which a place would do, for the queue."""
+        return [backend.id for _, backend in self._candidates]
+
+    def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
+        if attempt != self._attempt or self._phase is not Phase.CALLING:
+            return None
+        assert self._backend is not None
+        self._activity = now
+        self._status = status
+        self._head_headers = headers
+        self._backend.health.good()
+        if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
+            self._converter = self._make_converter()
+            self._collected = None
+        else:
+            self._converter = None
+            self._collected = []
+            self._collected_size = 0
+        return None
+
+    def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
+        if attempt != self._attempt:
+            return None
+        self._activity = now
+        converter = self._converter
+        if converter is None:
+            return self._collect(data, now)
+        try:
+            out = converter.feed(data, now)
+        except OllamuxError as error:
+            return self._break_off(error, now)
+        if converter.fault is not None:
+            return self._break_off(BackendUnavailable(converter.fault.detail, status=converter.fault.status), now, out)
+        if not out:
+            return None
+        if self._phase is Phase.ANSWERING:
+            return out
+        return self._begin(out)
+
+    def attempt_end(self, attempt: int, now: float) -> Wants:
+        if attempt != self._attempt or self._phase not in (Phase.CALLING, Phase.ANSWERING):
+            return None
+        converter = self._converter
+        if converter is None:
+            return self._whole(b"".join(self._collected or ()), now)
+        try:
+            out = converter.close(now)
+        except OllamuxError as error:
+            return self._break_off(error, now)
+        if converter.fault is not None:
+            return self._break_off(BackendUnavailable(converter.fault.detail, status=converter.fault.status), now, out)
+        if not converter.complete:
+            assert self._backend is not None
+            return self._break_off(stream_broken(), now, out)
+        if self._phase is Phase.CALLING and not out:
+            return self._next(BackendUnavailable("the backend sent an empty answer"), now)
+        first = self._begin(out) if self._phase is Phase.CALLING else ((Data(out),) if out else ())
+        self._over()
+        return (*first, End())
+
+    def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
+        if attempt != self._attempt or self._phase not in (Phase.CALLING, Phase.ANSWERING):
+            return None
+        assert self._backend is not None
+        if kind != "configuration":
+            self._backend.health.bad(detail or kind)
+        if self._phase is Phase.ANSWERING:
+            return self._break_off(stream_broken(), now)
+        return self._next(failure_of(self._backend.id, kind, detail), now)
+
+    def client_paused(self, now: float) -> Wants:
+        self._paused_at = now
+        return (Read(self._attempt, False),) if self._backend is not None else None
+
+    def client_resumed(self, now: float) -> Wants:
+        if self._paused_at is not None:
+            self._activity = now
+            self._paused_at = None
+        if self._phase is Phase.PLAYING:
+            return (WakeAt(now),)
+        return (Read(self._attempt, True),) if self._backend is not None else None
+
+    def client_gone(self, now: float) -> Wants:
+        if self._phase is Phase.OVER:
+            return None
+        attempt = self._attempt if self._phase in (Phase.CALLING, Phase.ANSWERING) else 0
+        self._over()
+        return (Cancel(attempt),) if attempt else None
+
+    def woken(self, now: float) -> Wants:
+        phase = self._phase
+        if phase is Phase.OVER:
+            return None
+        if phase is Phase.PLAYING:
+            return self._play(now)
+        if phase is Phase.LOOKING:
+            self._house.forget(self)
+            return self._look_up(now, last=True)
+        if phase is Phase.QUEUED and now >= self._queued_until:
+            self._house.admission.leave(self)
+            return self._refuse(Busy("server busy, please try again.  the wait for a backend was too long", retry_after=5), now)
+        if phase in (Phase.CALLING, Phase.ANSWERING) and self._paused_at is None and now >= self._deadline():
+            return self._too_slow(now)
+        if now >= self._keepalive_at and phase is not Phase.ANSWERING:
+            return self._keep_alive(now)
+        return (WakeAt(self._next_wake()),)
+
+    # Finding a backend ------------------------------------------------------------------------------------------------
+
+    def _look_up(self, now: float, *, last: bool) -> Wants:
+        incoming = self._incoming
+        assert incoming is not None
+        house = self._house
+        offers = house.catalog.find(incoming.model)
+        if not offers:
+            if incoming.grammar_error is not None:
+                return self._refuse(incoming.grammar_error, now)
+            if not last and house.refresh(self, now, older_than=FRESH):
+                return (WakeAt(now + PATIENCE),)
+            return self._refuse(incoming.not_found(), now)
+        pairs = [(offer, house.backend(offer.backend)) for offer in offers]
+        if len(pairs) > 1:
+            needs = incoming.needs
+            able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[1])]
+            pairs = able or pairs
+            pairs.sort(key=lambda pair: not pair[1].health.usable)
+        reachable = [pair for pair in pairs if pair[1].callable]
+        offer, backend = (reachable or pairs)[0]
+        if not self._same_format(backend):
+            try:
+                incoming.check(_served(incoming, offer))
+            except OllamuxError as error:
+                return self._refuse(error, now)
+        if not reachable:
+            return self._refuse(BackendUnavailable(f"backend '{backend.id}' is not available: {backend.trouble}"), now)
+        self._candidates = reachable if house.fail_over else reachable[:1]
+        return self._dispatch(now)
+
+    def _same_format(self, backend: Backend) -> bool:
+        return backend.calling is not None and backend.calling.name == self._serving.name
+
+    def _dispatch(self, now: float) -> Wants:
+        """Takes a place on the first candidate that has one, or joins the queue."""
+        incoming = self._incoming
+        assert incoming is not None
+        admission = self._house.admission
+        for position, (offer, backend) in enumerate(self._candidates):
+            if incoming.operation in ("load", "unload") and not self._same_format(backend):
+                self._context.dispatched = now
+                body = self._make_renderer().loaded(incoming.operation, now)
+                self._over()
+                return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
+            if admission.take(backend.id):
+                del self._candidates[position]
+                return self._call(offer, backend, now)
+        if not admission.wait(self):
+            return self._refuse(Busy("server busy, please try again.  maximum pending requests exceeded"), now)
+        self._phase = Phase.QUEUED
+        self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
+        return (WakeAt(self._next_wake()),)
+
+    def _call(self, offer: Offer, backend: Backend, now: float) -> Wants:
+        incoming = self._incoming
+        assert incoming is not None
+        self._phase = Phase.CALLING
+        self._backend = backend
+        self._offer = offer
+        self._converter = None
+        self._collected = None
+        self._calls += 1
+        self._dispatched = self._activity = self._context.dispatched = now
+        called = backend.calling
+        try:
+            if called is None:
+                return self._answer_itself(offer, backend, now)
+            self._relaying = called.name == self._serving.name
+            if self._relaying:
+                outgoing = called.passthrough(incoming, offer.upstream, self._defaults(offer), backend.provider.dialect)
+            else:
+                self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
+                outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
+        except OllamuxError as error:
+            return self._refuse(error, now)
+        self._warnings = outgoing.warnings
+        self._attempt += 1
+        return (backend.call(self._attempt, outgoing), WakeAt(self._next_wake()))
+
+    def _defaults(self, offer: Offer) -> dict[str, object]:
+        """The configured options for a request that passes through, and the default keep_alive beside them."""
+        defaults = dict(offer.options)
+        if self._house.keep_alive is not None:
+            defaults["keep_alive"] = self._house.keep_alive
+        return defaults
+
+    def _next(self, error: OllamuxError, now: float) -> Wants:
+        """The attempt is lost: the next candidate, or this error."""
+        cancel = self._release()
+        if self._candidates and self._calls < self._house.attempts:
+            wants = self._dispatch(now)
+            return (*cancel, *wants) if isinstance(wants, tuple) else wants
+        refused = self._refuse(error, now)
+        return (*cancel, *refused)
+
+    # Answering --------------------------------------------------------------------------------------------------------
+
+    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
+        if not self._relaying:
+            return True
+        kind = _header(headers, "content-type")
+        return kind.startswith(self._serving.stream_type.partition(";")[0])
+
+    def _make_converter(self) -> Converter:
+        incoming, offer, backend = self._incoming, self._offer, self._backend
+        assert incoming is not None and offer is not None and backend is not None and backend.calling is not None
+        if self._relaying:
+            return self._serving.relay(incoming, self._context, offer.upstream)
+        assert self._neutral is not None
+        reader = backend.calling.reader(self._neutral, backend.provider.dialect)
+        return converter_for(Translator(reader, self._make_renderer()), self._house.clock, backend.calling.text_markers)
+
+    def _make_renderer(self) -> WholeRenderer:
+        if self._renderer is None:
+            assert self._incoming is not None
+            self._renderer = self._serving.renderer(self._incoming, self._context)
+        return self._renderer
+
+    def _begin(self, out: bytes) -> tuple[Want, ...]:
+        """The first content goes out: from here on there is no other backend."""
+        self._phase = Phase.ANSWERING
+        self._keepalive_at = math.inf
+        if self._committed:
+            return (Data(out),)
+        self._committed = True
+        return (self._stream_head(), Data(out))
+
+    def _stream_head(self) -> Head:
+        headers: HeaderPairs = (("Content-Type", self._serving.stream_type),)
+        if self._serving.stream_type.startswith("text/event-stream"):
+            headers = (*headers, ("Cache-Control", "no-cache"))
+        return Head(200, headers + self._warning_headers(), now=True)
+
+    def _warning_headers(self) -> HeaderPairs:
+        return tuple(("X-Ollamux-Warning", warning) for warning in self._warnings)
+
+    def _collect(self, data: bytes, now: float) -> Wants:
+        if self._collected is None:
+            return None
+        self._collected_size += len(data)
+        if self._collected_size > self._house.answer_limit:
+            return self._next(BackendUnavailable("the backend's answer is too large"), now)
+        self._collected.append(data)
+        return None
+
+    def _whole(self, body: bytes, now: float) -> Wants:
+        """A whole answer has come: an error, or what the client asked for."""
+        if self._status >= 400 or self._status < 200:
+            return self._error_status(body, now)
+        serving, incoming, backend, offer = self._serving, self._incoming, self._backend, self._offer
+        assert incoming is not None and backend is not None and offer is not None and backend.calling is not None
+        kind = serving.whole_type
+        try:
+            if self._relaying:
+                rendered = serving.relay_whole(incoming, offer.upstream, body)
+                kind = _header(self._head_headers, "content-type") or kind
+            else:
+                assert self._neutral is not None
+                rendered = self._render_whole(backend.calling, self._neutral, body, now)
+        except OllamuxError as error:
+            return self._next(error, now)
+        self._over()
+        return self._answer(self._status, (("Content-Type", kind), *self._warning_headers()), rendered)
+
+    def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
+        assert self._backend is not None
+        found = called.whole(neutral, body, self._backend.provider.dialect)
+        renderer = self._make_renderer()
+        return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
+
+    def _error_status(self, body: bytes, now: float) -> Wants:
+        backend = self._backend
+        assert backend is not None and backend.calling is not None
+        headers = {name.lower(): value for name, value in self._head_headers}
+        error = backend.calling.failure(self._status, headers, body)
+        if self._status >= 500:
+            backend.health.bad(f"it answered with status {self._status}")
+        if self._status in self._house.retry_on or self._status in (401, 403, 404) or self._status >= 500:
+            if self._candidates and self._calls < self._house.attempts:
+                return self._next(error, now)
+        if self._relaying and not self._committed and self._status not in (401, 403):
+            self._over()
+            kept = [(n, v) for n, v in self._head_headers if n.lower() in ("content-type", "retry-after")]
+            return self._answer(self._status, tuple(kept), body)
+        return self._refuse(error, now)
+
+    def _answer_itself(self, offer: Offer, backend: Backend, now: float) -> Wants:
+        """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
+        incoming, source = self._incoming, backend.answers_itself
+        assert incoming is not None and source is not None
+        neutral = incoming.neutral(_served(incoming, offer), offer.options)
+        renderer = self._make_renderer()
+        if isinstance(neutral, EmbedRequest):
+            body = renderer.embedded(source.embed(neutral), now)
+        elif incoming.stream:
+            self._playing = source.answer(neutral)
+            self._phase = Phase.PLAYING
+            return self._play(now)
+        else:
+            body = renderer.whole(gathered(source.answer(neutral)), now)
+        self._over()
+        return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
+
+    def _play(self, now: float) -> Wants:
+        """The next piece of an answer that plays itself out."""
+        if self._paused_at is not None:
+            return None
+        renderer = self._make_renderer()
+        out = b""
+        while self._playing and not out:
+            out = renderer.events([self._playing.pop(0)], now)
+        first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(), Data(out))
+        self._committed = True
+        self._keepalive_at = math.inf
+        if self._playing:
+            return (*first, WakeAt(now + _PLAY_EVERY))
+        self._over()
+        return (*first, Data(renderer.end(now)), End())
+
+    # Waiting ----------------------------------------------------------------------------------------------------------
+
+    def _deadline(self) -> float:
+        """When the attempt has taken too long."""
+        backend, incoming = self._backend, self._incoming
+        assert backend is not None and incoming is not None
+        if self._status == 0 or (self._phase is Phase.CALLING and self._converter is None and self._collected is None):
+            limit = self._dispatched + backend.first_byte if backend.first_byte else math.inf
+        else:
+            limit = self._activity + backend.idle if backend.idle else math.inf
+        if backend.config.timeout and not incoming.stream:
+            limit = min(limit, self._dispatched + backend.config.timeout)
+        return min(limit, self._dispatched + backend.total) if backend.total else limit
+
+    def _next_wake(self) -> float:
+        if self._phase is Phase.QUEUED:
+            return min(self._queued_until, self._keepalive_at)
+        if self._phase in (Phase.CALLING, Phase.ANSWERING):
+            return min(self._deadline(), self._keepalive_at)
+        return self._keepalive_at
+
+    def _too_slow(self, now: float) -> Wants:
+        backend = self._backend
+        assert backend is not None
+        error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
+        backend.health.bad("it did not answer in time")
+        if self._phase is Phase.ANSWERING:
+            return self._break_off(error, now)
+        return self._next(error, now)
+
+    def _keep_alive(self, now: float) -> Wants:
+        """Still waiting: a sign of life commits the status, so that no proxy or client gives up."""
+        self._keepalive_at = now + KEEPALIVE
+        piece = Data(self._make_renderer().keepalive(now))
+        wake = WakeAt(self._next_wake())
+        if self._committed:
+            return (piece, wake)
+        self._committed = True
+        return (self._stream_head(), piece, wake)
+
+    # Ending -----------------------------------------------------------------------------------------------------------
+
+    def _break_off(self, error: OllamuxError, now: float, out: bytes = b"") -> Wants:
+        """The stream broke: another backend where no content has gone out, else the truth."""
+        if self._phase is Phase.CALLING and not out:
+            return self._next(error, now)
+        first = self._begin(out) if self._phase is Phase.CALLING else ((Data(out),) if out else ())
+        cancel = self._release()
+        told = self._make_renderer().fault(error)
+        self._over()
+        return (*cancel, *first, Data(told), End())
+
+    def _refuse(self, error: OllamuxError, now: float) -> tuple[Want, ...]:
+        """Ends with this error, in the client's format."""
+        streaming = self._incoming is not None and self._incoming.stream
+        if self._committed:
+            told = self._make_renderer().fault(error)
+            self._over()
+            return (Data(told), End())
+        self._over()
+        status, headers, body = self._serving.failure(error, streaming=streaming)
+        if error.retry_after is not None:
+            headers = (*headers, ("Retry-After", str(max(1, math.ceil(error.retry_after)))))
+        return self._answer(status, headers, body)
+
+    def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
+        """A whole answer, or, where a keepalive has committed the status, what is left to say."""
+        if self._committed:
+            return (Data(body), End())
+        return answer(status, headers, body)
+
+    def _release(self) -> tuple[Want, ...]:
+        """Gives the place back and stops what is under way."""
+        if self._backend is None:
+            return ()
+        self._house.admission.give_back(self._backend.id)
+        self._backend = None
+        attempt, self._attempt = self._attempt, self._attempt + 1
+        self._status = 0
+        return (Cancel(attempt),) if attempt else ()
+
+    def _over(self) -> None:
+        if self._backend is not None:
+            self._house.admission.give_back(self._backend.id)
+            self._backend = None
+        if self._phase is Phase.QUEUED:
+            self._house.admission.leave(self)
+        elif self._phase is Phase.LOOKING:
+            self._house.forget(self)
+        self._phase = Phase.OVER
+
+
+def _served(incoming: Incoming, offer: Offer) -> Served:
+    return Served(
+        asked=incoming.model,
+        display=offer.name,
+        capabilities=offer.capabilities,
+        context_length=offer.context_length,
+    )
+
+
+def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
+    return next((value for key, value in headers if key.lower() == name), "")

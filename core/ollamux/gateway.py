@@ -1,0 +1,490 @@
+"""The composition root: it owns every machine of the core, opens exchanges, and says what to ask the backends.
+
+Strategy: whatever the configuration decides is decided in the constructor. A request passes the gate (Origin, Host,
+key), finds its target in the routing table, and becomes an exchange. Background work comes as chores: plain calls that
+the I/O layer makes and reports; a round of chores for a backend tells its health and its models.
+
+Rules: time is an argument; what one exchange frees may start another, and `ready` yields those; a backend that turns
+out to be ollamux is refused for good and never called again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ollamux.backends import Backend
+from ollamux.clock import Clock
+from ollamux.config import BackendConfig, Config
+from ollamux.contract import Call, ClientRequest, FailureKind, HeaderPairs
+from ollamux.errors import LoopDetected, OllamuxError
+from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
+from ollamux.exchange.base import JSON_UTF8
+from ollamux.formats import servings
+from ollamux.formats.base import Serving
+from ollamux.formats.ollama import listing
+from ollamux.formats.ollama.names import canonical_key
+from ollamux.gate import Gate, IssuedKey
+from ollamux.management import Management
+from ollamux.models import Inventory, ProbeAnswer
+from ollamux.providers import provider
+from ollamux.resilience.admission import Admission
+from ollamux.resilience.health import Health
+from ollamux.routes import Match, NoRoute, Redirect, Router, Target
+from ollamux.routing.catalog import Catalog, Offer, Registered, Shelf
+
+__all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
+
+VERSION = "0.33.0"
+"""The version of Ollama that this gateway answers as: clients compare it."""
+
+_TEXT: HeaderPairs = (("Content-Type", "text/plain"),)
+_HTML: HeaderPairs = (("Content-Type", "text/html; charset=utf-8"),)
+_ROOT: HeaderPairs = (("Content-Type", "text/plain; charset=utf-8"),)
+_ANSWER_LIMIT = 256 * 1024 * 1024
+_SELF = "it is ollamux itself: a gateway is never its own backend"
+
+
+class Chore(msgspec.Struct, frozen=True):
+    """A question to a backend, to be asked in the background and reported with `chore_done` or `chore_failed`. `limit`
+    bounds its answer in bytes, `timeout` its time in seconds."""
+
+    backend: str
+    path: str
+    call: Call
+    timeout: float
+    limit: int = 16 * 1024 * 1024
+
+
+class ModelReport(msgspec.Struct, frozen=True):
+    """A model that a backend serves, for people."""
+
+    name: str
+    upstream: str
+    capabilities: frozenset[str]
+    context_length: int | None
+    loaded: bool
+
+
+class BackendReport(msgspec.Struct, frozen=True):
+    """A backend, for people. `state` is ready, unreachable, checking or misconfigured; `reason` says why."""
+
+    id: str
+    type: str
+    name: str
+    endpoint: str
+    state: str
+    reason: str
+    models: tuple[ModelReport, ...]
+
+
+class _Round:
+    """The probes of one backend that are under way."""
+
+    __slots__ = ("answers", "failed", "left")
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.answers: dict[str, ProbeAnswer] = {}
+        self.failed = ""
+
+
+class Gateway:
+    """See the module. `instance` tells this gateway from every other one; `hostname` and `addresses` are the machine's,
+    for the Host check."""
+
+    def __init__(
+        self, config: Config, *, instance: str = "ollamux", hostname: str = "", addresses: Iterable[str] = ()
+    ) -> None:
+        self.config = config
+        self.clock = Clock()
+        self._instance = instance
+        self._router = Router()
+        self._servings = {serving.name: serving for serving in servings()}
+        self._gate = Gate(
+            keys=_issued(config),
+            origins=config.server.origins,
+            allowed_hosts=config.server.allowed_hosts,
+            hostname=hostname,
+            addresses=addresses,
+        )
+        self._backends = {
+            backend.id: self._make_backend(backend) for backend in config.backends or () if backend.enabled
+        }
+        self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
+        self.catalog = _catalog(config, self._backends.values())
+        self.attempts = config.retry.attempts
+        self.retry_on = frozenset(config.retry.on)
+        self.queue_timeout = config.queue.timeout
+        self.answer_limit = _ANSWER_LIMIT
+        self.fail_over = config.routing.fallback != "none"
+        self.keep_alive = _keep_alive(config)
+        self._management = Management(self)
+        self._rounds: dict[str, _Round] = {}
+        self._due: dict[str, float] = dict.fromkeys(self._backends, -math.inf)
+        self._asked: dict[str, float] = {}
+        self._waiters: dict[Exchange, set[str]] = {}
+        self._ready: list[Exchange] = []
+        self.hurry = False
+        for backend in self._backends.values():
+            self.admission.limit(backend.id, backend.config.max_concurrent_requests)
+            if backend.answers_itself is not None:
+                self._stock(backend, backend.answers_itself.inventory())
+                backend.health.good()
+
+    # The contract -----------------------------------------------------------------------------------------------------
+
+    def wall(self, unix: float, utc_offset: int, now: float) -> None:
+        """What the wall clock shows at `now`: seconds since the epoch, and seconds east of Greenwich."""
+        self.clock.set(unix, utc_offset, now)
+
+    def body_streams(self, method: str, path: str) -> bool:
+        """Whether this request's body is to be reported piece by piece."""
+        return method == "POST" and path.startswith("/api/blobs/")
+
+    def open(self, request: ClientRequest, now: float, serving: Serving | None = None) -> Exchange:
+        """The exchange for a request; `start` it next. `serving` is the client's format where a front has no paths."""
+        headers = request.headers
+        path, _, query = request.path.partition("?")
+        if serving is not None:
+            return ModelExchange(self, request, serving, serving.routes[0])
+        target = self._router.hot(request.method, path)
+        host = headers.get("host", "")
+        gate = self._gate
+        if target is not None and "origin" not in headers and gate.knows_host(host) and not gate.guarded:
+            if headers.get("x-ollamux-via") is None:
+                return self._serve(target, request, path, now)
+        return self._open_carefully(request, path, query, host, now)
+
+    def ready(self, now: float) -> list[Exchange]:
+        """The exchanges that may `proceed` though nothing was reported to them."""
+        admission = self.admission
+        if admission.has_room:
+            self._ready += admission.admitted()  # type: ignore[arg-type]
+        if not self._ready:
+            return []
+        found, self._ready = self._ready, []
+        return found
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether `ready` has anything to yield: cheap, for every turn."""
+        return self.hurry or bool(self._ready) or self.admission.has_room
+
+    def chores(self, now: float) -> list[Chore]:
+        """The probes that are due."""
+        found: list[Chore] = []
+        self.hurry = False
+        for backend in self._backends.values():
+            if self._due[backend.id] > now or backend.id in self._rounds:
+                continue
+            self._due[backend.id] = now + self.config.health.interval
+            probes = backend.provider.probes if backend.callable and backend.answers_itself is None else ()
+            if probes:
+                self._rounds[backend.id] = _Round(len(probes))
+                self._asked[backend.id] = now
+                found += [self._chore(backend, probe.path) for probe in probes]
+        return found
+
+    @property
+    def chores_at(self) -> float:
+        """When the next chore is due."""
+        return min((at for id_, at in self._due.items() if id_ not in self._rounds), default=math.inf)
+
+    def chore_done(
+        self, chore: Chore, status: int, headers: Sequence[tuple[str, str]], body: bytes, now: float
+    ) -> None:
+        """A probe was answered."""
+        backend = self._backends[chore.backend]
+        if any(name.lower() == "x-ollamux" for name, _ in headers):
+            backend.health.refuse(_SELF)
+        round_ = self._rounds[chore.backend]
+        round_.answers[chore.path] = ProbeAnswer(status, body)
+        self._settle(backend, round_, now)
+
+    def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
+        """A probe was not answered."""
+        round_ = self._rounds[chore.backend]
+        round_.answers[chore.path] = ProbeAnswer(0, b"")
+        round_.failed = round_.failed or _unanswered(kind, detail)
+        self._settle(self._backends[chore.backend], round_, now)
+
+    def locate(self, backend_id: str, endpoint: str | None, reason: str = "") -> None:
+        """A supervised backend listens here now; None: it is down, for this reason."""
+        backend = self._backends[backend_id]
+        backend.move(endpoint)
+        if endpoint is None:
+            backend.health.bad(reason or "it is not running")
+        self._due[backend_id] = -math.inf
+        self.hurry = True
+
+    def report(self, now: float) -> tuple[BackendReport, ...]:
+        """What every backend is and has."""
+        return tuple(self._report(backend) for backend in self._backends.values())
+
+    # What exchanges ask for -------------------------------------------------------------------------------------------
+
+    def backend(self, id_: str) -> Backend:
+        return self._backends[id_]
+
+    def backends(self) -> Sequence[Backend]:
+        """All backends, as configured."""
+        return tuple(self._backends.values())
+
+    def managers(self) -> Sequence[Backend]:
+        found = [backend for backend in self._backends.values() if backend.provider.manages_models]
+        return sorted(found, key=lambda backend: (not backend.health.usable, -backend.config.priority))
+
+    def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
+        waiting: set[str] = set()
+        for backend in self._backends.values():
+            if backend.answers_itself is not None or not backend.callable:
+                continue
+            if backend.id not in self._rounds:
+                if now - self._asked.get(backend.id, -math.inf) < older_than:
+                    continue
+                self._due[backend.id] = -math.inf
+                self.hurry = True
+            if backend.health.usable:
+                waiting.add(backend.id)
+        if waiting:
+            self._waiters[exchange] = waiting
+        return bool(waiting)
+
+    def forget(self, exchange: Exchange) -> None:
+        self._waiters.pop(exchange, None)
+
+    def changed(self, backend_id: str) -> None:
+        """A backend's models changed through this gateway: ask it at once."""
+        self._due[backend_id] = -math.inf
+        self.hurry = True
+
+    def refuse(self, path: str, error: OllamuxError) -> Exchange:
+        """The exchange that answers a request which could not be read, in the format of its path."""
+        status, headers, body = self._serving_of(path).failure(error, streaming=False)
+        return Settled(status, headers, body, close=True)
+
+    # Routes -----------------------------------------------------------------------------------------------------------
+
+    def _open_carefully(self, request: ClientRequest, path: str, query: str, host: str, now: float) -> Exchange:
+        """The gate and the router with all their cases, in Ollama's order."""
+        gate, method, headers = self._gate, request.method, request.headers
+        found = self._router.find(method, path)
+        if isinstance(found, Redirect):
+            return _redirect(found.path, query, method)
+        allow: HeaderPairs = ()
+        if isinstance(found, Match) and found.target is None:
+            allow = (("Allow", found.allow),)
+        origin = headers.get("origin")
+        cors = gate.cors(origin, host)
+        if cors is None:
+            return Settled(403, allow, b"")
+        if origin and cors and method == "OPTIONS":
+            return Settled(204, (*allow, *gate.preflight(origin)), b"")
+        if not gate.knows_host(host) and gate.presented(headers, query) is None:
+            return Settled(403, (*allow, *cors), b"")
+        if method == "OPTIONS" and allow and gate.names_a_host(host):
+            return Settled(204, (*allow, *cors), b"")
+        if isinstance(found, NoRoute):
+            return Settled(404, (*_TEXT, *cors), b"404 page not found")
+        if found.target is None:
+            return Settled(405, (*_TEXT, *allow, *cors), b"405 method not allowed")
+        try:
+            if gate.guarded and found.target.scope is not None:
+                gate.admit(headers, query, found.target.scope)
+            if self._instance in headers.get("x-ollamux-via", ""):
+                raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
+        except OllamuxError as error:
+            status, pairs, body = self._serving_of(path).failure(error, streaming=False)
+            extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
+            return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
+        exchange = self._serve(found.target, request, path, now)
+        exchange.extra_headers = cors
+        return exchange
+
+    def _serve(self, target: Target, request: ClientRequest, path: str, now: float) -> Exchange:
+        if target.serving is not None and target.route is not None:
+            return ModelExchange(self, request, target.serving, target.route)
+        match target.handler:
+            case "root":
+                return Settled(200, (*_ROOT, *self._mark), b"Ollama is running")
+            case "version":
+                return Settled(200, (*JSON_UTF8, *self._mark), b'{"version":"' + VERSION.encode() + b'"}')
+            case "status":
+                return Settled(200, JSON_UTF8, b'{"cloud":{"disabled":false,"source":"none"}}')
+            case "tags":
+                return SurveyExchange(
+                    self,
+                    lambda at: listing.tags(self.catalog.offers(), self.clock, at),
+                    (*JSON_UTF8, *self._mark),
+                )
+            case "ps":
+                return SurveyExchange(
+                    self, lambda at: listing.ps(self.catalog.loaded(), self.clock, at), (*JSON_UTF8, *self._mark)
+                )
+            case "recommendations":
+                return Settled(200, JSON_UTF8, b'{"recommendations":[]}')
+            case "alive":
+                return Settled(200, _TEXT, b"ok")
+            case "ready":
+                usable = sum(backend.callable and backend.health.state == "ready" for backend in self._backends.values())
+                text = f"ready: {usable}/{len(self._backends)} backends healthy"
+                return Settled(200 if usable else 503, _TEXT, text.encode())
+            case _:
+                return self._management.open(request, path)
+
+    @property
+    def _mark(self) -> HeaderPairs:
+        """What tells another gateway that it must not use this one as a backend."""
+        return (("X-Ollamux", self._instance),)
+
+    def _serving_of(self, path: str) -> Serving:
+        return self._servings["openai_chat" if path.startswith("/v1/") else "ollama"]
+
+    # Backends ---------------------------------------------------------------------------------------------------------
+
+    def _make_backend(self, config: BackendConfig) -> Backend:
+        health = Health(
+            unhealthy_after=self.config.health.unhealthy_after, healthy_after=self.config.health.healthy_after
+        )
+        backend = Backend(config, provider(config.type), health, self._instance)
+        if config.key_missing:
+            backend.misconfigured = config.key_missing
+        return backend
+
+    def _chore(self, backend: Backend, path: str) -> Chore:
+        call = Call(0, backend.id, "GET", backend.root + path, backend.headers, b"", connect_timeout=backend.connect_timeout)
+        return Chore(backend.id, path, call, self.config.health.timeout)
+
+    def _settle(self, backend: Backend, round_: _Round, now: float) -> None:
+        """One more answer of a round is there; the last one decides."""
+        round_.left -= 1
+        if round_.left:
+            return
+        del self._rounds[backend.id]
+        if backend.health.state != "refused":
+            self._judge(backend, round_)
+        for exchange, waiting in list(self._waiters.items()):
+            waiting.discard(backend.id)
+            if not waiting:
+                del self._waiters[exchange]
+                self._ready.append(exchange)
+
+    def _judge(self, backend: Backend, round_: _Round) -> None:
+        first = round_.answers[backend.provider.probes[0].path]
+        if first.status == 0:
+            backend.health.bad(round_.failed)
+        elif first.status in (401, 403):
+            backend.health.bad(f"it refuses the API key (status {first.status})")
+        elif first.status in (404, 405, 501) and backend.config.models:
+            backend.health.good()
+            self._stock(backend, Inventory())
+        elif first.status != 200:
+            backend.health.bad(f"it answered with status {first.status}")
+        else:
+            try:
+                inventory = backend.provider.learn(round_.answers)
+            except (ValueError, KeyError, TypeError) as error:
+                backend.health.bad(f"its list of models cannot be read: {error}")
+            else:
+                backend.health.good()
+                self._stock(backend, inventory)
+
+    def _stock(self, backend: Backend, inventory: Inventory) -> None:
+        backend.models_seen = True
+        self.catalog.stock(backend.id, inventory)
+        if backend.config.max_concurrent_requests is None:
+            self.admission.limit(backend.id, inventory.slots)
+
+    def _report(self, backend: Backend) -> BackendReport:
+        offers = self.catalog.of_backend(backend.id)
+        named = {offer.name: offer for offer in offers}
+        state = backend.health.state
+        if backend.misconfigured:
+            state_text = "misconfigured"
+        else:
+            state_text = "unreachable" if state == "refused" else state
+        return BackendReport(
+            backend.id,
+            backend.provider.type,
+            backend.config.name or backend.id,
+            "built in" if backend.answers_itself is not None else backend.endpoint or "",
+            state_text,
+            backend.misconfigured or backend.health.reason,
+            tuple(self._model_report(offer) for offer in named.values()),
+        )
+
+    def _model_report(self, offer: Offer) -> ModelReport:
+        return ModelReport(
+            offer.name, offer.upstream, offer.capabilities, offer.context_length, self.catalog.is_loaded(offer)
+        )
+
+
+def _redirect(path: str, query: str, method: str) -> Exchange:
+    where = path + (f"?{query}" if query else "")
+    headers: HeaderPairs = (("Location", where),)
+    if method == "GET":
+        return Settled(301, (*_HTML, *headers), f'<a href="{where}">Moved Permanently</a>.\n\n'.encode())
+    return Settled(307, headers, b"")
+
+
+def _issued(config: Config) -> list[IssuedKey]:
+    found = []
+    for key in config.server.keys:
+        if key.key_sha256:
+            found.append(IssuedKey(key.name, bytes.fromhex(key.key_sha256), key.scopes))
+        elif key.key is not None:
+            digest = hashlib.sha256(key.key.reveal().encode()).digest()
+            found.append(IssuedKey(key.name, digest, key.scopes))
+    return found
+
+
+def _keep_alive(config: Config) -> str | float | None:
+    return config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
+
+
+def _unanswered(kind: FailureKind, detail: str) -> str:
+    words = {"refused": "nothing listens there", "timeout": "it did not answer in time", "dns": "its name cannot be resolved"}
+    return words.get(kind) or detail or kind
+
+
+def _catalog(config: Config, backends: Iterable[Backend]) -> Catalog:
+    shelves = [
+        Shelf(
+            backend=backend.id,
+            provider=backend.provider.type,
+            priority=backend.config.priority,
+            prefix=backend.config.model_prefix,
+            claims=backend.config.models,
+            options=backend.config.options,
+        )
+        for backend in backends
+    ]
+    registered = [
+        Registered(
+            name=name,
+            upstream=model.api_model or name,
+            backend=model.backend,
+            capabilities=frozenset(model.capabilities) if model.capabilities is not None else None,
+            context_length=model.context_length,
+            options=_model_options(model.options, model.max_tokens),
+        )
+        for name, model in config.models.items()
+    ]
+    weakest: Mapping[str, Any] = {**config.performance, **config.model_options}
+    return Catalog(
+        shelves,
+        registered,
+        key=canonical_key,
+        aliases=config.aliases,
+        options=weakest,
+        registered_only=config.routing.registered_only,
+    )
+
+
+def _model_options(options: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:
+    return {**({"num_predict": max_tokens} if max_tokens is not None else {}), **options}

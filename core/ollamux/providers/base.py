@@ -1,0 +1,98 @@
+"""The shape of a provider, and how an endpoint is read.
+
+Rules: an endpoint is read as the vendor's own SDK reads its base URL; a version path that is missing is added, one that
+is there is never doubled. What a provider learns it learns from bytes that were brought to it; nothing here calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from ollamux.conversation import ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Event
+from ollamux.formats.base import Dialect
+from ollamux.models import Inventory, Probe, ProbeAnswer
+
+__all__ = ("Provider", "SelfAnswering", "root_of")
+
+
+class Provider(Protocol):
+    """A kind of backend."""
+
+    @property
+    def type(self) -> str:
+        """Its name in a configuration."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """The calling format."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect:
+        """How it spells that format."""
+        ...
+
+    @property
+    def default_endpoint(self) -> str | None:
+        """Where such a server listens unless told otherwise."""
+        ...
+
+    @property
+    def version_path(self) -> str:
+        """What a bare host is missing before the paths of the format (`/v1`, or nothing)."""
+        ...
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the version path always stands there, with other paths of the server beside it."""
+        ...
+
+    @property
+    def manages_models(self) -> bool:
+        """Whether pull, push, create, copy, delete and blobs may be sent to it."""
+        ...
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What to ask, the first one first; it decides whether the backend is healthy."""
+        ...
+
+    def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
+        """Reads the answers to `probes`, by their paths. Raises ValueError where they make no sense."""
+        ...
+
+
+class SelfAnswering(Protocol):
+    """A provider that answers by itself, with no backend behind it."""
+
+    def inventory(self) -> Inventory:
+        """Its models."""
+        ...
+
+    def answer(self, request: ChatRequest | CompletionRequest) -> list[Event]:
+        """The events of a whole answer."""
+        ...
+
+    def embed(self, request: EmbedRequest) -> EmbedAnswer:
+        """The vectors."""
+        ...
+
+
+def root_of(endpoint: str, version_path: str, *, fixed: bool) -> tuple[str, str]:
+    """The root of an endpoint, below which probes stand, and the base, below which the format's paths stand.
+
+    Where the version path is `fixed`, the server has paths beside it: the root is the endpoint without it, the base the
+    root with it. Else the endpoint is the base, as the vendor's SDK reads it, and a bare host gets the version path. A
+    bare name gets `http://`."""
+    if "://" not in endpoint:
+        endpoint = "http://" + endpoint
+    parts = urlsplit(endpoint)
+    path = parts.path.rstrip("/")
+    if fixed:
+        root = f"{parts.scheme}://{parts.netloc}{path.removesuffix(version_path) if version_path else path}"
+        return root, root + version_path
+    base = f"{parts.scheme}://{parts.netloc}{path or version_path}"
+    return base, base

@@ -1,0 +1,120 @@
+"""The paths that ollamux serves beside those that call a model, and what Ollama's router answers to the rest.
+
+Strategy: one table, path by path and method by method; a look-up that fails is the slow way, which knows trailing
+slashes, wrong methods and unknown paths as Ollama's router does.
+
+Rules: the order of methods is the order in which Ollama lists them in Allow; a scope is what a key must have, empty for
+any key, None for none.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+from urllib.parse import unquote
+
+from ollamux.formats import servings
+from ollamux.formats.base import Serving, ServingRoute
+
+__all__ = ("Handler", "Match", "NoRoute", "Redirect", "Router", "Target")
+
+Handler = Literal[
+    "model", "root", "version", "status", "tags", "ps", "show", "forward", "blob", "recommendations", "alive", "ready"
+]
+_METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE")
+
+_TABLE: tuple[tuple[str, str, Handler, str | None], ...] = (
+    ("HEAD", "/", "root", None),
+    ("GET", "/", "root", None),
+    ("HEAD", "/api/version", "version", ""),
+    ("GET", "/api/version", "version", ""),
+    ("GET", "/api/status", "status", ""),
+    ("HEAD", "/api/tags", "tags", ""),
+    ("GET", "/api/tags", "tags", ""),
+    ("GET", "/api/ps", "ps", ""),
+    ("POST", "/api/show", "show", ""),
+    ("POST", "/api/pull", "forward", "manage"),
+    ("POST", "/api/push", "forward", "manage"),
+    ("POST", "/api/create", "forward", "manage"),
+    ("POST", "/api/copy", "forward", "manage"),
+    ("DELETE", "/api/delete", "forward", "manage"),
+    ("POST", "/api/me", "forward", "manage"),
+    ("POST", "/api/signout", "forward", "manage"),
+    ("POST", "/api/experimental/web_search", "forward", "inference"),
+    ("POST", "/api/experimental/web_fetch", "forward", "inference"),
+    ("GET", "/api/experimental/model-recommendations", "recommendations", ""),
+    ("GET", "/healthz", "alive", None),
+    ("GET", "/readyz", "ready", None),
+)
+_PREFIXES: tuple[tuple[str, str, Handler, str | None], ...] = (
+    ("HEAD", "/api/blobs/", "blob", "manage"),
+    ("POST", "/api/blobs/", "blob", "manage"),
+    ("DELETE", "/api/user/keys/", "forward", "manage"),
+)
+
+
+class Target(NamedTuple):
+    """What a method of a path does."""
+
+    handler: Handler
+    scope: str | None
+    serving: Serving | None = None
+    route: ServingRoute | None = None
+
+
+class Match(NamedTuple):
+    """A path that is served; `target` is None where it is not served with this method."""
+
+    target: Target | None
+    allow: str
+
+
+class Redirect(NamedTuple):
+    """The same path with or without its trailing slash is served."""
+
+    path: str
+
+
+class NoRoute(NamedTuple):
+    """Nothing of that name."""
+
+
+class Router:
+    """Finds what a request is for."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, dict[str, Target]] = {}
+        for method, path, handler, scope in _TABLE:
+            self._paths.setdefault(path, {})[method] = Target(handler, scope)
+        for serving in servings():
+            for route in serving.routes:
+                self._paths.setdefault(route.path, {})[route.method] = Target("model", "inference", serving, route)
+        self._prefixes: dict[str, dict[str, Target]] = {}
+        for method, prefix, handler, scope in _PREFIXES:
+            self._prefixes.setdefault(prefix, {})[method] = Target(handler, scope)
+        self._hot = {(method, path): target for path, found in self._paths.items() for method, target in found.items()}
+
+    def hot(self, method: str, path: str) -> Target | None:
+        """The target of a path spelled as it stands in the table."""
+        return self._hot.get((method, path))
+
+    def find(self, method: str, path: str) -> Match | Redirect | NoRoute:
+        """`path` without its query, still percent-encoded."""
+        path = unquote(path)
+        methods = self._methods(path)
+        if methods is None:
+            other = path[:-1] if path.endswith("/") else path + "/"
+            near = self._methods(other) if other else None
+            if near is not None and method in near:
+                return Redirect(other)
+            return NoRoute()
+        return Match(methods.get(method), ", ".join(name for name in _METHODS if name in methods))
+
+    def _methods(self, path: str) -> dict[str, Target] | None:
+        exact = self._paths.get(path)
+        if exact is not None:
+            return exact
+        for prefix, methods in self._prefixes.items():
+            rest = path.removeprefix(prefix)
+            if rest != path and rest and "/" not in rest:
+                return methods
+        return None

@@ -1,0 +1,202 @@
+"""The catalog: which backend serves which model, under which name, with which abilities.
+
+Strategy: what the backends told is kept for each backend; the index over all of it is built anew when one of them
+tells something new, and read by a dictionary look-up. A name is looked up by its key, so that `tiny`, `TINY:latest`
+and ` tiny ` are one.
+
+Rules: what the configuration registers wins over what a backend discovered under the same name there; a registered name
+is served by the backend it names and by no other; offers of one name are ordered by priority, then as configured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ollamux.models import ASSUMED_CAPABILITIES, Inventory, Loaded, ModelInfo
+
+__all__ = ("Catalog", "Offer", "Registered", "Shelf")
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that the configuration gives. `backend` is an id, else a provider's type, else None for any backend that
+    has the upstream model."""
+
+    name: str
+    upstream: str
+    backend: str | None = None
+    capabilities: frozenset[str] | None = None
+    context_length: int | None = None
+    options: Mapping[str, Any] = {}
+
+
+class Shelf(msgspec.Struct, frozen=True, kw_only=True):
+    """What one backend has to offer, in the catalog's terms. `claims` are the models that the configuration says it
+    serves: a filter where it can list its models, the list itself where it cannot."""
+
+    backend: str
+    provider: str
+    priority: float = 50.0
+    prefix: str = ""
+    claims: tuple[str, ...] = ()
+    options: Mapping[str, Any] = {}
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that a backend serves, under the name clients use. `told` says whether anybody named its abilities."""
+
+    name: str
+    upstream: str
+    backend: str
+    priority: float
+    info: ModelInfo
+    capabilities: frozenset[str]
+    told: bool
+    context_length: int | None
+    options: Mapping[str, Any]
+    digest: str
+    rank: tuple[float, int]
+
+
+class Catalog:
+    """All offers, by name."""
+
+    def __init__(
+        self,
+        shelves: Iterable[Shelf],
+        registered: Iterable[Registered],
+        *,
+        key: Callable[[str], str],
+        aliases: Mapping[str, str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        registered_only: bool = False,
+    ) -> None:
+        self._shelves = {shelf.backend: (position, shelf) for position, shelf in enumerate(shelves)}
+        self._registered = tuple(registered)
+        self._key = key
+        self._aliases = {key(name): key(target) for name, target in (aliases or {}).items()}
+        self._options = dict(options or {})
+        self._registered_only = registered_only
+        self._inventories: dict[str, Inventory] = {}
+        self._index: dict[str, tuple[Offer, ...]] = {}
+        self._asked: dict[str, tuple[Offer, ...]] = {}
+        self._build()
+
+    def stock(self, backend: str, inventory: Inventory) -> bool:
+        """A backend told what it has. True where that changed the catalog."""
+        known = self._inventories.get(backend)
+        self._inventories[backend] = inventory
+        if known is not None and known.models == inventory.models:
+            return False
+        self._build()
+        return True
+
+    def find(self, name: str) -> tuple[Offer, ...]:
+        """The offers for a name as a client spells it, the first choice first; none where nobody serves it."""
+        found = self._asked.get(name)
+        if found is None:
+            key = self._key(name)
+            found = self._index.get(key) or self._index.get(self._aliases.get(key, ""), ())
+            if found and len(self._asked) < 4096:
+                self._asked[name] = found
+        return found
+
+    def offers(self) -> tuple[Offer, ...]:
+        """The first choice for each name, in the order of the backends."""
+        return tuple(sorted((offers[0] for offers in self._index.values()), key=lambda offer: offer.rank))
+
+    def of_backend(self, backend: str) -> tuple[Offer, ...]:
+        """Everything that one backend offers."""
+        return tuple(offer for offers in self._index.values() for offer in offers if offer.backend == backend)
+
+    def loaded(self) -> tuple[tuple[Offer, Loaded], ...]:
+        """What the backends keep in memory, under the names clients use."""
+        found: dict[tuple[str, str], tuple[Offer, Loaded]] = {}
+        for backend, inventory in self._inventories.items():
+            running = {loaded.name: loaded for loaded in inventory.loaded}
+            for offer in self.of_backend(backend) if running else ():
+                loaded = running.get(offer.upstream)
+                if loaded is not None and (offer.name, backend) not in found:
+                    found[(offer.name, backend)] = (offer, loaded)
+        return tuple(found.values())
+
+    def is_loaded(self, offer: Offer) -> bool:
+        """Whether the backend keeps this model in memory now."""
+        inventory = self._inventories.get(offer.backend)
+        return inventory is not None and any(loaded.name == offer.upstream for loaded in inventory.loaded)
+
+    def _build(self) -> None:
+        found: dict[str, dict[str, Offer]] = {}
+        pinned: set[str] = set()
+        for registered in self._registered:
+            key = self._key(registered.name)
+            if registered.backend is not None:
+                pinned.add(key)
+            for position, shelf in self._homes(registered):
+                info = self._known(shelf.backend, registered.upstream) or ModelInfo(name=registered.upstream)
+                offer = self._offer(registered.name, info, position, shelf, registered)
+                found.setdefault(key, {}).setdefault(shelf.backend, offer)
+        if not self._registered_only:
+            for position, shelf in self._shelves.values():
+                for info in self._discovered(shelf):
+                    offer = self._offer(shelf.prefix + (info.title or info.name), info, position, shelf, None)
+                    for name in {offer.name, shelf.prefix + info.name}:
+                        key = self._key(name)
+                        if key not in pinned:
+                            found.setdefault(key, {}).setdefault(shelf.backend, offer)
+        self._index = {
+            key: tuple(sorted(offers.values(), key=lambda offer: offer.rank)) for key, offers in found.items()
+        }
+        self._asked = {}
+
+    def _homes(self, registered: Registered) -> list[tuple[int, Shelf]]:
+        shelves = list(self._shelves.values())
+        if registered.backend is None:
+            return [home for home in shelves if self._known(home[1].backend, registered.upstream) is not None]
+        named = [home for home in shelves if home[1].backend == registered.backend]
+        return named or [home for home in shelves if home[1].provider == registered.backend]
+
+    def _known(self, backend: str, upstream: str) -> ModelInfo | None:
+        inventory = self._inventories.get(backend)
+        if inventory is None:
+            return None
+        wanted = self._key(upstream)
+        return next((m for m in inventory.models if wanted in (self._key(m.name), self._key(m.title or m.name))), None)
+
+    def _discovered(self, shelf: Shelf) -> tuple[ModelInfo, ...]:
+        inventory = self._inventories.get(shelf.backend)
+        listed = inventory.models if inventory is not None else ()
+        if not shelf.claims:
+            return listed
+        claims = {self._key(claim): claim for claim in shelf.claims}
+        if listed:
+            return tuple(m for m in listed if not claims.keys().isdisjoint({self._key(m.name), self._key(m.title or m.name)}))
+        return tuple(ModelInfo(name=claim) for claim in claims.values())
+
+    def _offer(
+        self, name: str, info: ModelInfo, position: int, shelf: Shelf, registered: Registered | None
+    ) -> Offer:
+        told = registered.capabilities if registered is not None else None
+        capabilities = told if told is not None else info.capabilities
+        options = {**self._options, **shelf.options, **(registered.options if registered is not None else {})}
+        seed = info.digest if registered is None else None
+        if seed is None or len(seed) != 64:
+            parts = (name, shelf.backend, info.name, sorted(capabilities or ()), sorted(options.items(), key=str))
+            seed = hashlib.sha256(repr(parts).encode()).hexdigest()
+        length = registered.context_length if registered is not None else None
+        return Offer(
+            name=name,
+            upstream=info.name,
+            backend=shelf.backend,
+            priority=shelf.priority,
+            info=info,
+            capabilities=capabilities if capabilities is not None else ASSUMED_CAPABILITIES,
+            told=capabilities is not None,
+            context_length=length if length is not None else info.context_length,
+            options=options,
+            digest=seed,
+            rank=(-shelf.priority, position),
+        )

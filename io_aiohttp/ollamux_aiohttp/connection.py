@@ -1,0 +1,251 @@
+"""A client's connection: aiohttp's request handler, with what a gateway needs beside it.
+
+It tells the request under way that the client reads too slowly, reads again, or is gone; bounds the head of a request in
+bytes and in time; and answers what is no HTTP in the form that clients of Ollama read.
+
+Rules: the parsing of requests is aiohttp's own, all of it; nothing here knows a route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
+
+from ollamux_aiohttp.deadlines import Deadlines
+
+if TYPE_CHECKING:
+    from ollamux_aiohttp.pump import Driver
+
+__all__ = ("Connection", "ConnectionLimits", "Front", "Lane", "refusal")
+
+_HELD_AT_MOST = 64 * 1024
+
+
+class ConnectionLimits(msgspec.Struct, frozen=True):
+    """Bytes and seconds that the head of a request may take."""
+
+    header_bytes: int
+    header_timeout: float
+
+
+class Lane(Protocol):
+    """What begins the requests that take the lane."""
+
+    def takes(self, message: RawRequestMessage) -> bool:
+        """Whether a request with this head may."""
+        ...
+
+    def begin(self, connection: Connection, message: RawRequestMessage, body: bytes) -> None:
+        """Begins it; the connection's `leave_lane` is called when its answer is out."""
+        ...
+
+
+class Connection(RequestHandler):
+    """One connection of one client.
+
+    A request that has come whole, alone on an idle connection, takes the *lane*: it is begun in the very call that
+    brought its bytes, with no task and no request object. Whatever follows it before its answer is out is held back,
+    unparsed. Everything else goes the way of aiohttp."""
+
+    __slots__ = ("_deadlines", "_head_bytes", "_held", "_lane", "_lane_over", "_limits", "driver", "peer", "slot", "wake_at")
+
+    def __init__(
+        self,
+        manager: Front,
+        *,
+        lane: Lane,
+        limits: ConnectionLimits,
+        deadlines: Deadlines,
+        **options: Any,
+    ) -> None:
+        super().__init__(manager, **options)
+        self._lane = lane
+        self._lane_over: asyncio.Future[None] | None = None
+        self._held: bytearray | None = None
+        self._limits = limits
+        self._deadlines = deadlines
+        self._head_bytes = 0
+        self.driver: Driver | None = None
+        self.peer = ""
+        self.wake_at = math.inf
+        self.slot = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        name = transport.get_extra_info("peername")
+        self.peer = name[0] if isinstance(name, tuple) else ""
+
+    def data_received(self, data: bytes) -> None:
+        held = self._held
+        if held is not None:
+            held += data
+            if len(held) > _HELD_AT_MOST and self.transport is not None:
+                self.transport.pause_reading()
+            return
+        if self._request_in_progress or self._messages or self._upgraded or self._force_close or self._close:
+            super().data_received(data)
+            return
+        parser = self._parser
+        if parser is None:
+            return
+        try:
+            messages, upgraded, tail = parser.feed_data(data)
+        except HttpProcessingError as error:
+            self._drop_head()
+            self._reject(431 if isinstance(error, LineTooLong) else 400, _first_line(error.message))
+            return
+        if not messages:
+            self._watch_head(len(data))
+            return
+        if self._head_bytes:
+            self._drop_head()
+        message, payload = messages[0]
+        self._request_count += len(messages)
+        if len(messages) == 1 and not upgraded and payload.is_eof() and self._lane.takes(message):
+            parser.message_consumed()
+            self._held = bytearray()
+            self._lane.begin(self, message, payload.read_nowait())
+            return
+        self._messages.extend(messages)
+        self._upgraded = upgraded
+        if tail:
+            self._message_tail = tail
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def leave_lane(self, *, keep_alive: bool) -> None:
+        """The answer to the request in the lane is out."""
+        held, self._held = self._held, None
+        if self._lane_over is not None and not self._lane_over.done():
+            self._lane_over.set_result(None)
+        if self.transport is None:
+            return
+        if not keep_alive or self._force_close or self._close:
+            self.force_close()
+            return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if held:
+            if len(held) > _HELD_AT_MOST:
+                self.transport.resume_reading()
+            self._loop.call_soon(self._replay, bytes(held))
+
+    def _replay(self, data: bytes) -> None:
+        """What was held back comes again, before anything newer."""
+        if self.transport is not None:
+            newer, self._held = self._held, None
+            self.data_received(data + bytes(newer) if newer else data)
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        if self._held is not None and self.transport is not None:
+            self._lane_over = self._loop.create_future()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lane_over, timeout)
+        await super().shutdown(timeout)
+
+    def _process_keepalive(self) -> None:
+        if self._held is not None:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    def _watch_head(self, size: int) -> None:
+        """Part of a head has come: it is bounded in bytes and in time."""
+        if not size:
+            return
+        if not self._head_bytes:
+            self._deadlines.set(self, time.monotonic() + self._limits.header_timeout)
+        self._head_bytes += size
+        if self._head_bytes > self._limits.header_bytes:
+            self._reject(431, "request header fields too large")
+
+    def _drop_head(self) -> None:
+        self._head_bytes = 0
+        self._deadlines.drop(self)
+
+    def wake(self, now: float) -> None:
+        """The head of a request has taken too long."""
+        if self._head_bytes:
+            self._reject(408, "the request's head took too long")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.driver is not None:
+            self.driver.client_paused()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.driver is not None:
+            self.driver.client_resumed()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._deadlines.drop(self)
+        driver, self.driver = self.driver, None
+        super().connection_lost(exc)
+        if driver is not None:
+            driver.client_gone()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if isinstance(exc, LineTooLong):
+            status = 431
+        if not isinstance(exc, HttpProcessingError):
+            self.log_exception("a request failed inside the gateway", exc_info=exc)
+        answer = web.Response(status=status, body=refusal(_first_line(message) or _REASONS.get(status, "")), content_type="application/json", charset="utf-8")
+        answer.force_close()
+        return answer
+
+    def _reject(self, status: int, text: str) -> None:
+        """Answers before a request is there, and closes."""
+        self._head_bytes = 0
+        if self.transport is not None:
+            body = refusal(text)
+            reason = _REASONS.get(status, "")
+            head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json; charset=utf-8\r\n"
+            self.transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        self.force_close()
+
+
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large", 500: "internal error"}
+
+
+class Front(web.Server):
+    """The low-level server whose connections are `Connection`."""
+
+    def __init__(
+        self, handler: Any, *, lane: Lane, limits: ConnectionLimits, deadlines: Deadlines, **options: Any
+    ) -> None:
+        super().__init__(handler, **options)
+        self._lane = lane
+        self._limits = limits
+        self._deadlines = deadlines
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, lane=self._lane, limits=self._limits, deadlines=self._deadlines, **self._kwargs)
+
+
+def _first_line(text: str | None) -> str:
+    lines = (text or "").strip().splitlines()
+    return lines[0].rstrip(":") if lines else "bad request"
+
+
+def refusal(text: str) -> bytes:
+    """An error as Ollama writes it."""
+    return msgspec.json.encode({"error": text})

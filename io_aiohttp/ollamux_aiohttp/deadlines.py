@@ -1,0 +1,97 @@
+"""One timer for every deadline of the server: requests, probes, slow clients.
+
+Strategy: a wheel of coarse slots and a single timer of the event loop that turns it while anything sleeps. A sleeper is
+in one slot at most; setting it later does nothing until its slot comes round, which is the usual case, since a deadline
+is put off again and again and rarely met.
+
+Rules: a deadline is met a little late, by one turn of the wheel at most, and never early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import Protocol
+
+__all__ = ("TICK", "Deadlines", "Sleeper")
+
+TICK = 0.05
+"""Seconds that one slot of the wheel lasts."""
+
+
+class Sleeper(Protocol):
+    """Something with a deadline. Both attributes start at infinity and -1."""
+
+    wake_at: float
+    slot: int
+
+    def wake(self, now: float) -> None:
+        """The deadline has come."""
+        ...
+
+
+class Deadlines:
+    """The wheel."""
+
+    __slots__ = ("_loop", "_next", "_slots", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._slots: dict[int, set[Sleeper]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = 0
+
+    def set(self, sleeper: Sleeper, when: float) -> None:
+        """Wakes the sleeper at `when` (monotonic seconds) and not before; infinity: not at all."""
+        sleeper.wake_at = when
+        if when == math.inf:
+            return
+        slot = int(when / TICK) + 1
+        if 0 <= sleeper.slot <= slot:
+            return
+        if sleeper.slot >= 0:
+            self._slots[sleeper.slot].discard(sleeper)
+        sleeper.slot = slot
+        found = self._slots.get(slot)
+        if found is None:
+            self._slots[slot] = {sleeper}
+        else:
+            found.add(sleeper)
+        if self._timer is None:
+            self._next = int(time.monotonic() / TICK)
+            self._timer = self._loop.call_later(TICK, self._turn)
+        if slot < self._next:
+            self._next = slot
+
+    def drop(self, sleeper: Sleeper) -> None:
+        """It sleeps no longer."""
+        sleeper.wake_at = math.inf
+        if sleeper.slot >= 0:
+            self._slots[sleeper.slot].discard(sleeper)
+            sleeper.slot = -1
+
+    def close(self) -> None:
+        """Nobody is woken any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._slots.clear()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        current = int(now / TICK)
+        self._timer = None
+        for slot in range(self._next, current + 1) if current - self._next < len(self._slots) else sorted(self._slots):
+            if slot > current:
+                break
+            for sleeper in self._slots.pop(slot, ()):
+                sleeper.slot = -1
+                if sleeper.wake_at <= now:
+                    sleeper.wake_at = math.inf
+                    sleeper.wake(now)
+                else:
+                    self.set(sleeper, sleeper.wake_at)
+        self._next = current + 1
+        if self._slots and self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._turn)

@@ -1,0 +1,348 @@
+"""Does what an exchange wants, and tells it what happens: the whole of the I/O for one request.
+
+Strategy: a `Driver` stands between one client connection, one exchange and the upstream client, and is called by all
+three. No task, queue or future for a chunk: what a backend's read brought goes to the client's transport in the same
+call. The request's own task, aiohttp's, waits on one future until the exchange has ended.
+
+Rules: no decision is taken here; every branch is about bytes and sockets. Wants are carried out in their order; a head
+and an end that come together are one answer with its length, a head alone begins a chunked one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_parser import RawRequestMessage
+
+from ollamux.contract import (
+    Call,
+    CallData,
+    CallEnd,
+    Cancel,
+    Data,
+    End,
+    FailureKind,
+    Head,
+    HeaderPairs,
+    Read,
+    ReadBody,
+    WakeAt,
+    Wants,
+)
+from ollamux.exchange import Exchange
+from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.upstream.choose import Upstreams
+from ollamux_aiohttp.upstream.interface import Transfer
+
+if TYPE_CHECKING:
+    from ollamux_aiohttp.connection import Connection
+
+__all__ = ("Driver", "Pump", "Written")
+
+_monotonic = time.monotonic
+
+
+class Written(web.StreamResponse):
+    """What aiohttp is told when the answer is already on the transport."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        self._keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
+class Pump:
+    """What all drivers share."""
+
+    __slots__ = ("_date", "_date_until", "_heads", "deadlines", "drain", "loop", "staying", "closing", "upstreams")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, upstreams: Upstreams, drain: Callable[[], None]
+    ) -> None:
+        self.loop = loop
+        self.deadlines = deadlines
+        self.upstreams = upstreams
+        self.drain = drain
+        self.staying = Written(keep_alive=True)
+        self.closing = Written(keep_alive=False)
+        self._heads: dict[tuple[int, HeaderPairs], bytes] = {}
+        self._date = b""
+        self._date_until = 0.0
+
+    def head(self, status: int, headers: HeaderPairs, now: float) -> bytes:
+        """Status line and headers, a Date among them, without the line that ends them."""
+        key = (status, headers)
+        found = self._heads.get(key)
+        if found is None:
+            try:
+                phrase = HTTPStatus(status).phrase
+            except ValueError:
+                phrase = ""
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+            found = f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
+            if len(self._heads) < 512:
+                self._heads[key] = found
+        if now >= self._date_until:
+            self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
+            self._date_until = math.floor(now) + 1.0
+        return found + self._date
+
+
+class Driver:
+    """One request. See the module; it is the `Listener` of the upstream client and a `Sleeper` of the wheel."""
+
+    __slots__ = (
+        "_body_on",
+        "_chunked",
+        "_connection",
+        "_exchange",
+        "_head_only",
+        "_keep_alive",
+        "_lane",
+        "_old",
+        "_over",
+        "_pump",
+        "_transfers",
+        "_waiter",
+        "_wrote_head",
+        "body_gate",
+        "slot",
+        "wake_at",
+    )
+
+    def __init__(
+        self,
+        pump: Pump,
+        connection: Connection,
+        exchange: Exchange,
+        message: RawRequestMessage,
+        *,
+        lane: bool = False,
+    ) -> None:
+        self._pump = pump
+        self._connection = connection
+        self._exchange = exchange
+        self._head_only = message.method == "HEAD"
+        self._keep_alive = not message.should_close
+        self._old = message.version < (1, 1)
+        self._lane = lane
+        self._chunked = False
+        self._wrote_head = False
+        self._over = False
+        self._transfers: dict[int, Transfer] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        self.body_gate: asyncio.Event | None = None
+        self.wake_at = math.inf
+        self.slot = -1
+        exchange.front = self
+        connection.driver = self
+
+    @property
+    def over(self) -> bool:
+        """Whether the exchange has ended."""
+        return self._over
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What to tell aiohttp."""
+        return self._pump.staying if self._keep_alive else self._pump.closing
+
+    async def finished(self) -> web.StreamResponse:
+        """Waits until the exchange has ended."""
+        if not self._over:
+            self._waiter = self._pump.loop.create_future()
+            await self._waiter
+        return self.response
+
+    # From the exchange ------------------------------------------------------------------------------------------------
+
+    def do(self, wants: Wants) -> None:
+        """Carries out what a report came back with."""
+        if wants is None:
+            return
+        if type(wants) is bytes:
+            self._write(wants)
+            return
+        head: Head | None = None
+        data = b""
+        for want in wants:
+            kind = type(want)
+            if kind is Call:
+                self._transfers[want.attempt] = self._pump.upstreams.start(want, self)  # type: ignore[union-attr,arg-type]
+            elif kind is WakeAt:
+                self._pump.deadlines.set(self, want.when)  # type: ignore[union-attr]
+            elif kind is Data:
+                data = data + want.data if data else want.data  # type: ignore[union-attr]
+            elif kind is Head:
+                head = want  # type: ignore[assignment]
+            elif kind is End:
+                self._end(head, data, want)  # type: ignore[arg-type]
+                return
+            else:
+                self._do_rarely(want)  # type: ignore[arg-type]
+        if head is not None:
+            self._begin(head, data)
+        elif data:
+            self._write(data)
+
+    def _do_rarely(self, want: Cancel | Read | ReadBody | CallData | CallEnd) -> None:
+        if type(want) is ReadBody:
+            if self.body_gate is not None:
+                self.body_gate.set() if want.on else self.body_gate.clear()
+            return
+        transfer = self._transfers.get(want.attempt)  # type: ignore[union-attr]
+        if transfer is None:
+            return
+        match want:
+            case Cancel():
+                del self._transfers[want.attempt]
+                transfer.cancel()
+            case Read():
+                transfer.read(want.on)
+            case CallData():
+                if not transfer.write(want.data):
+                    self.do(self._exchange.upload_blocked(want.attempt, _monotonic()))
+            case CallEnd():
+                transfer.write_end()
+            case _:
+                pass
+
+    def _begin(self, head: Head, data: bytes) -> None:
+        """Writes the head of an answer whose end is not known yet."""
+        if self._wrote_head:
+            return
+        self._wrote_head = True
+        sized = any(name.lower() == "content-length" for name, _ in head.headers)
+        self._chunked = not sized and not self._old and not self._head_only
+        if not sized and self._old:
+            self._keep_alive = False
+        extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+        out = self._pump.head(head.status, self._headers(head), _monotonic()) + extra + self._connection_line() + b"\r\n"
+        if data and not self._head_only:
+            out += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        self._send(out)
+
+    def _end(self, head: Head | None, data: bytes, end: End) -> None:
+        if end.close or end.broken:
+            self._keep_alive = False
+        if head is not None and not self._wrote_head:
+            self._whole(head, data)
+        elif self._chunked:
+            last = b"" if end.broken else b"0\r\n\r\n"
+            self._send(b"%x\r\n%b\r\n%b" % (len(data), data, last) if data else last)
+        elif data and not self._head_only:
+            self._send(data)
+        self._finish()
+
+    def _whole(self, head: Head, data: bytes) -> None:
+        """Head, length and body in one write."""
+        self._wrote_head = True
+        pump = self._pump
+        start = pump.head(head.status, self._headers(head), _monotonic())
+        if head.status in (204, 304):
+            self._send(start + self._connection_line() + b"\r\n")
+        elif self._head_only:
+            self._send(b"%bContent-Length: %d\r\n%b\r\n" % (start, len(data), self._connection_line()))
+        else:
+            self._send(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(data), self._connection_line(), data))
+
+    def _headers(self, head: Head) -> HeaderPairs:
+        extra = self._exchange.extra_headers
+        return head.headers + extra if extra else head.headers
+
+    def _connection_line(self) -> bytes:
+        if not self._keep_alive:
+            return b"Connection: close\r\n"
+        return b"Connection: keep-alive\r\n" if self._old else b""
+
+    def _write(self, data: bytes) -> None:
+        self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def _send(self, data: bytes) -> None:
+        transport = self._connection.transport
+        if transport is not None and data:
+            transport.write(data)
+
+    def _finish(self) -> None:
+        self._over = True
+        for transfer in self._transfers.values():
+            transfer.cancel()
+        self._transfers.clear()
+        self._pump.deadlines.drop(self)
+        if self._connection.driver is self:
+            self._connection.driver = None
+        if self.body_gate is not None:
+            self.body_gate.set()
+        if self._lane:
+            self._connection.leave_lane(keep_alive=self._keep_alive)
+        elif self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._pump.drain()
+
+    # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
+
+    def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        self.do(self._exchange.attempt_head(attempt, status, headers, _monotonic()))
+
+    def attempt_data(self, attempt: int, data: bytes) -> None:
+        wants = self._exchange.attempt_data(attempt, data, _monotonic())
+        if type(wants) is bytes:
+            self._write(wants)
+        elif wants is not None:
+            self.do(wants)
+
+    def attempt_end(self, attempt: int) -> None:
+        self._transfers.pop(attempt, None)
+        self.do(self._exchange.attempt_end(attempt, _monotonic()))
+
+    def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
+        self._transfers.pop(attempt, None)
+        self.do(self._exchange.attempt_failed(attempt, kind, sent, _monotonic(), detail))
+
+    def upload_drained(self, attempt: int) -> None:
+        self.do(self._exchange.upload_drained(attempt, _monotonic()))
+
+    # From the client and the clock ------------------------------------------------------------------------------------
+
+    def body_data(self, data: bytes) -> None:
+        """A piece of an upload."""
+        self.do(self._exchange.body_data(data, _monotonic()))
+
+    def body_end(self) -> None:
+        """The upload is complete."""
+        self.do(self._exchange.body_end(_monotonic()))
+
+    def client_paused(self) -> None:
+        """The client's transport is full."""
+        self.do(self._exchange.client_paused(_monotonic()))
+
+    def client_resumed(self) -> None:
+        """The client's transport has room."""
+        self.do(self._exchange.client_resumed(_monotonic()))
+
+    def client_gone(self) -> None:
+        """The client went away."""
+        if not self._over:
+            self._keep_alive = False
+            self.do(self._exchange.client_gone(_monotonic()))
+            self._finish()
+
+    def proceed(self, now: float) -> None:
+        """What the exchange waited for inside the gateway has come."""
+        self.do(self._exchange.proceed(now))
+
+    def wake(self, now: float) -> None:
+        """A deadline has come."""
+        self.do(self._exchange.woken(now))

@@ -1,0 +1,216 @@
+"""The server: sockets, the gateway, and the pump between them.
+
+Rules: one gateway for a process; the handler does nothing but read the body, open the exchange and wait for its end;
+after 408, 413 and a broken body the connection is closed, since what follows cannot be trusted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import socket
+import time
+
+from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+
+from ollamux.config import BackendConfig, Config
+from ollamux.contract import ClientRequest
+from ollamux.errors import OllamuxError, TooLarge
+
+from ollamux.gateway import Gateway
+from ollamux_aiohttp.bodies import read_whole, stream_body
+from ollamux_aiohttp.chores import ChoreRunner
+from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front
+from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.pump import Driver, Pump
+from ollamux_aiohttp.upstream.choose import Upstreams
+from ollamux_aiohttp.upstream.interface import BackendTransport
+
+__all__ = ("Server",)
+
+_log = logging.getLogger("ollamux")
+_KEEPALIVE = 75.0
+_READ_BUFFER = 256 * 1024
+_WALL_EVERY = 30.0
+
+
+class Server:
+    """Serves a configuration whose backends are resolved."""
+
+    def __init__(self, config: Config, *, instance: str | None = None) -> None:
+        self.config = config
+        self.gateway = Gateway(
+            config,
+            instance=instance or secrets.token_hex(8),
+            hostname=socket.gethostname(),
+            addresses=_addresses(),
+        )
+        self._upstreams = Upstreams()
+        for backend in config.backends or ():
+            self._upstreams.configure(backend.id, _transport(backend))
+        self._front: Front | None = None
+        self._listener: asyncio.Server | None = None
+        self._pump: Pump | None = None
+        self._chores: ChoreRunner | None = None
+        self._clock: asyncio.TimerHandle | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Binds and serves. Returns the address; OSError where it is taken."""
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        self._pump = Pump(loop, deadlines, self._upstreams, self._drain)
+        self._chores = ChoreRunner(self.gateway, self._upstreams, deadlines, self._drain)
+        limits = self.config.server.limits
+        self._front = Front(
+            self._handle,
+            lane=self,
+            limits=ConnectionLimits(limits.header_bytes, limits.header_timeout),
+            deadlines=deadlines,
+            access_log=None,
+            keepalive_timeout=_KEEPALIVE,
+            max_line_size=limits.header_bytes,
+            max_field_size=limits.header_bytes,
+            read_bufsize=_READ_BUFFER,
+            auto_decompress=False,
+            lingering_time=1.0,
+        )
+        self._tell_time()
+        self._listener = await loop.create_server(self._front, host, port, backlog=4096, reuse_address=True)
+        self._chores.run()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        address = self._listener.sockets[0].getsockname()
+        return address[0], address[1]
+
+    async def refresh(self, timeout: float) -> None:
+        """One round of probes of every backend, or as much of it as the time allows."""
+        if self._chores is not None:
+            for backend in self.gateway.backends():
+                self.gateway.changed(backend.id)
+            self._chores.run()
+            await self._chores.settle(timeout)
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Takes no more connections, lets what runs end within `grace` seconds, then ends it."""
+        if self._clock is not None:
+            self._clock.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        if self._front is not None:
+            self._front.pre_shutdown()
+            await self._front.shutdown(grace)
+        if self._chores is not None:
+            self._chores.close()
+        await self._upstreams.close()
+        if self._pump is not None:
+            self._pump.deadlines.close()
+
+    def takes(self, message: RawRequestMessage) -> bool:
+        """Whether a request may take the lane of its connection."""
+        return not self.gateway.body_streams(message.method, message.path)
+
+    def begin(self, connection: Connection, message: RawRequestMessage, body: bytes) -> None:
+        """Begins a request that came whole."""
+        assert self._pump is not None
+        if len(body) > self.config.server.limits.body:
+            error = TooLarge(f"request body too large: at most {self.config.server.limits.body} bytes are accepted")
+            exchange = self.gateway.refuse(message.path, error)
+        else:
+            request = ClientRequest(message.method, message.path, message.headers, body, connection.peer)
+            exchange = self.gateway.open(request, time.monotonic())
+        driver = Driver(self._pump, connection, exchange, message, lane=True)
+        driver.do(exchange.start(time.monotonic()))
+        if self.gateway.has_ready:
+            self._drain()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        pump = self._pump
+        connection = request.protocol
+        assert pump is not None and isinstance(connection, Connection)
+        path = request.raw_path
+        streaming = self.gateway.body_streams(request.method, path)
+        body: bytes | None = b""
+        if streaming:
+            body = None
+        elif request.body_exists:
+            _continue(request, connection)
+            try:
+                body = await read_whole(request, self.config.server.limits.body, self.config.server.limits.body_timeout)
+            except OllamuxError as error:
+                return self._refuse(request, connection, error)
+            if connection.transport is None:
+                return pump.closing
+        now = time.monotonic()
+        exchange = self.gateway.open(ClientRequest(request.method, path, request.headers, body, connection.peer), now)
+        driver = Driver(pump, connection, exchange, request._message)
+        driver.do(exchange.start(now))
+        if self.gateway.has_ready:
+            self._drain()
+        if streaming and not driver.over:
+            _continue(request, connection)
+            try:
+                await stream_body(request, driver, self.config.server.limits.body_timeout)
+            except OllamuxError as error:
+                driver.client_gone()
+                return self._refuse(request, connection, error)
+        return driver.response if driver.over else await driver.finished()
+
+    def _refuse(self, request: web.BaseRequest, connection: Connection, error: OllamuxError) -> web.StreamResponse:
+        """Answers a body that cannot be read, in the client's format, and closes the connection."""
+        assert self._pump is not None
+        settled = self.gateway.refuse(request.raw_path, error)
+        driver = Driver(self._pump, connection, settled, request._message)
+        driver.do(settled.start(time.monotonic()))
+        return self._pump.closing
+
+    def _drain(self) -> None:
+        """Lets those go on who waited for something inside the gateway, and starts what is due."""
+        gateway = self.gateway
+        while gateway.has_ready:
+            now = time.monotonic()
+            if gateway.hurry and self._chores is not None:
+                self._chores.run()
+            for exchange in gateway.ready(now):
+                front = exchange.front
+                if isinstance(front, Driver):
+                    front.proceed(now)
+
+    def _tell_time(self) -> None:
+        now = time.monotonic()
+        unix = time.time()
+        self.gateway.wall(unix, time.localtime(unix).tm_gmtoff, now)
+        self._clock = asyncio.get_running_loop().call_later(_WALL_EVERY, self._tell_time)
+
+
+def _continue(request: web.BaseRequest, connection: Connection) -> None:
+    """Asks for the body where the client waits to be asked."""
+    if request.headers.get("expect", "").lower() == "100-continue" and connection.transport is not None:
+        connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _transport(backend: BackendConfig) -> BackendTransport:
+    proxy = backend.proxy
+    if proxy == "environment":
+        scheme = (backend.endpoint or "").partition("://")[0]
+        proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
+    return BackendTransport(
+        keepalive=backend.pool.size,
+        expiry=backend.pool.idle,
+        verify=backend.tls.verify,
+        ca=backend.tls.ca,
+        proxy=proxy,
+    )
+
+
+def _addresses() -> tuple[str, ...]:
+    """The addresses of this machine's name, for the Host check."""
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None)
+    except OSError:
+        return ()
+    return tuple({str(entry[4][0]) for entry in found})
