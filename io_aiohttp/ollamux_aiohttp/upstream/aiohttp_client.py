@@ -9,6 +9,7 @@ Rules, beside those of `interface`:
   second one is new for certain; uploads use that session at once.
 - aiohttp hands bytes that came while a connection was idle to the next request: the connector looks before it reuses.
 - aiohttp tells nobody that a body went wrong in its framing: the end of the connection does.
+- `public_only` checks the addresses that a name has here; a proxy resolves it on its own.
 - aiohttp has no ceiling on idle connections: of `BackendTransport.keepalive` only zero is heeded.
 """
 

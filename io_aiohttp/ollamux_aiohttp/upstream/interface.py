@@ -64,7 +64,7 @@ class Transfer(Protocol):
         """Close the connection at once; the listener hears nothing more."""
 
     def read(self, on: bool, /) -> None:
-        """Read on from the backend, or leave its bytes in the kernel."""
+        """Read on from the backend, or leave its bytes in the kernel; what was read already is still told."""
 
     def write(self, data: bytes, /) -> bool:
         """Send a piece of an upload. False asks to wait for `Listener.upload_drained`; the piece is taken anyway."""
