@@ -70,7 +70,7 @@ _DONE = b"[DONE]"
 class ChatReader:
     """Reads the stream of a chat or a completion."""
 
-    __slots__ = ("_calls", "_decoder", "_fields", "_finished", "_order", "_started", "_whole", "complete")
+    __slots__ = ("_calls", "_decoder", "_fields", "_finished", "_order", "_sniffed", "_started", "_whole", "complete")
 
     def __init__(self, fields: tuple[str, ...] = ("reasoning_content", "reasoning")) -> None:
         self.complete = False
@@ -78,14 +78,20 @@ class ChatReader:
         self._fields = fields
         self._calls: dict[int, _Call] = {}
         self._order: list[_Call] = []
+        self._sniffed = False
         self._started = False
         self._finished = False
         self._whole: bytearray | None = None
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        if not self._started and (self._whole is not None or data.lstrip()[:1] == b"{"):
-            self._keep_whole(data, events)
+        if not self._sniffed:
+            first = data.lstrip()[:1]
+            self._sniffed = bool(first)
+            if first == b"{":
+                self._whole = bytearray()
+        if self._whole is not None:
+            self._keep_whole(self._whole, data, events)
             return events
         try:
             for _, payload in self._decoder.feed(data):
@@ -103,9 +109,8 @@ class ChatReader:
             self._read(payload, events, last=True)
         return events
 
-    def _keep_whole(self, data: bytes, events: list[Event]) -> None:
+    def _keep_whole(self, whole: bytearray, data: bytes, events: list[Event]) -> None:
         """A server that does not stream answers with one object instead of events."""
-        whole = self._whole = bytearray() if self._whole is None else self._whole
         whole += data
         if len(whole) > 64 * 1024 * 1024:
             events.append(StreamFault("the backend sent an answer that is too long", 502))

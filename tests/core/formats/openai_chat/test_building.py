@@ -1,0 +1,269 @@
+"""Requests to OpenAI-style servers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from ollamux.conversation import (
+    Audio,
+    Bytes,
+    ChatRequest,
+    CompletionRequest,
+    EmbedRequest,
+    FileId,
+    Image,
+    JsonFormat,
+    Message,
+    Reasoning,
+    ReasoningOptions,
+    Refusal,
+    Sampling,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Url,
+)
+from ollamux.errors import InvalidRequest
+from ollamux.formats.base import Dialect
+from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
+
+LLAMA = Dialect(
+    think="chat_template_kwargs",
+    sampling={"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repeat_penalty", "num_keep": "n_keep"},
+)
+PLAIN = Dialect()
+
+
+def built(request: ChatRequest, dialect: Dialect = PLAIN) -> dict[str, Any]:
+    return json.loads(build_chat(request, "up", dialect).body)
+
+
+def chat(*messages: Message, **rest: Any) -> ChatRequest:
+    return ChatRequest("m", list(messages) or [Message("user", [Text("hi")])], **rest)
+
+
+def said(*messages: Message) -> list[dict[str, Any]]:
+    return built(chat(*messages))["messages"]
+
+
+def test_a_plain_chat_says_nothing_that_was_not_asked() -> None:
+    out = build_chat(chat(), "up", PLAIN)
+    assert out.path == "/chat/completions"
+    assert out.body == b'{"model":"up","messages":[{"role":"user","content":"hi"}]}'
+    assert out.warnings == ()
+
+
+@pytest.mark.parametrize("options", [True, False])
+def test_a_stream_asks_for_usage_where_the_server_can(options: bool) -> None:
+    body = built(chat(stream=True), Dialect(stream_options=options))
+    assert body["stream"] is True
+    assert body.get("stream_options") == ({"include_usage": True} if options else None)
+
+
+def test_tools_keep_the_bytes_of_their_parameters() -> None:
+    schema = b'{ "type":"object", "x": 1.50 }'
+    out = build_chat(chat(tools=(Tool("f", "d", msgspec.Raw(schema), True), Tool("g"))), "up", PLAIN)
+    assert schema in out.body
+    assert [tool["function"]["name"] for tool in json.loads(out.body)["tools"]] == ["f", "g"]
+    assert json.loads(out.body)["tools"][1] == {"type": "function", "function": {"name": "g"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (ToolChoice("auto"), None),
+        (ToolChoice("none"), "none"),
+        (ToolChoice("required"), "required"),
+        (ToolChoice("named", "f"), {"type": "function", "function": {"name": "f"}}),
+    ],
+)
+def test_a_choice_of_tools_goes_out(choice: ToolChoice, expected: object) -> None:
+    body = built(chat(tools=(Tool("f"),), tool_choice=choice, parallel_tool_calls=False))
+    assert body.get("tool_choice") == expected
+    assert body["parallel_tool_calls"] is False
+
+
+def test_calls_carry_their_arguments_as_a_string_byte_for_byte() -> None:
+    call = ToolCall("c1", "f", '{ "n": 12345678901234567890123 }')
+    assert said(Message("assistant", [call])) == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": call.arguments}},
+            ],
+        }
+    ]
+
+
+def test_each_result_is_a_message_of_its_own() -> None:
+    results = [ToolResult("a", [Text("1")], "f"), ToolResult("b", [Text("2")]), ToolResult("", [Text("3")])]
+    assert said(Message("tool", [*results])) == [
+        {"role": "tool", "content": "1", "tool_call_id": "a", "name": "f"},
+        {"role": "tool", "content": "2", "tool_call_id": "b"},
+        {"role": "tool", "content": "3"},
+    ]
+
+
+def test_a_picture_in_a_result_follows_as_the_users() -> None:
+    result = ToolResult("a", [Text("see"), Image(Bytes("QUJD", "image/png"))])
+    first, second = said(Message("tool", [result]))
+    assert first["content"] == "see"
+    assert second["role"] == "user"
+    assert second["content"][0]["image_url"]["url"] == "data:image/png;base64,QUJD"
+
+
+def test_results_among_a_users_words_come_first() -> None:
+    out = said(Message("user", [ToolResult("a", [Text("1")]), Text("and now?")]))
+    assert [message["role"] for message in out] == ["tool", "user"]
+
+
+def test_pictures_and_sounds_are_parts() -> None:
+    parts = [
+        Text("look"),
+        Image(Bytes("AA==", "image/webp")),
+        Image(Url("https://x/y.png"), "low"),
+        Image(Bytes("AA==")),
+        Audio(Bytes("BB==", "audio/mp3")),
+    ]
+    assert said(Message("user", [*parts]))[0]["content"] == [
+        {"type": "text", "text": "look"},
+        {"type": "image_url", "image_url": {"url": "data:image/webp;base64,AA=="}},
+        {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        {"type": "input_audio", "input_audio": {"data": "BB==", "format": "mp3"}},
+    ]
+
+
+@pytest.mark.parametrize("part", [Image(FileId("openai", "f1")), Audio(Url("https://x"))])
+def test_what_cannot_be_carried_is_refused(part: Image | Audio) -> None:
+    with pytest.raises(InvalidRequest):
+        said(Message("user", [part]))
+
+
+def test_thinking_of_earlier_turns_is_left_out() -> None:
+    assert said(Message("assistant", [Reasoning("hm"), Text("yes")])) == [{"role": "assistant", "content": "yes"}]
+
+
+def test_several_texts_of_an_assistant_are_one() -> None:
+    assert said(Message("assistant", [Text("a"), Refusal("b")])) == [{"role": "assistant", "content": "ab"}]
+
+
+def test_a_message_without_parts_is_empty() -> None:
+    assert said(Message("user", []), Message("user", [Text("x")], "bob")) == [
+        {"role": "user", "content": ""},
+        {"role": "user", "content": "x", "name": "bob"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("output", "json_schema", "expected"),
+    [
+        (JsonFormat(), True, {"type": "json_object"}),
+        (
+            JsonFormat(msgspec.Raw(b'{"type":"object"}')),
+            True,
+            {"type": "json_schema", "json_schema": {"name": "schema", "schema": {"type": "object"}}},
+        ),
+        (
+            JsonFormat(msgspec.Raw(b"{}"), "n", True),
+            True,
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": True}},
+        ),
+        (JsonFormat(msgspec.Raw(b"{}")), False, {"type": "json_object"}),
+    ],
+)
+def test_structured_output_is_a_response_format(output: JsonFormat, json_schema: bool, expected: object) -> None:
+    out = build_chat(chat(output=output), "up", Dialect(json_schema=json_schema))
+    assert json.loads(out.body)["response_format"] == expected
+    assert bool(out.warnings) is (not json_schema)
+
+
+@pytest.mark.parametrize(("top", "sent"), [(0, 1), (5, 5)])
+def test_log_probabilities_ask_for_one_alternative_at_least(top: int, sent: int) -> None:
+    body = built(chat(logprobs=True, top_logprobs=top))
+    assert (body["logprobs"], body["top_logprobs"]) == (True, sent)
+    assert "top_logprobs" not in built(chat(logprobs=True), Dialect(top_logprobs=False))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "reasoning", "expected"),
+    [
+        (LLAMA, ReasoningOptions(True), {"chat_template_kwargs": {"enable_thinking": True}}),
+        (LLAMA, ReasoningOptions(False), {"chat_template_kwargs": {"enable_thinking": False}}),
+        (LLAMA, ReasoningOptions(None, "none"), {"chat_template_kwargs": {"enable_thinking": False}}),
+        (
+            LLAMA,
+            ReasoningOptions(True, "high"),
+            {"chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "high"}},
+        ),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True), {}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(False), {"reasoning_effort": "none"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, "low"), {"reasoning_effort": "low"}),
+        (PLAIN, ReasoningOptions(True), {}),
+    ],
+)
+def test_thinking_is_switched_as_the_dialect_says(
+    dialect: Dialect, reasoning: ReasoningOptions, expected: dict[str, object]
+) -> None:
+    body = built(chat(reasoning=reasoning), dialect)
+    assert {key: body[key] for key in ("chat_template_kwargs", "reasoning_effort") if key in body} == expected
+
+
+def test_an_effort_that_nobody_takes_is_a_warning() -> None:
+    assert build_chat(chat(reasoning=ReasoningOptions(True, "low")), "up", PLAIN).warnings != ()
+
+
+def test_knobs_have_the_dialects_names() -> None:
+    sampling = Sampling(
+        max_tokens=5, temperature=0.0, top_p=0.5, top_k=3, stop=("x",), seed=0, repeat_penalty=1.1,
+        presence_penalty=0.1, frequency_penalty=0.2, other={"num_keep": 4},
+    )  # fmt: skip
+    body = built(chat(sampling=sampling), LLAMA)
+    expected = {
+        "max_tokens": 5, "temperature": 0.0, "top_p": 0.5, "top_k": 3, "stop": ["x"], "seed": 0,
+        "repeat_penalty": 1.1, "presence_penalty": 0.1, "frequency_penalty": 0.2, "n_keep": 4,
+    }  # fmt: skip
+    assert {key: value for key, value in body.items() if key not in ("model", "messages")} == expected
+
+
+def test_knobs_that_a_server_does_not_have_are_named_in_one_warning() -> None:
+    sampling = Sampling(top_k=3, temperature=1.0, other={"num_ctx": 4096, "num_gpu": 1})
+    out = build_chat(chat(sampling=sampling), "up", Dialect(sampling={"temperature": None}))
+    assert set(json.loads(out.body)) == {"model", "messages"}
+    assert out.warnings == ("the backend does not take these options: num_ctx, num_gpu, temperature, top_k",)
+
+
+def test_the_dialect_names_the_limit_of_tokens() -> None:
+    assert built(chat(sampling=Sampling(max_tokens=0)), Dialect(max_tokens="max_completion_tokens")) == {
+        "model": "up",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_completion_tokens": 0,
+    }
+
+
+def test_what_a_dialect_always_sends_gives_way_to_the_request() -> None:
+    dialect = Dialect(extra={"cache_prompt": True, "temperature": 0.1})
+    body = built(chat(sampling=Sampling(temperature=0.9)), dialect)
+    assert (body["cache_prompt"], body["temperature"]) == (True, 0.9)
+
+
+def test_a_completion_is_a_prompt() -> None:
+    request = CompletionRequest("m", "a", "b", True, Sampling(max_tokens=2), JsonFormat(), True, 3)
+    out = build_completion(request, "up", Dialect(max_tokens="max_completion_tokens"))
+    assert out.path == "/completions"
+    assert json.loads(out.body) == {
+        "model": "up", "prompt": "a", "suffix": "b", "stream": True, "stream_options": {"include_usage": True},
+        "max_tokens": 2, "response_format": {"type": "json_object"}, "logprobs": 3,
+    }  # fmt: skip
+
+
+def test_an_embedding_sends_its_inputs_and_no_dimensions() -> None:
+    out = build_embed(EmbedRequest("m", ["a", "b"], dimensions=3), "up", PLAIN)
+    assert (out.path, out.body) == ("/embeddings", b'{"model":"up","input":["a","b"]}')

@@ -1,0 +1,69 @@
+"""A backend's failures, as errors of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from ollamux.errors import BackendError, BackendUnavailable
+from ollamux.formats.failures import backend_failure, retry_after, unreadable
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Sat, 21 Nov 2026 09:00:00 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 0.0),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}, None),
+        ({"retry-after": "soon"}, None),
+    ],
+)
+def test_a_backend_says_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_a_failure_keeps_the_status_the_body_and_the_sentence() -> None:
+    error = backend_failure(429, {"retry-after": "3"}, b'{"error":"slow"}', "slow")
+    assert isinstance(error, BackendError)
+    assert (error.status, error.message, error.body, error.retry_after) == (429, "slow", '{"error":"slow"}', 3.0)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_a_backend_says_of_our_credentials_stays_here(status: int) -> None:
+    error = backend_failure(status, {}, b'{"error":{"message":"Incorrect API key provided: sk-abc"}}', "sk-abc")
+    assert isinstance(error, BackendError)
+    assert error.status == 502
+    assert "sk-abc" not in error.message + error.body
+
+
+def test_a_failure_without_a_body_still_has_a_sentence() -> None:
+    assert backend_failure(500, {}, b"").message == "the backend answered with status 500"
+
+
+def test_a_long_body_is_cut() -> None:
+    error = backend_failure(500, {}, b"x" * 1_000_000)
+    assert isinstance(error, BackendError)
+    assert len(error.body) < 20_000
+    assert len(error.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", "the backend sent an empty answer"),
+        (b" \n", "the backend sent an empty answer"),
+        (b"<html>\n<h1>502</h1>", "the backend sent HTML instead of an answer: <html> <h1>502</h1>"),
+        (b"oops", "the backend sent something unreadable instead of an answer: oops"),
+    ],
+)
+def test_what_cannot_be_read_is_named(body: bytes, text: str) -> None:
+    error = unreadable(body)
+    assert isinstance(error, BackendUnavailable)
+    assert error.message == text
+
+
+def test_an_excerpt_is_short() -> None:
+    assert len(unreadable(b"\xff" * 100_000).message) < 220
