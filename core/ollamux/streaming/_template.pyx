@@ -10,7 +10,7 @@ What is spliced for an event:
 - in front of a relay (`mirror`), the event itself, with the one change that the relay made in its constant bytes.
 
 Rules: the general converter is at the beginning of an event whenever it is given something; it gets everything, for
-good, from the first CR, fault or end on, and an event above the limit in pieces, so that no more than that is kept
+good, from the first fault, end or odd line ending on, and an event above the limit in pieces, so that no more than that is kept
 here. Text that the renderer might spell differently (other escapes, `<`, `>`, `&`, U+2028, U+2029, what is not
 UTF-8, nothing at all) is never spliced. Where templates do not last, learning pauses for longer and longer.
 """
@@ -109,7 +109,7 @@ cdef const unsigned char* text_end(const unsigned char* p, const unsigned char* 
             return NULL
 
 
-cdef const char* event_end(const char* p, const char* end, bint blank_line) noexcept nogil:
+cdef const char* event_end(const char* p, const char* end, bint blank_line, bint crlf) noexcept nogil:
     """Where the event at p ends, or NULL."""
     while p < end:
         p = <const char*>memchr(p, 10, end - p)
@@ -118,9 +118,26 @@ cdef const char* event_end(const char* p, const char* end, bint blank_line) noex
         p += 1
         if not blank_line:
             return p
-        if p < end and p[0] == 10:
+        if crlf:
+            if end - p >= 2 and p[0] == 13 and p[1] == 10:
+                return p + 2
+        elif p < end and p[0] == 10:
             return p + 1
     return NULL
+
+
+cdef bint odd_lines(const char* p, const char* end, bint crlf) noexcept nogil:
+    """Whether these lines end in another way than the first one did. A CR at the very end may still get its LF."""
+    cdef const char* begin = p
+    if not crlf:
+        return memchr(p, 13, end - p) != NULL
+    while p < end:
+        if p[0] == 10 and (p == begin or (p - 1)[0] != 13):
+            return True
+        if p[0] == 13 and p + 1 < end and p[1] != 10:
+            return True
+        p += 1
+    return False
 
 
 cdef int write(Output* out, const char* data, Py_ssize_t size) except -1:
@@ -162,7 +179,7 @@ cdef class TemplateConverter:
     cdef tuple _literals
     cdef Segment _segments[SEGMENTS]
     cdef int _count, _changed_at, _misses, _pause
-    cdef bint _mirror, _blank_line, _begun, _bypass, _inside, _stamped, _open, _text_odd
+    cdef bint _mirror, _blank_line, _begun, _lined, _crlf, _bypass, _inside, _stamped, _open, _text_odd
     cdef char _last
     cdef Py_ssize_t _limit
     cdef const unsigned char* _kinds
@@ -260,24 +277,26 @@ cdef class TemplateConverter:
                 if self._inside:
                     stop = self._rest_of_event(p, end)
                 else:
-                    stop = event_end(p, end, self._blank_line)
-                event = PyBytes_FromStringAndSize(p, (stop if stop != NULL else end) - p)
-                if memchr(p, 13, PyBytes_GET_SIZE(event)) != NULL:
+                    if not self._lined:
+                        self._look_at_line(p, end)
+                    stop = event_end(p, end, self._blank_line, self._crlf)
+                if odd_lines(p, stop if stop != NULL else end, self._crlf or not self._lined):
                     self._bypass = True
-                    event = PyBytes_FromStringAndSize(p, end - p)
                     stop = end
                 elif stop == NULL:
-                    stop = end
-                    if not self._inside and PyBytes_GET_SIZE(event) <= self._limit:
-                        self._tail = event
+                    if not self._inside and end - p <= self._limit:
+                        self._tail = PyBytes_FromStringAndSize(p, end - p)
                         kept = p = end
                         break
-                    self._inside = True
+                    self._inside = self._lined = True
                     self._last = (end - 1)[0]
-                    made = self._general_feed(event, now)
+                    # An event in pieces whose lines end in two bytes could be cut between them.
+                    self._bypass = self._crlf
+                    made = self._general_feed(PyBytes_FromStringAndSize(p, end - p), now)
                     write(&out, PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
                     kept = p = end
                     break
+                event = PyBytes_FromStringAndSize(p, stop - p)
                 made = self._general_feed(event, now)
                 write(&out, PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
                 kept = p = stop
@@ -327,6 +346,13 @@ cdef class TemplateConverter:
         self._blank_line = p[0] != 123
         return True
 
+    cdef void _look_at_line(self, const char* p, const char* end) noexcept:
+        """Tell from the first line, once it is there, how lines end."""
+        cdef const char* newline = <const char*>memchr(p, 10, end - p)
+        if newline != NULL:
+            self._lined = True
+            self._crlf = newline > p and (newline - 1)[0] == 13
+
     cdef const char* _match(
         self, const char* p, const char* end, const char** text, Py_ssize_t* text_size, const char** change
     ) noexcept:
@@ -365,7 +391,7 @@ cdef class TemplateConverter:
         """As `event_end`, for an event whose beginning is gone: its last byte is still known."""
         if self._blank_line and self._last == 10 and p[0] == 10:
             return p + 1
-        return event_end(p, end, self._blank_line)
+        return event_end(p, end, self._blank_line, False)
 
     cdef Py_ssize_t _write_stamp(self, double now, char* stamp) except -1:
         """`Clock.stamp`, its calendar worked out once a second."""

@@ -7,18 +7,18 @@ imported.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ollamux.clock import Clock
 from ollamux.streaming.translator import Converter, Translator
 
-if TYPE_CHECKING:
+_front: type[TemplateConverter] | None
+try:
     from ollamux.streaming._template import TemplateConverter
+except ImportError:
+    _front = None
 else:
-    try:
-        from ollamux.streaming._template import TemplateConverter
-    except ImportError:
-        TemplateConverter = None
+    _front = TemplateConverter
 
 __all__ = ("IGNORED", "Relay", "converter_for", "relay_for")
 
@@ -43,13 +43,13 @@ def converter_for(
     `markers` say where an event's text may begin: what stands before it, as far as the opening quote of the JSON
     string, written without spaces (`"delta":{"content":"`). No markers: no templates."""
     markers = tuple(markers)
-    if TemplateConverter is None or not markers:
+    if _front is None or not markers:
         return general
-    return TemplateConverter(general, clock, markers, ignored)
+    return _front(general, clock, markers, ignored)
 
 
 def relay_for(relay: Relay, markers: Iterable[bytes] = _RELAYED, ignored: Iterable[bytes] = IGNORED) -> Converter:
     """The fastest converter that does what `relay` does."""
-    if TemplateConverter is None:
+    if _front is None:
         return relay
-    return TemplateConverter(relay, None, markers, ignored, mirror=True)
+    return _front(relay, None, markers, ignored, mirror=True)

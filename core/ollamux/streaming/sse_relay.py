@@ -126,10 +126,8 @@ class SseRelay:
             if block.startswith(b"data: ") and b"\n" not in block:
                 payload = block[6:]
                 made = self._event(payload, "", last)
-                if made is payload:
-                    passed += (block, b"\n\n")
-                elif made:
-                    passed += (b"data: ", made, b"\n\n")
+                if made:
+                    passed += (block, b"\n\n") if made is payload else (b"data: ", made, b"\n\n")
                 elif self._done:
                     passed.append(self._end())
             elif block:

@@ -94,7 +94,7 @@ def test_every_stream_is_passed_on_alike_at_every_cut(make: Make, name: str, cli
 
 
 @given(
-    words=st.lists(st.sampled_from(WORDS.splitlines(True) + [CALL, b"\n", b" " + CALL, line("a", model="other")])),
+    words=st.lists(st.sampled_from([*WORDS.splitlines(True), CALL, b"\n", b" " + CALL, line("a", model="other")])),
     cuts=st.lists(st.integers(min_value=0, max_value=1000), max_size=6),
 )
 def test_cuts_and_templates_never_matter(words: list[bytes], cuts: list[int]) -> None:

@@ -145,6 +145,17 @@ STREAMS = {
     "a comment between": WORDS[0] * 2 + b": keepalive\n\n" + WORDS[1] + b":\ndata: [DONE]\n\n",
     "blank lines between": b"\n" + WORDS[0] + b"\n" + WORDS[0] + b"\n\n\n" + WORDS[1] + b"\n" + WORDS[2] + DONE,
     "crlf": (START + b"".join(WORDS) + DONE).replace(b"\n", b"\r\n"),
+    "crlf and an odd blank line": (WORDS[0] * 2 + b"\n" + WORDS[1]).replace(b"\n", b"\r\n")
+    + b"\n"
+    + WORDS[0] * 2
+    + DONE,
+    "crlf and then lf": (WORDS[0] * 2).replace(b"\n", b"\r\n") + WORDS[1] * 2 + DONE,
+    "lf and then crlf": WORDS[1] * 2 + (WORDS[0] * 2 + DONE).replace(b"\n", b"\r\n"),
+    "mixed": WORDS[0].replace(b"\n\n", b"\r\n\n") * 3 + WORDS[1].replace(b"\n\n", b"\n\r\n") + DONE,
+    "cr alone": (WORDS[0] * 3 + DONE).replace(b"\n", b"\r"),
+    "several lines of data with crlf": (
+        WORDS[0] * 2 + WORDS[0].replace(b',"choices"', b',\ndata: "choices"') * 3
+    ).replace(b"\n", b"\r\n"),
     "cr in the middle": WORDS[0] * 2 + WORDS[1].replace(b"\n", b"\r") + WORDS[2] + DONE,
     "a byte order mark": b"\xef\xbb\xbf" + b"".join(WORDS) + DONE,
     "a second byte order mark": b"\xef\xbb\xbf" + WORDS[0] + b"\xef\xbb\xbf" + WORDS[0] + WORDS[1] + DONE,
@@ -220,14 +231,15 @@ def test_every_stream_is_converted_alike_at_every_cut(
         ),
         max_size=12,
     ),
+    newline=st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"]),
     end=st.sampled_from([DONE, FINISH + DONE, FINISH, b""]),
     cuts=st.lists(st.integers(min_value=0, max_value=1600), max_size=8),
     limit=st.sampled_from([20, 150, 65536]),
 )
 def test_any_stream_is_converted_alike_at_any_cuts(
-    pieces: list[bytes], end: bytes, cuts: list[int], limit: int
+    pieces: list[bytes], newline: bytes, end: bytes, cuts: list[int], limit: int
 ) -> None:
-    stream = b"".join(pieces) + end
+    stream = (b"".join(pieces) + end).replace(b"\n", newline)
     edges = [0, *sorted(cuts), len(stream)]
     cut = [stream[start:stop] for start, stop in itertools.pairwise(edges)]
     assert run(compiled(False, limit=limit), cut) == run(general(False), [stream])
@@ -253,11 +265,14 @@ class Counting(Translator):
         (lambda n: chunk(f"word {n}"), 1),
         (lambda n: chunk(f"wörd\n {n}", created=n + 1, id=f"i{n}", obfuscation="x" * (n % 7)), 1),
         (lambda n: chunk("x").replace(b":", b": ").replace(b",", b", "), 1),
+        (lambda n: chunk(f"{n}").replace(b"\n", b"\r\n"), 1),
+        (lambda n: b'{"created_at":"%d","text":"x"}\n' % n, 1),
+        (lambda n: b'{"created_at":"%d","text":"x"}\r\n' % n, 1),
         (lambda n: chunk("x", unknown=n), 1000),
     ],
 )
 def test_only_what_a_template_cannot_tell_is_left_to_the_general_way(event: Callable[[int], bytes], most: int) -> None:
-    counting = Counting(ToyReader(), ToyRenderer(CLOCK, True, False))
+    counting = Counting(ToyReader(event(0)[:1] == b"{"), ToyRenderer(CLOCK, True, False))
     converter = template.TemplateConverter(counting, CLOCK, MARKERS, IGNORED)
     for n in range(1000):
         assert converter.feed(event(n), NOW)
