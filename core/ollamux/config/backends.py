@@ -23,6 +23,7 @@ from ollamux.config.kinds import (
     text,
     texts,
     url,
+    variable,
 )
 from ollamux.config.read import Section, Table, read_keys
 from ollamux.config.schema import BackendConfig, BackendTls, Pool, Timeouts
@@ -74,7 +75,7 @@ BACKEND = Section(
         "enabled": flag,
         "endpoint": url,
         "api_key": secret,
-        "api_key_env": text,
+        "api_key_env": variable,
         "api_key_file": text,
         "auth": auth,
         "headers": Table(header_value, is_header_name, "a header's name that a backend can be sent"),

@@ -23,6 +23,10 @@ __all__ = ("Layer", "includes_of", "parse_document", "parse_dotenv", "parse_valu
 
 _compose = cast("Callable[..., yaml.Node | None]", yaml.compose)  # pyright: ignore[reportUnknownMemberType]
 _DEEPEST = 32
+_MARKS = {
+    "alias": "an alias that nothing defines; a text that begins with `*` is put in quotes",
+    "tag": "a tag means nothing here; a text that begins with `!` is put in quotes",
+}
 _TAGS = "tag:yaml.org,2002:"
 _ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*)", re.DOTALL)
 _QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
@@ -137,13 +141,18 @@ def _parse_yaml(text: str, source: str) -> Any:
         root = _compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{source}: line {line}: {error.problem}") from None
+        raise ConfigError(f"{source}: line {line}: {_unquoted(error.problem or '')}") from None
     except yaml.reader.ReaderError as error:
         line_number = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{source}: line {line_number}: a character that YAML does not allow") from None
     except RecursionError:
         raise ConfigError(f"{source}: nested too deeply") from None
     return None if root is None else _value(root, source, 0)
+
+
+def _unquoted(problem: str) -> str:
+    """A problem in YAML without the text that YAML took for an alias or a tag: it may be a password."""
+    return next((said for word, said in _MARKS.items() if f"undefined {word}" in problem), problem)
 
 
 def _value(node: yaml.Node, source: str, depth: int) -> Any:
@@ -153,7 +162,7 @@ def _value(node: yaml.Node, source: str, depth: int) -> Any:
     if depth > _DEEPEST:
         raise wrong(node, "nested too deeply")
     if not node.tag.startswith(_TAGS):
-        raise wrong(node, f"the tag {node.tag} means nothing here")
+        raise wrong(node, _MARKS["tag"])
     if isinstance(node, yaml.ScalarNode):
         return scalar(node.value) if node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):

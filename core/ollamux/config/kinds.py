@@ -50,12 +50,14 @@ __all__ = (
     "text",
     "texts",
     "url",
+    "variable",
 )
 
 Kind: TypeAlias = Callable[[Node], Any]
 
 _GO_DURATION = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 _STATUS = re.compile(r"([1-5])xx", re.IGNORECASE)
@@ -248,6 +250,14 @@ def secret(node: Node) -> Secret:
     return Secret(found)
 
 
+def variable(node: Node) -> str:
+    """The name of an environment variable."""
+    found = text(node)
+    if not _NAME.fullmatch(found):
+        raise ValueError("the name of an environment variable, not the key itself")
+    return found
+
+
 def sha256(node: Node) -> str:
     """A hash in hexadecimal digits."""
     found = str(node.word).lower()
@@ -317,5 +327,5 @@ def anything(node: Node) -> Any:
     return node.value
 
 
-SILENT: frozenset[Kind] = frozenset({anything, header_value, proxy, secret, sha256, url})
+SILENT: frozenset[Kind] = frozenset({anything, header_value, proxy, secret, sha256, url, variable})
 """Kinds whose values an error does not repeat."""

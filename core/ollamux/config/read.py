@@ -60,7 +60,7 @@ def read(spec: Spec, node: Node, path: str, problems: Problems) -> Any:
         return UNREAD if found is None else spec.make(**found)
     if isinstance(spec, Items):
         if node.items is None:
-            return _wrong(node, "a list", problems)
+            return _wrong(node, "a list", _shape(node), problems)
         values = [read(spec.item, item, f"{path}[*]", problems) for item in node.items]
         return tuple(value for value in values if value is not UNREAD)
     if isinstance(spec, Table):
@@ -72,7 +72,7 @@ def read_keys(spec: Section, node: Node, path: str, problems: Problems) -> dict[
     """The values of a section's keys, those alone that are there and right. None where nothing can be made of it."""
     branch = node.branch
     if branch is None:
-        _wrong(node, "a mapping of keys", problems)
+        _wrong(node, "a mapping of keys", _shape(node), problems)
         return None
     found: dict[str, Any] = {}
     known = tuple(dict.fromkeys((*spec.keys, *keys_below(path))))
@@ -104,25 +104,27 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def _got(node: Node) -> str:
     """What stood there, short: `, got 99999`. Nothing where it could be a secret."""
-    if node.branch is not None:
-        return ", got a mapping"
-    if node.items is not None:
-        return ", got a list"
-    shown = repr(node.value) if node.raw is None else repr(node.raw)
-    if node.hidden or len(shown) > 60:
-        return ""
-    return f", got {'true' if node.value is True else 'false' if node.value is False else shown}"
+    if node.branch is not None or node.items is not None:
+        return _shape(node)
+    shown = "true" if node.word is True else "false" if node.word is False else repr(node.word)
+    return "" if node.hidden or len(shown) > 60 else f", got {shown}"
 
 
-def _wrong(node: Node, expected: str, problems: Problems, *, silent: bool = False) -> Any:
-    problems.add(node, f"expected {expected}{'' if silent else _got(node)}")
+def _shape(node: Node) -> str:
+    """What sort of thing stood there; where a mapping or a list belongs, a text may be a secret."""
+    words = ((Mapping, "a mapping"), (list, "a list"), (str, "text"), (bool, "a truth value"))
+    return f", got {next((word for sort, word in words if isinstance(node.word, sort)), 'a number')}"
+
+
+def _wrong(node: Node, expected: str, got: str, problems: Problems) -> Any:
+    problems.add(node, f"expected {expected}{got}")
     return UNREAD
 
 
 def _read_table(spec: Table, node: Node, path: str, problems: Problems) -> Any:
     branch = node.branch
     if branch is None:
-        return _wrong(node, "a mapping", problems)
+        return _wrong(node, "a mapping", _shape(node), problems)
     found: dict[str, Any] = {}
     for key, item in branch.items():
         if not spec.named(key):
@@ -141,7 +143,7 @@ def _read_value(kind: Kind, node: Node, path: str, problems: Problems) -> Any:
     try:
         return kind(node)
     except ValueError as error:
-        return _wrong(node, str(error), problems, silent=kind in SILENT)
+        return _wrong(node, str(error), "" if kind in SILENT else _got(node), problems)
 
 
 def _refuse(row: Later, node: Node, path: str, problems: Problems) -> None:

@@ -26,6 +26,7 @@ from ollamux.config.kinds import (
     statuses,
     text,
     texts,
+    variable,
 )
 from ollamux.config.read import Items, Section, Table
 from ollamux.config.schema import (
@@ -63,7 +64,7 @@ _KEY = Section(
     {
         "name": text,
         "key": secret,
-        "key_env": text,
+        "key_env": variable,
         "key_file": text,
         "key_sha256": sha256,
         "scopes": _scopes,

@@ -34,7 +34,7 @@ def test_every_problem_is_found_in_one_walk() -> None:
         "f: one: needs `name`",
         "f: all[0].name: expected text (a number or a word such as true is put in quotes), got 5",
         "f: all[1].x: unknown key; expected one of age, name, pass",
-        "f: all[2]: expected a mapping of keys, got 3",
+        "f: all[2]: expected a mapping of keys, got a number",
         "f: by.A: expected a small word",
         "f: by.b: expected a whole number, 0 or more, got 'x'",
     ]
@@ -44,7 +44,8 @@ def test_the_wrong_shape_is_told() -> None:
     for spec, data, problem in (
         (Items(count), {"x": {}}, "expected a list, got a mapping"),
         (Table(count), {"x": [1]}, "expected a mapping, got a list"),
-        (PERSON, {"x": True}, "expected a mapping of keys, got true"),
+        (PERSON, {"x": True}, "expected a mapping of keys, got a truth value"),
+        (PERSON, {"x": "hush"}, "expected a mapping of keys, got text"),
     ):
         found, problems = _read(Section(dict, {"x": spec}), data)
         assert (found, problems) == ({}, [f"f: x: {problem}"])
