@@ -24,7 +24,10 @@ from typing import Any
 
 from ollamux_aiohttp.gguf_header import file_problem
 
-__all__ = ("LlamaSupervisor", "problem_of")
+__all__ = ("LOADING", "LlamaSupervisor", "problem_of")
+
+LOADING = "the model is being loaded"
+"""The reason that is reported while a child starts."""
 
 _DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _STABLE = 60.0
@@ -90,7 +93,7 @@ class LlamaSupervisor:
         failures = 0
         while True:
             began = now()
-            self._on_endpoint(None, "the model is being loaded")
+            self._on_endpoint(None, LOADING)
             reason = await self._one_life()
             failures = 1 if now() - began > _STABLE else failures + 1
             delay = self._delays[min(failures, len(self._delays)) - 1]

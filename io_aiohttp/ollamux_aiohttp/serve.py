@@ -1,0 +1,184 @@
+"""`ollamux serve`: from a configuration to a running server, and to its end.
+
+Strategy: find the backends, bind, start the children that run model files, look at every backend once for as long as a
+person waits gladly, show the screen, and wait for a signal. A backend that is slow is seen later and holds up nothing.
+
+Rules: a port that was asked for is used or the start fails; one that nobody asked for gives way to an Ollama. The first
+signal lets running requests end, the second one ends at once; no child survives either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ollamux.config import BackendConfig, Config
+from ollamux_aiohttp.discovery import DEFAULT_PORT, SECOND_PORT, discover, port_problem
+from ollamux_aiohttp.llama_supervisor import LlamaSupervisor
+from ollamux_aiohttp.screen import LoadNews, Paint, start_screen
+from ollamux_aiohttp.server import Server
+
+__all__ = ("PortTaken", "resolve", "serve")
+
+_log = logging.getLogger("ollamux")
+_PATIENCE = 0.6
+_GRACE = 5.0
+_PROBE = 10.0
+
+
+class PortTaken(Exception):
+    """The server cannot listen there; the text says where and why."""
+
+
+async def resolve(config: Config, files: tuple[str, ...] = ()) -> tuple[Config, tuple[str, ...]]:
+    """The configuration with its backends, found on this machine where none is configured, and notes about that.
+    `files` are GGUF files to serve beside what is configured."""
+    extra = _of_files(files, {backend.id for backend in config.backends or ()})
+    if config.backends is not None or extra:
+        return msgspec.structs.replace(config, backends=(*(config.backends or ()), *extra)), ()
+    found = await discover(switched_off=config.switched_off)
+    return msgspec.structs.replace(config, backends=found.backends), found.notes
+
+
+async def serve(config: Config, notes: tuple[str, ...], say: Callable[[str], None], paint: Paint) -> None:
+    """Serves a configuration whose backends are resolved until a signal comes. Raises PortTaken."""
+    stop = _signals(say)
+    server = Server(config)
+    host, port, moved = await _listen(server, config)
+    children = _Children(server, config, say)
+    try:
+        await children.start()
+        await server.refresh(_PATIENCE)
+        reports = server.gateway.report(asyncio.get_running_loop().time())
+        screen = start_screen(
+            reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *notes), paint=paint
+        )
+        say(screen)
+        for line in config.notes:
+            _log.warning("%s", line)
+        await stop.wait()
+    finally:
+        await server.stop(_GRACE)
+        await children.stop()
+
+
+class _Children:
+    """The supervised children of a server."""
+
+    def __init__(self, server: Server, config: Config, say: Callable[[str], None]) -> None:
+        self._server = server
+        self._say = say
+        self._looks: set[asyncio.Task[None]] = set()
+        self._settled = asyncio.Event()
+        self._waiting: set[str] = set()
+        self._news: list[LoadNews] = []
+        self._supervisors = [
+            LlamaSupervisor(backend.id, backend.file or "", backend.options, self._watch(backend))
+            for backend in config.backends or ()
+            if backend.enabled and backend.type == "gguf"
+        ]
+
+    async def start(self) -> None:
+        """Starts them all, and waits a little for those that are quick."""
+        for supervisor in self._supervisors:
+            supervisor.start()
+        if self._waiting:
+            try:
+                await asyncio.wait_for(self._settled.wait(), _PATIENCE)
+            except TimeoutError:
+                pass
+
+    async def stop(self) -> None:
+        """Ends them all."""
+        for news in self._news:
+            news.stop()
+        for look in self._looks:
+            look.cancel()
+        await asyncio.gather(
+            *self._looks, *(supervisor.stop() for supervisor in self._supervisors), return_exceptions=True
+        )
+
+    def _watch(self, backend: BackendConfig) -> Callable[[str | None, str], None]:
+        loop = asyncio.get_running_loop()
+        news = LoadNews(backend.name or backend.id, self._say, loop.call_later, loop.time)
+        self._news.append(news)
+        self._waiting.add(backend.id)
+
+        def report(endpoint: str | None, reason: str) -> None:
+            self._server.gateway.locate(backend.id, endpoint, reason)
+            news.reported(endpoint, reason)
+            if endpoint is not None:
+                look = loop.create_task(self._server.refresh(_PROBE))
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
+                self._waiting.discard(backend.id)
+                if not self._waiting:
+                    self._settled.set()
+
+        return report
+
+
+async def _listen(server: Server, config: Config) -> tuple[str, int, tuple[str, ...]]:
+    """Binds. Returns the address, and a line where the port is not the usual one."""
+    wanted = config.server
+    if wanted.port_given:
+        return (*await _bind(server, wanted.host, wanted.port), ())
+    why = port_problem(config.backends or ())
+    if why is None:
+        try:
+            return (*await _bind(server, wanted.host, DEFAULT_PORT), ())
+        except PortTaken:
+            why = f"port {DEFAULT_PORT} is taken"
+    return (*await _bind(server, wanted.host, SECOND_PORT), (f"{why}, so ollamux is on {SECOND_PORT}",))
+
+
+async def _bind(server: Server, host: str, port: int) -> tuple[str, int]:
+    try:
+        return await server.start(host, port)
+    except OSError as error:
+        reason = "is taken: something else listens there" if error.errno == errno.EADDRINUSE else _reason(error)
+        raise PortTaken(f"{host} port {port} {reason}") from None
+
+
+def _reason(error: OSError) -> str:
+    return f"cannot be used: {error.strerror or error}"
+
+
+def _signals(say: Callable[[str], None]) -> asyncio.Event:
+    """An event that the first interrupt or request to end sets; the second one ends the process."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def came(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        say("Stopping; once more to stop at once.")
+        stop.set()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            signal.signal(each, lambda number, _: loop.call_soon_threadsafe(came, number))
+        else:
+            loop.add_signal_handler(each, came, int(each))
+    return stop
+
+
+def _of_files(files: tuple[str, ...], taken: set[str]) -> list[BackendConfig]:
+    """A backend for each GGUF file, with an id from its name."""
+    backends: list[BackendConfig] = []
+    for file in files:
+        stem = Path(file).stem
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "gguf"
+        ids = (base, *(f"{base}-{number}" for number in range(2, len(files) + len(taken) + 3)))
+        id_ = next(name for name in ids if name not in taken and name not in {backend.id for backend in backends})
+        backends.append(BackendConfig(id=id_, type="gguf", name=stem, file=file, source="--gguf"))
+    return backends
