@@ -1,0 +1,75 @@
+"""The serving side of OpenAI's chat completions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ollamux.clock import Clock
+from ollamux.errors import BackendError, BackendUnavailable, Busy, InvalidRequest
+from ollamux.formats.base import Incoming, RenderContext
+from ollamux.formats.openai_chat import SERVING
+from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
+
+ROUTE = SERVING.routes[0]
+
+
+def read(body: bytes = b'{"model":"m","stream":true,"stream_options":{"include_usage":true}}') -> Incoming:
+    return SERVING.read(ROUTE, body, {})
+
+
+def context() -> RenderContext:
+    return RenderContext("m", Clock(), 0.0)
+
+
+def test_the_route_is_chat_completions() -> None:
+    assert (ROUTE.method, ROUTE.path) == ("POST", "/v1/chat/completions")
+
+
+def test_a_broken_body_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        read(b"nope")
+
+
+def test_the_renderer_knows_whether_usage_was_asked_for() -> None:
+    one = SERVING.renderer(read(), context())
+    assert isinstance(one, OpenAIChatRenderer)
+    assert b'"usage"' in one.end(1.0)
+    assert b'"usage"' not in SERVING.renderer(read(b'{"model":"m"}'), context()).end(1.0)
+
+
+def test_failures_are_json_whether_streaming_or_not() -> None:
+    for streaming in (True, False):
+        status, headers, body = SERVING.failure(Busy("later", retry_after=1.2), streaming=streaming)
+        assert status == 503
+        assert headers == (("Content-Type", "application/json"), ("Retry-After", "2"))
+        assert json.loads(body)["error"]["message"] == "later"
+
+
+def test_a_whole_answer_passes_under_the_clients_name() -> None:
+    body = b'{"id":"x", "model":"up", "choices":[1.50]}'
+    assert SERVING.relay_whole(read(), "up", body) == b'{"id":"x", "model":"m", "choices":[1.50]}'
+    same = b'{"model":"m","choices":[]}'
+    assert SERVING.relay_whole(read(), "m", same) is same
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]"])
+def test_what_is_no_answer_does_not_pass(body: bytes) -> None:
+    with pytest.raises(BackendUnavailable):
+        SERVING.relay_whole(read(), "up", body)
+
+
+def test_an_error_with_status_200_does_not_pass() -> None:
+    with pytest.raises(BackendError, match="boom"):
+        SERVING.relay_whole(read(), "up", b'{"error":{"message":"boom"}}')
+
+
+def test_a_stream_passes_under_the_clients_name() -> None:
+    relay = SERVING.relay(read(), context(), "up")
+    event = b'data: {"model":"up","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}\n\n'
+    out = relay.feed(event, 1.0)
+    assert json.loads(out[6:])["model"] == "m"
+    relay.feed(b"data: [DONE]\n\n", 1.0)
+    relay.close(1.0)
+    assert relay.complete
