@@ -45,12 +45,12 @@ def backend_failure(status: int, headers: Mapping[str, str], body: bytes, messag
     return BackendError(told, status=status, body=text, retry_after=retry_after(headers))
 
 
-def unreadable(body: bytes, what: str = "answer") -> BackendUnavailable:
+def unreadable(body: bytes, what: str = "an answer") -> BackendUnavailable:
     """The error for an answer that is none: empty, HTML, cut, something else."""
     text = " ".join(body[: _EXCERPT * 4].decode("utf-8", "replace").split())
     if not text:
-        return BackendUnavailable(f"the backend sent an empty {what}")
+        return BackendUnavailable(f"the backend sent nothing instead of {what}")
     if len(text) > _EXCERPT:
         text = text[:_EXCERPT] + "..."
     kind = "HTML" if text[:1] == "<" else "something unreadable"
-    return BackendUnavailable(f"the backend sent {kind} instead of an {what}: {text}")
+    return BackendUnavailable(f"the backend sent {kind} instead of {what}: {text}")

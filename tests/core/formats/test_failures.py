@@ -53,8 +53,8 @@ def test_a_long_body_is_cut() -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "the backend sent an empty answer"),
-        (b" \n", "the backend sent an empty answer"),
+        (b"", "the backend sent nothing instead of an answer"),
+        (b" \n", "the backend sent nothing instead of an answer"),
         (b"<html>\n<h1>502</h1>", "the backend sent HTML instead of an answer: <html> <h1>502</h1>"),
         (b"oops", "the backend sent something unreadable instead of an answer: oops"),
     ],

@@ -137,7 +137,7 @@ class OllamaReader:
             chunk = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             if not last:
-                events.append(StreamFault(unreadable(line, "line").message, 502))
+                events.append(StreamFault(unreadable(line, "a line").message, 502))
             return
         if chunk.error is not None:
             events.append(StreamFault(_error_text(chunk.error)))

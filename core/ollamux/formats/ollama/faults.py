@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from ollamux.errors import BackendError, BackendUnavailable, OllamuxError
-from ollamux.formats.ollama.gotext import float64_text
 
 __all__ = ("failure_text", "fault_text", "go_value")
 
@@ -87,8 +86,12 @@ def _sentence(found: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """Go's %v of a float64 turns to an exponent below 1e-4, and writes that with two digits."""
-    if value and abs(value) < 1e-4:
-        digits, _, exponent = f"{value!r}".partition("e")
-        return f"{digits}e{exponent}" if exponent else f"{value:.0e}"
-    return float64_text(value)
+    """Go's %v of a float64: the fewest digits, with an exponent below 1e-4 and from 1e6 on."""
+    if not value:
+        return "0"
+    mantissa, _, _ = repr(abs(value)).partition("e")
+    digits = mantissa.replace(".", "").strip("0")
+    exponent = int(f"{value:.16e}".partition("e")[2])
+    if -4 <= exponent < 6:
+        return f"{value:.{max(0, len(digits) - 1 - exponent)}f}"
+    return f"{value:.{len(digits) - 1}e}"

@@ -172,6 +172,12 @@ class OllamaRenderer:
         return self._final(dump(text), thinking, calls, answer.finish, answer.logprobs, now)
 
     def embedded(self, answer: EmbedAnswer, now: float) -> bytes:
+        try:
+            return self._vectors(answer, now)
+        except ValueError as error:
+            raise BackendError(str(error), status=500) from None
+
+    def _vectors(self, answer: EmbedAnswer, now: float) -> bytes:
         if self._route == "embeddings":
             numbers = ",".join([float64_text(value) for value in array("f", answer.vectors[0])])
             return b'{"embedding":[' + numbers.encode() + b"]}"

@@ -123,7 +123,7 @@ class ChatReader:
             if payload.strip() == _DONE:
                 self._end(events)
             elif not last and payload.strip() and payload[:1] != b":":
-                events.append(StreamFault(unreadable(payload, "event").message, 502))
+                events.append(StreamFault(unreadable(payload, "an event").message, 502))
             return
         error = _error_text(reply, payload)
         if error is not None:
