@@ -85,7 +85,8 @@ def test_the_cost_of_a_chunk(
             now += 0.05
             feed(read, now)
 
-    benchmark.pedantic(stream, rounds=30, warmup_rounds=2)
+    benchmark.pedantic(stream, rounds=30, warmup_rounds=2)  # type: ignore[no-untyped-call]
+    assert benchmark.stats is not None
     seconds = benchmark.stats.stats.median
     benchmark.extra_info["ns_per_event"] = round(seconds / EVENTS * 1e9, 1)
     benchmark.extra_info["mb_per_s"] = round(sum(map(len, reads)) / seconds / 1e6)

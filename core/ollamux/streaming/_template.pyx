@@ -47,7 +47,6 @@ cdef struct Output:
     Py_ssize_t room
     char small[SMALL]
 
-cdef long long NEVER = -(1 << 62)
 cdef unsigned char STRICT[256]
 cdef unsigned char LOOSE[256]
 
@@ -140,6 +139,45 @@ cdef bint odd_lines(const char* p, const char* end, bint crlf) noexcept nogil:
     return False
 
 
+cdef inline void digits(char* text, int count, long long number) noexcept nogil:
+    while count:
+        count -= 1
+        text[count] = 48 + number % 10
+        number //= 10
+
+
+cdef Py_ssize_t stamp_text(double unix, char* text) noexcept nogil:
+    """A moment from 1970 to 8300 as `Clock.stamp` writes it; its length. Years are counted from March here, so that
+    the leap day is the last of its year."""
+    cdef long long second = <long long>unix
+    cdef long long days = second // 86400 + 719468
+    cdef long long era = days // 146097
+    cdef long long day = days - era * 146097
+    cdef long long year = (day - day // 1460 + day // 36524 - day // 146096) // 365
+    cdef long long month, micros
+    cdef Py_ssize_t size = 19
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5
+    month += 3 if month < 10 else -9
+    year += era * 400 + (month <= 2)
+    memcpy(text, b"0000-00-00T00:00:00.", 20)
+    digits(text, 4, year)
+    digits(text + 5, 2, month)
+    digits(text + 8, 2, day + 1)
+    digits(text + 11, 2, second // 3600 % 24)
+    digits(text + 14, 2, second // 60 % 60)
+    digits(text + 17, 2, second % 60)
+    micros = <long long>((unix - <double>second) * 1e6)
+    if micros:
+        digits(text + 20, 6, micros)
+        size = 26
+        while text[size - 1] == 48:
+            size -= 1
+    text[size] = 90
+    return size + 1
+
+
 cdef int write(Output* out, const char* data, Py_ssize_t size) except -1:
     cdef Py_ssize_t room
     cdef char* grown
@@ -183,8 +221,6 @@ cdef class TemplateConverter:
     cdef char _last
     cdef Py_ssize_t _limit
     cdef const unsigned char* _kinds
-    cdef long long _second
-    cdef char _second_text[20]
 
     def __cinit__(
         self,
@@ -206,7 +242,6 @@ cdef class TemplateConverter:
         self._limit = limit
         self._kinds = &LOOSE[0] if mirror else &STRICT[0]
         self._tail = b""
-        self._second = NEVER
         self._changed_at = -1
         self._open = mirror
         if not mirror:
@@ -394,37 +429,14 @@ cdef class TemplateConverter:
         return event_end(p, end, self._blank_line, False)
 
     cdef Py_ssize_t _write_stamp(self, double now, char* stamp) except -1:
-        """`Clock.stamp`, its calendar worked out once a second."""
+        """`Clock.stamp`."""
         cdef double unix = self._unix(now)
-        cdef long long second
-        cdef long micros
-        cdef Py_ssize_t size
         cdef bytes text
-        cdef int digit
-        if not 0 <= unix < 2e11:
-            self._second = NEVER
-        second = <long long>unix
-        if second != self._second:
-            text = self._clock.stamp(now).encode()
-            size = min(PyBytes_GET_SIZE(text), STAMP)
-            memcpy(stamp, PyBytes_AS_STRING(text), size)
-            if 20 <= size and unix >= 0:
-                memcpy(self._second_text, stamp, 19)
-                self._second = second
-            return size
-        memcpy(stamp, self._second_text, 19)
-        size = 19
-        micros = <long>((unix - <double>second) * 1e6)
-        if micros:
-            stamp[19] = 46
-            for digit in range(25, 19, -1):
-                stamp[digit] = 48 + micros % 10
-                micros //= 10
-            size = 26
-            while stamp[size - 1] == 48:
-                size -= 1
-        stamp[size] = 90
-        return size + 1
+        if 0 <= unix < 2e11:
+            return stamp_text(unix, stamp)
+        text = self._clock.stamp(now).encode()
+        memcpy(stamp, PyBytes_AS_STRING(text), min(PyBytes_GET_SIZE(text), STAMP))
+        return min(PyBytes_GET_SIZE(text), STAMP)
 
     cdef int _take_frame(self) except -1:
         frame = self._text_frame()

@@ -304,6 +304,17 @@ def test_time_stamps_are_the_clocks_own(unix: float) -> None:
         assert converter.feed(WORDS[1] * 2, step) == made * 2
 
 
+@given(st.floats(min_value=-1e9, max_value=2.5e11, allow_subnormal=False))
+def test_any_moment_is_written_as_the_clock_writes_it(unix: float) -> None:
+    clock = Clock()
+    clock.set(unix, 0, 0.0)
+    converter = template.TemplateConverter(
+        Translator(ToyReader(), ToyRenderer(clock, True, False)), clock, MARKERS, IGNORED
+    )
+    converter.feed(WORDS[0], NOW)
+    assert converter.feed(WORDS[1], 0.0) == b'{"at":"' + clock.stamp(0.0).encode() + b'","text":" upon"}\n'
+
+
 def test_a_long_stream_takes_no_more_memory_than_a_short_one() -> None:
     converter = compiled(False)
     read = chunk("x" * 50) * 20 + chunk("<") + WORDS[0][:20]
