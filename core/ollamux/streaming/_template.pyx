@@ -10,9 +10,9 @@ What is spliced for an event:
 - in front of a relay (`mirror`), the event itself, with the one change that the relay made in its constant bytes.
 
 Rules: the general converter is at the beginning of an event whenever it is given something; it gets everything, for
-good, from the first fault, end or odd line ending on, and an event above the limit in pieces, so that no more than that is kept
-here. Text that the renderer might spell differently (other escapes, `<`, `>`, `&`, U+2028, U+2029, what is not
-UTF-8, nothing at all) is never spliced. Where templates do not last, learning pauses for longer and longer.
+good, from the first fault, end or odd line ending on, and an event above the limit in pieces, so that no more than
+that is kept here. Text that the renderer might spell differently (other escapes, `<`, `>`, `&`, U+2028, U+2029, what
+is not UTF-8, nothing at all) is never spliced. Where templates do not last, learning pauses for longer and longer.
 """
 
 import re
@@ -22,6 +22,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.string cimport memchr, memcmp, memcpy
 
+from ollamux.streaming._scan cimport PLAIN, event_end, fill, odd_lines, stamp_text, text_end
+
 __all__ = ("TemplateConverter",)
 
 cdef enum:
@@ -29,9 +31,6 @@ cdef enum:
     SMALL = 4096  # output that needs no allocation of its own
     PATIENCE = 8  # templates in a row that never fitted, before learning pauses
     STAMP = 48  # longer than any time stamp
-
-cdef enum Byte:
-    PLAIN, QUOTE, BACKSLASH, LEAD, OTHER
 
 cdef enum Hole:
     NOTHING, TEXT, STRING, NUMBER
@@ -47,135 +46,11 @@ cdef struct Output:
     Py_ssize_t room
     char small[SMALL]
 
-cdef unsigned char STRICT[256]
-cdef unsigned char LOOSE[256]
-
-
-cdef void fill(unsigned char* kinds, const char* unwanted) noexcept:
-    cdef int byte
-    for byte in range(256):
-        kinds[byte] = PLAIN if 0x20 <= byte < 0x80 else LEAD if 0xC2 <= byte <= 0xF4 else OTHER
-    kinds[34] = QUOTE
-    kinds[92] = BACKSLASH
-    while unwanted[0]:
-        kinds[<unsigned char>unwanted[0]] = OTHER
-        unwanted += 1
-
+cdef unsigned char STRICT[256]  # in front of a renderer, which may escape what its format wants escaped
+cdef unsigned char LOOSE[256]  # in front of a relay
 
 fill(STRICT, b"<>&")
 fill(LOOSE, b"")
-
-
-cdef const unsigned char* text_end(const unsigned char* p, const unsigned char* kinds) noexcept nogil:
-    """The quote that ends a string whose inside begins at p, or NULL where the text is not simple. A bytes object ends
-    with a NUL, which is never part of a simple text: no end has to be given."""
-    cdef unsigned char kind, byte
-    while True:
-        kind = kinds[p[0]]
-        if kind == PLAIN:
-            p += 1
-        elif kind == QUOTE:
-            return p
-        elif kind == BACKSLASH:
-            byte = p[1]
-            if byte == 110 or byte == 34 or byte == 92 or byte == 116 or byte == 114:  # n " \ t r
-                p += 2
-            elif kinds == &LOOSE[0] and (byte == 47 or byte == 98 or byte == 102):  # / b f
-                p += 2
-            else:
-                return NULL
-        elif kind == LEAD:
-            byte = p[0]
-            if byte < 0xE0:
-                if (p[1] & 0xC0) != 0x80:
-                    return NULL
-                p += 2
-            elif byte < 0xF0:
-                if (p[1] & 0xC0) != 0x80 or (p[2] & 0xC0) != 0x80:
-                    return NULL
-                if (byte == 0xE0 and p[1] < 0xA0) or (byte == 0xED and p[1] > 0x9F):
-                    return NULL
-                if byte == 0xE2 and p[1] == 0x80 and (p[2] == 0xA8 or p[2] == 0xA9):
-                    return NULL
-                p += 3
-            else:
-                if (p[1] & 0xC0) != 0x80 or (p[2] & 0xC0) != 0x80 or (p[3] & 0xC0) != 0x80:
-                    return NULL
-                if (byte == 0xF0 and p[1] < 0x90) or (byte == 0xF4 and p[1] > 0x8F):
-                    return NULL
-                p += 4
-        else:
-            return NULL
-
-
-cdef const char* event_end(const char* p, const char* end, bint blank_line, bint crlf) noexcept nogil:
-    """Where the event at p ends, or NULL."""
-    while p < end:
-        p = <const char*>memchr(p, 10, end - p)
-        if p == NULL:
-            return NULL
-        p += 1
-        if not blank_line:
-            return p
-        if crlf:
-            if end - p >= 2 and p[0] == 13 and p[1] == 10:
-                return p + 2
-        elif p < end and p[0] == 10:
-            return p + 1
-    return NULL
-
-
-cdef bint odd_lines(const char* p, const char* end, bint crlf) noexcept nogil:
-    """Whether these lines end in another way than the first one did. A CR at the very end may still get its LF."""
-    cdef const char* begin = p
-    if not crlf:
-        return memchr(p, 13, end - p) != NULL
-    while p < end:
-        if p[0] == 10 and (p == begin or (p - 1)[0] != 13):
-            return True
-        if p[0] == 13 and p + 1 < end and p[1] != 10:
-            return True
-        p += 1
-    return False
-
-
-cdef inline void digits(char* text, int count, long long number) noexcept nogil:
-    while count:
-        count -= 1
-        text[count] = 48 + number % 10
-        number //= 10
-
-
-cdef Py_ssize_t stamp_text(double unix, char* text) noexcept nogil:
-    """A moment from 1970 to 8300 as `Clock.stamp` writes it; its length. Years are counted from March here, so that
-    the leap day is the last of its year."""
-    cdef long long second = <long long>unix
-    cdef long long days = second // 86400 + 719468
-    cdef long long era = days // 146097
-    cdef long long day = days - era * 146097
-    cdef long long year = (day - day // 1460 + day // 36524 - day // 146096) // 365
-    cdef long long month, micros
-    cdef Py_ssize_t size = 19
-    day -= 365 * year + year // 4 - year // 100
-    month = (5 * day + 2) // 153
-    day -= (153 * month + 2) // 5
-    month += 3 if month < 10 else -9
-    year += era * 400 + (month <= 2)
-    memcpy(text, b"0000-00-00T00:00:00.", 20)
-    digits(text, 4, year)
-    digits(text + 5, 2, month)
-    digits(text + 8, 2, day + 1)
-    digits(text + 11, 2, second // 3600 % 24)
-    digits(text + 14, 2, second // 60 % 60)
-    digits(text + 17, 2, second % 60)
-    micros = <long long>((unix - <double>second) * 1e6)
-    if micros:
-        digits(text + 20, 6, micros)
-        size = 26
-        while text[size - 1] == 48:
-            size -= 1
-    text[size] = 90
-    return size + 1
 
 
 cdef int write(Output* out, const char* data, Py_ssize_t size) except -1:
@@ -486,11 +361,12 @@ cdef class TemplateConverter:
         edges.append(at)
         self._changed_at = -1
         if self._mirror and made != event:
+            shorter = min(len(event), len(made))
             same = 0
-            while same < min(len(event), len(made)) and event[same] == made[same]:
+            while same < shorter and event[same] == made[same]:
                 same += 1
             alike = 0
-            while alike < min(len(event), len(made)) - same and event[len(event) - 1 - alike] == made[len(made) - 1 - alike]:
+            while alike < shorter - same and event[len(event) - 1 - alike] == made[len(made) - 1 - alike]:
                 alike += 1
             for position, literal in enumerate(literals):
                 if edges[position] <= same and len(event) - alike <= edges[position] + len(literal):

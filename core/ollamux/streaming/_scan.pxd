@@ -1,0 +1,134 @@
+"""The scanning and writing of bytes below the compiled converters: C functions over pointers, without allocation.
+
+Rule: a `bytes` object ends with a NUL, which stops every scan of text and digits; only where events and lines are
+looked for is an end given.
+"""
+
+from libc.string cimport memchr, memcpy
+
+cdef enum Byte:
+    PLAIN, QUOTE, BACKSLASH, LEAD, OTHER
+
+
+cdef inline void fill(unsigned char* kinds, const char* unwanted) noexcept:
+    cdef int byte
+    for byte in range(256):
+        kinds[byte] = PLAIN if 0x20 <= byte < 0x80 else LEAD if 0xC2 <= byte <= 0xF4 else OTHER
+    kinds[34] = QUOTE
+    kinds[92] = BACKSLASH
+    while unwanted[0]:
+        kinds[<unsigned char>unwanted[0]] = OTHER
+        unwanted += 1
+
+
+cdef inline const unsigned char* text_end(const unsigned char* p, const unsigned char* kinds) noexcept nogil:
+    """The quote that ends a string whose inside begins at p, or NULL where the text is not simple: where a renderer
+    might spell it differently, or a decoder refuse it. `kinds` has every byte's class; where `<` is plain, so are the
+    escapes that have another spelling."""
+    cdef unsigned char kind, byte
+    while True:
+        kind = kinds[p[0]]
+        if kind == PLAIN:
+            p += 1
+        elif kind == QUOTE:
+            return p
+        elif kind == BACKSLASH:
+            byte = p[1]
+            if byte == 110 or byte == 34 or byte == 92 or byte == 116 or byte == 114:  # n " \ t r
+                p += 2
+            elif kinds[60] == PLAIN and (byte == 47 or byte == 98 or byte == 102):  # / b f
+                p += 2
+            else:
+                return NULL
+        elif kind == LEAD:
+            byte = p[0]
+            if byte < 0xE0:
+                if (p[1] & 0xC0) != 0x80:
+                    return NULL
+                p += 2
+            elif byte < 0xF0:
+                if (p[1] & 0xC0) != 0x80 or (p[2] & 0xC0) != 0x80:
+                    return NULL
+                if (byte == 0xE0 and p[1] < 0xA0) or (byte == 0xED and p[1] > 0x9F):
+                    return NULL
+                if byte == 0xE2 and p[1] == 0x80 and (p[2] == 0xA8 or p[2] == 0xA9):
+                    return NULL
+                p += 3
+            else:
+                if (p[1] & 0xC0) != 0x80 or (p[2] & 0xC0) != 0x80 or (p[3] & 0xC0) != 0x80:
+                    return NULL
+                if (byte == 0xF0 and p[1] < 0x90) or (byte == 0xF4 and p[1] > 0x8F):
+                    return NULL
+                p += 4
+        else:
+            return NULL
+
+
+cdef inline const char* event_end(const char* p, const char* end, bint blank_line, bint crlf) noexcept nogil:
+    """Where the event at p ends, or NULL."""
+    while p < end:
+        p = <const char*>memchr(p, 10, end - p)
+        if p == NULL:
+            return NULL
+        p += 1
+        if not blank_line:
+            return p
+        if crlf:
+            if end - p >= 2 and p[0] == 13 and p[1] == 10:
+                return p + 2
+        elif p < end and p[0] == 10:
+            return p + 1
+    return NULL
+
+
+cdef inline bint odd_lines(const char* p, const char* end, bint crlf) noexcept nogil:
+    """Whether these lines end in another way than the first one did. A CR at the very end may still get its LF."""
+    cdef const char* begin = p
+    if not crlf:
+        return memchr(p, 13, end - p) != NULL
+    while p < end:
+        if p[0] == 10 and (p == begin or (p - 1)[0] != 13):
+            return True
+        if p[0] == 13 and p + 1 < end and p[1] != 10:
+            return True
+        p += 1
+    return False
+
+
+cdef inline void digits(char* text, int count, long long number) noexcept nogil:
+    while count:
+        count -= 1
+        text[count] = 48 + number % 10
+        number //= 10
+
+
+cdef inline Py_ssize_t stamp_text(double unix, char* text) noexcept nogil:
+    """A moment from 1970 to 8300 as `Clock.stamp` writes it; its length. Years are counted from March here, so that
+    the leap day is the last of its year."""
+    cdef long long second = <long long>unix
+    cdef long long days = second // 86400 + 719468
+    cdef long long era = days // 146097
+    cdef long long day = days - era * 146097
+    cdef long long year = (day - day // 1460 + day // 36524 - day // 146096) // 365
+    cdef long long month, micros
+    cdef Py_ssize_t size = 19
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5
+    month += 3 if month < 10 else -9
+    year += era * 400 + (month <= 2)
+    memcpy(text, b"0000-00-00T00:00:00.", 20)
+    digits(text, 4, year)
+    digits(text + 5, 2, month)
+    digits(text + 8, 2, day + 1)
+    digits(text + 11, 2, second // 3600 % 24)
+    digits(text + 14, 2, second // 60 % 60)
+    digits(text + 17, 2, second % 60)
+    micros = <long long>((unix - <double>second) * 1e6)
+    if micros:
+        digits(text + 20, 6, micros)
+        size = 26
+        while text[size - 1] == 48:
+            size -= 1
+    text[size] = 90
+    return size + 1
