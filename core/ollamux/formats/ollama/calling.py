@@ -44,7 +44,7 @@ from ollamux.formats.splice import members, replace
 __all__ = ("OllamaCalling",)
 
 _encode = msgspec.json.Encoder().encode
-_decode_options = msgspec.json.Decoder(dict[str, Any] | None).decode
+_decode_options = msgspec.json.Decoder[dict[str, Any] | None](dict[str, Any] | None).decode
 _decode_numbers = msgspec.json.Decoder(list[int] | None).decode
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 _KNOBS = tuple(name for name in Sampling.__struct_fields__ if name not in ("other", "max_tokens"))
@@ -248,7 +248,7 @@ def _options(sampling: Sampling, dialect: Dialect, warnings: list[str]) -> dict[
 def _known(text: bytes) -> dict[str, Any]:
     """A client's options; null in one of them leaves the default."""
     try:
-        options = _decode_options(text)
+        options: dict[str, Any] | None = _decode_options(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return {key: value for key, value in (options or {}).items() if value is not None}

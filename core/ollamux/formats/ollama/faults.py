@@ -6,7 +6,7 @@ backend's answer of status 400 or more is its body as it came.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -19,19 +19,18 @@ _CUT = "an error was encountered while running the model: unexpected EOF"
 
 def go_value(value: Any) -> str:
     """A decoded JSON value as Go's %v prints it: `map[code:500 message:boom]`, `[a b]`, `<nil>`."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case dict():
-            return f"map[{' '.join(f'{key}:{go_value(value[key])}' for key in sorted(value))}]"
-        case list():
-            return f"[{' '.join(go_value(item) for item in value)}]"
-        case _:
-            return _number(float(value))
+    if value is None:
+        return "<nil>"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        found = cast(dict[str, Any], value)
+        return f"map[{' '.join(f'{key}:{go_value(found[key])}' for key in sorted(found))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(go_value, value))}]"  # pyright: ignore[reportUnknownArgumentType]
+    return _number(float(value))
 
 
 def fault_text(error: OllamuxError) -> str:
@@ -56,7 +55,7 @@ def failure_text(error: OllamuxError, *, streaming: bool) -> str:
         return inner
     if isinstance(inner, dict):
         if error.status == 501:
-            return str(inner.get("message", text))  # pyright: ignore
+            return str(cast(dict[str, Any], inner).get("message", text))
         if error.status == 500 and not streaming:
             return _sentence(inner)  # Ollama streams from its backend whatever the client wants
     return text
@@ -78,7 +77,7 @@ def _object(text: str) -> dict[str, Any] | None:
         found = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return None
-    return found if isinstance(found, dict) else None  # pyright: ignore
+    return cast(dict[str, Any], found) if isinstance(found, dict) else None
 
 
 def _sentence(found: Any) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -37,6 +37,8 @@ from ollamux.formats.ollama.options import OptionError, check_options
 from ollamux.formats.ollama.rendering import Route
 
 __all__ = ("ChatIncoming", "EmbedIncoming", "EmbeddingsIncoming", "FormatError", "GenerateIncoming", "OllamaIncoming")
+
+R = TypeVar("R", bound=schema.ChatRequest | schema.GenerateRequest)
 
 
 class FormatError(OllamuxError):
@@ -118,18 +120,18 @@ class OllamaIncoming(ABC):
         return self.model if name is None else name.full()
 
 
-class _Generating(OllamaIncoming):
+class _Generating(OllamaIncoming, Generic[R]):
     """What chat and generate share: thinking, formats, log probabilities, capabilities."""
 
     __slots__ = ("_request", "think", "top_logprobs")
 
     verb: ClassVar[str]
-    _request: schema.ChatRequest | schema.GenerateRequest
+    _request: R
 
-    def __init__(self, body: bytes, request: schema.ChatRequest | schema.GenerateRequest) -> None:
+    def __init__(self, body: bytes, request: R) -> None:
         self._request = request
-        self.think = request.think
-        self.top_logprobs = request.top_logprobs or 0
+        self.think: schema.Think | None = request.think
+        self.top_logprobs: int = request.top_logprobs or 0
         if not 0 <= self.top_logprobs <= 20:
             raise InvalidRequest("top_logprobs must be between 0 and 20")
         super().__init__(body, request.model, request.keep_alive, request.options)
@@ -206,14 +208,13 @@ class _Generating(OllamaIncoming):
         )
 
 
-class ChatIncoming(_Generating):
+class ChatIncoming(_Generating[schema.ChatRequest]):
     """POST /api/chat."""
 
     __slots__ = ()
 
     route = "chat"
     verb = "chat"
-    _request: schema.ChatRequest
 
     def __init__(self, body: bytes, request: schema.ChatRequest) -> None:
         super().__init__(body, request)
@@ -233,7 +234,7 @@ class ChatIncoming(_Generating):
         return self._chat(served, defaults, messages_of(request.messages or []), tools=tools_of(request.tools or []))
 
 
-class GenerateIncoming(_Generating):
+class GenerateIncoming(_Generating[schema.GenerateRequest]):
     """POST /api/generate. Without `raw` and `suffix` it is a chat of one turn, and `turns` is what its `context`
     carries on; else a completion."""
 
@@ -241,7 +242,6 @@ class GenerateIncoming(_Generating):
 
     route = "generate"
     verb = "generate"
-    _request: schema.GenerateRequest
 
     def __init__(self, body: bytes, request: schema.GenerateRequest) -> None:
         super().__init__(body, request)
@@ -361,7 +361,7 @@ class EmbeddingsIncoming(OllamaIncoming):
         )
 
 
-_EMBEDDING = frozenset(("embedding",))
+_EMBEDDING: frozenset[str] = frozenset(("embedding",))
 _LONGEST_NAME = 600
 
 
@@ -385,6 +385,8 @@ def _inputs(value: Any) -> list[str]:
         return []
     if isinstance(value, str):
         return [value]
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):  # pyright: ignore
-        raise InvalidRequest("invalid input type")
-    return value  # pyright: ignore
+    if isinstance(value, list):
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if all(isinstance(item, str) for item in items):
+            return items
+    raise InvalidRequest("invalid input type")

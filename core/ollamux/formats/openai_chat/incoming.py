@@ -10,7 +10,7 @@ format knows is carried among the sampling's `other` knobs, so that whoever drop
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -154,7 +154,7 @@ class Request(msgspec.Struct, gc=False):
 
 _decode_routing = msgspec.json.Decoder(Routing).decode
 _decode_request = msgspec.json.Decoder(Request).decode
-_COMPLETION = frozenset(("completion",))
+_COMPLETION: frozenset[str] = frozenset(("completion",))
 _ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "developer": "system",
@@ -194,15 +194,11 @@ class OpenAIChatIncoming:
         self.keep_alive: float | None = None
         self.grammar_error: OllamuxError | None = None  # OpenAI has no grammar for names
         self.warnings: tuple[str, ...] = ()
-        needs = set(_COMPLETION) if routing.tools or b'"image_url"' in body else None
-        if needs is None:
-            self.needs = _COMPLETION
-        else:
-            if routing.tools:
-                needs.add("tools")
-            if b'"image_url"' in body:
-                needs.add("vision")
-            self.needs = frozenset(needs)
+        self.needs = _COMPLETION
+        if routing.tools:
+            self.needs |= {"tools"}
+        if b'"image_url"' in body:
+            self.needs |= {"vision"}
 
     def not_found(self) -> OllamuxError:
         """What is answered where nobody serves the model."""
@@ -292,14 +288,16 @@ def _part(part: dict[str, Any], place: int) -> Part:
         return Text(str(value or ""))
     if kind == "refusal":
         return Refusal(str(value or ""))
-    if kind == "image_url":
-        if isinstance(value, str):
-            return Image(_source(value))
-        if isinstance(value, dict) and isinstance(value.get("url"), str):  # pyright: ignore
-            return Image(_source(value["url"]), value.get("detail"))  # pyright: ignore
-    if kind == "input_audio" and isinstance(value, dict) and isinstance(value.get("data"), str):  # pyright: ignore
-        form = str(value.get("format") or "wav")  # pyright: ignore
-        return Audio(Bytes(value["data"], f"audio/{form}"), form)  # pyright: ignore
+    if kind == "image_url" and isinstance(value, str):
+        return Image(_source(value))
+    if isinstance(value, dict):
+        found = cast(dict[str, Any], value)
+        url, data = found.get("url"), found.get("data")
+        if kind == "image_url" and isinstance(url, str):
+            return Image(_source(url), found.get("detail"))
+        if kind == "input_audio" and isinstance(data, str):
+            form = str(found.get("format") or "wav")
+            return Audio(Bytes(data, f"audio/{form}"), form)
     raise InvalidRequest(
         f"messages[{place}] has a part of type {kind!r} that cannot be read", param=f"messages[{place}]"
     )

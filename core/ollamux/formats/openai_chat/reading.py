@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import sys
 from array import array
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -320,14 +320,12 @@ def _float32(text: str, body: bytes) -> list[float]:
 def error_message(detail: str) -> str:
     """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
     try:
-        error = msgspec.json.decode(detail)
+        error: Any = msgspec.json.decode(detail)
     except msgspec.DecodeError:
         return detail
     while isinstance(error, dict):
-        inner: Any = error.get("error") or error.get("message") or error.get("detail")  # pyright: ignore
-        if inner is None:
-            return detail
-        error = inner
+        found = cast(dict[str, Any], error)
+        error = found.get("error") or found.get("message") or found.get("detail")
     return error if isinstance(error, str) else detail
 
 
@@ -349,7 +347,7 @@ def _fault(error: str) -> StreamFault:
     if isinstance(told, str):
         error = told
     elif isinstance(told, dict):
-        code: Any = told.get("code")  # pyright: ignore
+        code = cast(dict[str, Any], told).get("code")
         if isinstance(code, int) and 400 <= code <= 599:
             status = code
     return StreamFault(error[:LONGEST], status, _KINDS.get(status, "upstream_bad"))
@@ -375,7 +373,9 @@ def _from_parts(parts: list[dict[str, Any]]) -> tuple[str, str]:
     for part in parts:
         if part.get("type") == "thinking":
             inner = part.get("thinking")
-            thoughts += _from_parts(inner)[0] if isinstance(inner, list) else str(inner or "")  # pyright: ignore
+            thoughts += (
+                _from_parts(cast(list[dict[str, Any]], inner))[0] if isinstance(inner, list) else str(inner or "")
+            )
         else:
             texts += str(part.get("text") or "")
     return texts, thoughts

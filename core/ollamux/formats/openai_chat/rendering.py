@@ -89,7 +89,7 @@ class OpenAIChatRenderer:
                     if text:
                         pieces.append(self._chunk({"reasoning_content": text}, now))
                 case ToolCallStart(index, call_id, name):
-                    call = {"index": index, "id": call_id, "type": "function"}
+                    call: dict[str, Any] = {"index": index, "id": call_id, "type": "function"}
                     call["function"] = {"name": name, "arguments": ""}
                     pieces.append(self._chunk({"tool_calls": [call]}, now))
                 case ToolCallDelta(index, arguments):

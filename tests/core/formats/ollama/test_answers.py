@@ -33,7 +33,7 @@ from ollamux.formats.ollama.answers import OllamaReader, error_of, read_answer, 
 from ollamux.formats.ollama.rendering import OllamaRenderer
 from ollamux.streaming.translator import Translator
 
-SPENT = {"prompt_eval_count": 11, "prompt_eval_duration": 12, "eval_count": 3, "eval_duration": 30}
+SPENT: dict[str, Any] = {"prompt_eval_count": 11, "prompt_eval_duration": 12, "eval_count": 3, "eval_duration": 30}
 
 
 def line(content: str = "", *, done: bool = False, **rest: Any) -> bytes:

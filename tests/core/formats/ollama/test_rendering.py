@@ -15,6 +15,7 @@ from ollamux.conversation import (
     Finish,
     FinishReason,
     LogProb,
+    Part,
     Reasoning,
     ReasoningDelta,
     Refusal,
@@ -181,8 +182,8 @@ def test_a_refusal_is_text() -> None:
 
 def test_a_whole_chat() -> None:
     top = (LogProb("a", -1.0),)
-    parts = [Reasoning("hm"), Text("a"), Refusal("b"), ToolCall("c", "f", '{"x":1}')]
-    answer = Answer([*parts], "tool_calls", USAGE.usage, USAGE.timings, top)
+    parts: list[Part] = [Reasoning("hm"), Text("a"), Refusal("b"), ToolCall("c", "f", '{"x":1}')]
+    answer = Answer(parts, "tool_calls", USAGE.usage, USAGE.timings, top)
     assert renderer().whole(answer, 2.0).decode() == (
         HEAD + '"message":{"role":"assistant","content":"ab","thinking":"hm","tool_calls":[{"id":"c","function":'
         '{"index":0,"name":"f","arguments":{"x":1}}}]},"done":true,"done_reason":"stop","logprobs":[{"token":"a",'

@@ -18,6 +18,7 @@ from ollamux.conversation import (
     Image,
     JsonFormat,
     Message,
+    Part,
     Reasoning,
     ReasoningOptions,
     Refusal,
@@ -41,7 +42,8 @@ PLAIN = Dialect()
 
 
 def built(request: ChatRequest, dialect: Dialect = PLAIN) -> dict[str, Any]:
-    return json.loads(build_chat(request, "up", dialect).body)
+    body: dict[str, Any] = json.loads(build_chat(request, "up", dialect).body)
+    return body
 
 
 def chat(*messages: Message, **rest: Any) -> ChatRequest:
@@ -49,7 +51,8 @@ def chat(*messages: Message, **rest: Any) -> ChatRequest:
 
 
 def said(*messages: Message) -> list[dict[str, Any]]:
-    return built(chat(*messages))["messages"]
+    found: list[dict[str, Any]] = built(chat(*messages))["messages"]
+    return found
 
 
 def test_a_plain_chat_says_nothing_that_was_not_asked() -> None:
@@ -125,14 +128,14 @@ def test_results_among_a_users_words_come_first() -> None:
 
 
 def test_pictures_and_sounds_are_parts() -> None:
-    parts = [
+    parts: list[Part] = [
         Text("look"),
         Image(Bytes("AA==", "image/webp")),
         Image(Url("https://x/y.png"), "low"),
         Image(Bytes("AA==")),
         Audio(Bytes("BB==", "audio/mp3")),
     ]
-    assert said(Message("user", [*parts]))[0]["content"] == [
+    assert said(Message("user", parts))[0]["content"] == [
         {"type": "text", "text": "look"},
         {"type": "image_url", "image_url": {"url": "data:image/webp;base64,AA=="}},
         {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "low"}},

@@ -15,6 +15,7 @@ from ollamux.conversation import (
     Finish,
     FinishReason,
     LogProb,
+    Part,
     Reasoning,
     ReasoningDelta,
     Refusal,
@@ -53,7 +54,9 @@ def test_a_stream_tells_its_role_first_and_ends_with_done() -> None:
     first, second, finish, done = streamed(Start("x", "up", 5), TextDelta("a"), TextDelta("b"), Finish("length"))
     assert first == {
         "id": "x", "object": "chat.completion.chunk", "created": 5, "model": "m",
-        "choices": [{"index": 0, "delta": {"role": "assistant", "content": "a"}, "logprobs": None, "finish_reason": None}],
+        "choices": [
+            {"index": 0, "delta": {"role": "assistant", "content": "a"}, "logprobs": None, "finish_reason": None},
+        ],
     }  # fmt: skip
     assert second["choices"][0]["delta"] == {"content": "b"}
     assert finish["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}]
@@ -155,10 +158,8 @@ def test_finish_reasons_are_openais(finish: FinishReason | None, expected: str) 
 
 
 def test_a_whole_answer_has_everything() -> None:
-    parts = [Reasoning("hm"), Text("a"), Text("b"), ToolCall("c", "f", '{ "x":1 }')]
-    found = json.loads(
-        renderer().whole(Answer([*parts], "tool_calls", Usage(1, None, None, 2), id="x", created=7), 2.0)
-    )
+    parts: list[Part] = [Reasoning("hm"), Text("a"), Text("b"), ToolCall("c", "f", '{ "x":1 }')]
+    found = json.loads(renderer().whole(Answer(parts, "tool_calls", Usage(1, None, None, 2), id="x", created=7), 2.0))
     assert found == {
         "id": "x", "object": "chat.completion", "created": 7, "model": "m",
         "choices": [{

@@ -67,8 +67,8 @@ def test_an_error_with_status_200_does_not_pass() -> None:
 
 def test_a_stream_passes_under_the_clients_name() -> None:
     relay = SERVING.relay(read(), context(), "up")
-    event = b'data: {"model":"up","choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}\n\n'
-    out = relay.feed(event, 1.0)
+    choice = b'{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}'
+    out = relay.feed(b'data: {"model":"up","choices":[' + choice + b"]}\n\n", 1.0)
     assert json.loads(out[6:])["model"] == "m"
     relay.feed(b"data: [DONE]\n\n", 1.0)
     relay.close(1.0)
