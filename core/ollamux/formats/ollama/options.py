@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ollamux.formats.ollama.gotext import quote
 
@@ -87,7 +87,7 @@ def _boolean(value: object) -> bool:
 def _strings(value: object) -> list[str]:
     if not isinstance(value, list):
         raise TypeError
-    items: list[object] = value
+    items = cast("list[object]", value)
     texts = [item for item in items if isinstance(item, str)]
     if len(texts) != len(items):
         raise TypeError("an array of strings")
