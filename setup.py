@@ -11,6 +11,7 @@ missing, or a file does not compile, the installation goes on with the pure Pyth
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,14 +19,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOTS = ("core", "io_aiohttp")
-DIRECTIVES = {
-    "language_level": 3,
-    "boundscheck": False,
-    "wraparound": False,
-    "initializedcheck": False,
-    "cdivision": True,
-    "embedsignature": False,
-}
+DIRECTIVES = {"language_level": 3, "embedsignature": False, "annotation_typing": False}
+SCANNERS = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
+"""What a .pyx, written for Cython, does without; a .py keeps the meaning that Python gives it."""
 
 
 def switched_on(name: str) -> bool:
@@ -73,7 +69,7 @@ def extensions() -> list[Extension]:
         extension = Extension(name, [source], extra_compile_args=[] if os.name == "nt" else ["-O2", "-g0"])
         extension.optional = not REQUIRED
         try:
-            made += cythonize([extension], compiler_directives=DIRECTIVES, include_path=list(ROOTS), quiet=True)
+            made += cythonize([extension], compiler_directives=DIRECTIVES | (SCANNERS if source.endswith(".pyx") else {}), include_path=list(ROOTS), quiet=True)
         except Exception as error:  # Cython raises classes of many kinds, and none of them must stop an installation
             without(f"Cython does not compile {source} ({type(error).__name__})")
     return made
@@ -92,13 +88,11 @@ class OptionalBuildExt(build_ext):
             without(f"the extensions do not compile here ({type(error).__name__}: {error})")
 
     def copy_extensions_to_source(self) -> None:
-        """In-place builds: copy what was compiled, pass over what was not."""
-        whole = self.extensions
-        self.extensions = [ext for ext in whole if Path(self.get_ext_fullpath_built(ext)).exists()]
-        try:
-            super().copy_extensions_to_source()
-        finally:
-            self.extensions = whole
+        """In-place builds: copy what was compiled beside its source, in whichever root that is; pass over the rest."""
+        for ext in self.extensions:
+            built = Path(self.get_ext_fullpath_built(ext))
+            if built.exists():
+                shutil.copy2(built, Path(ext.sources[0]).parent / built.name)
 
     def get_ext_fullpath_built(self, ext: Extension) -> str:
         """Where build_ext leaves the compiled file before it is copied."""

@@ -86,18 +86,26 @@ class Pump:
         key = (status, headers)
         found = self._heads.get(key)
         if found is None:
-            try:
-                phrase = HTTPStatus(status).phrase
-            except ValueError:
-                phrase = ""
-            lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-            found = f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
+            found = _encoded(status, headers)
             if len(self._heads) < 512:
                 self._heads[key] = found
         if now >= self._date_until:
             self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
             self._date_until = math.floor(now) + 1.0
         return found + self._date
+
+
+def _encoded(status: int, headers: HeaderPairs) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
+
+
+def _sized(headers: HeaderPairs) -> bool:
+    return any(name.lower() == "content-length" for name, _ in headers)
 
 
 class Driver:
@@ -224,7 +232,7 @@ class Driver:
         if self._wrote_head:
             return
         self._wrote_head = True
-        sized = any(name.lower() == "content-length" for name, _ in head.headers)
+        sized = _sized(head.headers)
         self._chunked = not sized and not self._old and not self._head_only
         if not sized and self._old:
             self._keep_alive = False
@@ -280,6 +288,7 @@ class Driver:
         for transfer in self._transfers.values():
             transfer.cancel()
         self._transfers.clear()
+        self._exchange.front = None  # no cycle is left for the garbage collector
         self._pump.deadlines.drop(self)
         if self._connection.driver is self:
             self._connection.driver = None

@@ -39,8 +39,8 @@ from ollamux.contract import (
     Want,
     Wants,
 )
-from ollamux.conversation import Answer, EmbedRequest, Event
-from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
+from ollamux.conversation import Answer, EmbedRequest, Event, StreamFault
+from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, OllamuxError
 from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
 from ollamux.exchange.failures import failure_of, stream_broken
 from ollamux.exchange.gathering import gathered
@@ -148,11 +148,11 @@ class ModelExchange(Exchange):
         self._context = RenderContext(model=incoming.model, clock=self._house.clock, arrived=now)
         if incoming.stream:
             self._keepalive_at = now + KEEPALIVE
-        return self._look_up(now, last=False)
+        return self._look_up(now, False)
 
     def proceed(self, now: float) -> Wants:
         if self._phase is Phase.LOOKING:
-            return self._look_up(now, last=True)
+            return self._look_up(now, True)
         if self._phase is Phase.QUEUED:
             return self._dispatch(now)
         return None
@@ -191,7 +191,7 @@ class ModelExchange(Exchange):
         except OllamuxError as error:
             return self._break_off(error, now)
         if converter.fault is not None:
-            return self._break_off(BackendUnavailable(converter.fault.detail, status=converter.fault.status), now, out)
+            return self._break_off(_reported(converter.fault), now, out)
         if not out:
             return None
         if self._phase is Phase.ANSWERING:
@@ -209,9 +209,8 @@ class ModelExchange(Exchange):
         except OllamuxError as error:
             return self._break_off(error, now)
         if converter.fault is not None:
-            return self._break_off(BackendUnavailable(converter.fault.detail, status=converter.fault.status), now, out)
+            return self._break_off(_reported(converter.fault), now, out)
         if not converter.complete:
-            assert self._backend is not None
             return self._break_off(stream_broken(), now, out)
         if self._phase is Phase.CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
@@ -256,7 +255,7 @@ class ModelExchange(Exchange):
             return self._play(now)
         if phase is Phase.LOOKING:
             self._house.forget(self)
-            return self._look_up(now, last=True)
+            return self._look_up(now, True)
         if phase is Phase.QUEUED and now >= self._queued_until:
             self._house.admission.leave(self)
             return self._refuse(Busy("server busy, please try again.  the wait for a backend was too long", retry_after=5), now)
@@ -268,7 +267,7 @@ class ModelExchange(Exchange):
 
     # Finding a backend ------------------------------------------------------------------------------------------------
 
-    def _look_up(self, now: float, *, last: bool) -> Wants:
+    def _look_up(self, now: float, last: bool) -> Wants:
         incoming = self._incoming
         assert incoming is not None
         house = self._house
@@ -281,10 +280,7 @@ class ModelExchange(Exchange):
             return self._refuse(incoming.not_found(), now)
         pairs = [(offer, house.backend(offer.backend)) for offer in offers]
         if len(pairs) > 1:
-            needs = incoming.needs
-            able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[1])]
-            pairs = able or pairs
-            pairs.sort(key=lambda pair: not pair[1].health.usable)
+            pairs = self._ordered(pairs)
         reachable = [pair for pair in pairs if pair[1].callable]
         offer, backend = (reachable or pairs)[0]
         if not self._same_format(backend):
@@ -296,6 +292,13 @@ class ModelExchange(Exchange):
             return self._refuse(BackendUnavailable(f"backend '{backend.id}' is not available: {backend.trouble}"), now)
         self._candidates = reachable if house.fail_over else reachable[:1]
         return self._dispatch(now)
+
+    def _ordered(self, pairs: list[tuple[Offer, Backend]]) -> list[tuple[Offer, Backend]]:
+        """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
+        assert self._incoming is not None
+        needs = self._incoming.needs
+        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[1])]
+        return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
 
     def _same_format(self, backend: Backend) -> bool:
         return backend.calling is not None and backend.calling.name == self._serving.name
@@ -342,7 +345,7 @@ class ModelExchange(Exchange):
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
         except OllamuxError as error:
             return self._refuse(error, now)
-        self._warnings = outgoing.warnings
+        self._warnings = incoming.warnings + outgoing.warnings
         self._attempt += 1
         return (backend.call(self._attempt, outgoing), WakeAt(self._next_wake()))
 
@@ -402,7 +405,7 @@ class ModelExchange(Exchange):
         return Head(200, headers + self._warning_headers(), now=True)
 
     def _warning_headers(self) -> HeaderPairs:
-        return tuple(("X-Ollamux-Warning", warning) for warning in self._warnings)
+        return _warnings(self._warnings) if self._warnings else ()
 
     def _collect(self, data: bytes, now: float) -> Wants:
         if self._collected is None:
@@ -579,6 +582,10 @@ class ModelExchange(Exchange):
         self._phase = Phase.OVER
 
 
+def _reported(fault: StreamFault) -> OllamuxError:
+    return BackendError(fault.detail, status=fault.status, body=fault.detail)
+
+
 def _served(incoming: Incoming, offer: Offer) -> Served:
     return Served(
         asked=incoming.model,
@@ -586,6 +593,10 @@ def _served(incoming: Incoming, offer: Offer) -> Served:
         capabilities=offer.capabilities,
         context_length=offer.context_length,
     )
+
+
+def _warnings(texts: tuple[str, ...]) -> HeaderPairs:
+    return tuple(("X-Ollamux-Warning", text) for text in texts)
 
 
 def _header(headers: Sequence[tuple[str, str]], name: str) -> str:

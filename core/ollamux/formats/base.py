@@ -91,6 +91,7 @@ class Incoming(Protocol):
     needs: frozenset[str]
     body: bytes
     grammar_error: OllamuxError | None
+    warnings: tuple[str, ...]
 
     def not_found(self) -> OllamuxError:
         """What the format answers where nobody serves the model."""

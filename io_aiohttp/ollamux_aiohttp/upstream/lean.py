@@ -144,7 +144,7 @@ class LeanTransfer:
         return False
 
 
-class Connection(ResponseParser, asyncio.Protocol):
+class Connection(ResponseParser):
     """A connection to a backend: idle, or serving `transfer`."""
 
     __slots__ = ("full", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")

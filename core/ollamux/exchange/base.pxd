@@ -1,0 +1,24 @@
+# The types with which Cython compiles base.py; the source is that file alone.
+
+cdef class Exchange:
+    cdef public object front
+    cdef public tuple extra_headers
+
+    cpdef start(self, double now)
+    cpdef proceed(self, double now)
+    cpdef body_data(self, bytes data, double now)
+    cpdef body_end(self, double now)
+    cpdef attempt_head(self, long attempt, long status, headers, double now)
+    cpdef attempt_data(self, long attempt, bytes data, double now)
+    cpdef attempt_end(self, long attempt, double now)
+    cpdef attempt_failed(self, long attempt, kind, bint sent, double now, detail=*)
+    cpdef upload_drained(self, long attempt, double now)
+    cpdef upload_blocked(self, long attempt, double now)
+    cpdef client_paused(self, double now)
+    cpdef client_resumed(self, double now)
+    cpdef client_gone(self, double now)
+    cpdef woken(self, double now)
+
+
+cdef class Settled(Exchange):
+    cdef object _wants

@@ -1,0 +1,30 @@
+# The types with which Cython compiles pump.py; the source is that file alone.
+
+cdef class Pump:
+    cdef public object loop, deadlines, upstreams, drain, staying, closing
+    cdef dict _heads
+    cdef bytes _date
+    cdef double _date_until
+
+    cpdef bytes head(self, int status, tuple headers, double now)
+
+
+cdef class Driver:
+    cdef object _connection, _exchange, _waiter
+    cdef Pump _pump
+    cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
+    cdef dict _transfers
+    cdef public object body_gate
+    cdef public double wake_at
+    cdef public long slot
+
+    cpdef do(self, wants)
+    cdef _do_rarely(self, want)
+    cdef _begin(self, head, bytes data)
+    cdef _end(self, head, bytes data, end)
+    cdef _whole(self, head, bytes data)
+    cdef _headers(self, head)
+    cdef bytes _connection_line(self)
+    cdef _write(self, bytes data)
+    cdef _send(self, bytes data)
+    cdef _finish(self)

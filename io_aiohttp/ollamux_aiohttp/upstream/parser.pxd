@@ -1,0 +1,18 @@
+# The types with which Cython compiles parser.py; the source is that file alone.
+
+cdef class ResponseParser:
+    cdef public list pieces, headers
+    cdef public object on_body
+    cdef public long status
+    cdef public bint done, reusable
+    cdef public str fault
+    cdef object _parser
+    cdef bint _bodyless
+    cdef Py_ssize_t _dry
+
+    cpdef expect(self, bint bodyless)
+    cpdef feed(self, bytes data)
+    cpdef on_message_begin(self)
+    cpdef on_header(self, bytes name, bytes value)
+    cpdef on_headers_complete(self)
+    cpdef on_message_complete(self)
