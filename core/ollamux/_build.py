@@ -29,7 +29,11 @@ from types import ModuleType
 
 __all__ = ("EXTENSIONS", "PURE", "compiled", "describe")
 
-EXTENSIONS: tuple[str, ...] = ()
+EXTENSIONS: tuple[str, ...] = (
+    "ollamux.exchange.base",
+    "ollamux.exchange.model",
+    "ollamux.streaming._template",
+)
 """Dotted names of the core's extension modules, sorted; a test holds them against the sources."""
 
 PURE: bool = os.environ.get("OLLAMUX_PURE", "").strip().lower() not in ("", "0", "false", "no")

@@ -12,13 +12,14 @@ __all__ = ("Clock",)
 
 
 class Clock:
-    """Turns monotonic seconds into time stamps. Until it is set, the epoch is the origin."""
+    """Turns monotonic seconds into time stamps. Until it is set, the epoch is the origin. `base` is what is added to
+    `now` for the seconds since the epoch."""
 
-    __slots__ = ("_base", "_offset", "_second", "_text", "_zone", "_zone_text")
+    __slots__ = ("_second", "_text", "_zone", "_zone_text", "base", "began")
 
     def __init__(self) -> None:
-        self._base = 0.0
-        self._offset = 0
+        self.base = 0.0
+        self.began: float | None = None
         self._zone = UTC
         self._zone_text = "Z"
         self._second = -1
@@ -26,8 +27,9 @@ class Clock:
 
     def set(self, unix: float, utc_offset: int, now: float) -> None:
         """At `now` the wall clock shows `unix` seconds since the epoch, `utc_offset` seconds east of Greenwich."""
-        self._base = unix - now
-        self._offset = utc_offset
+        self.base = unix - now
+        if self.began is None:
+            self.began = unix
         self._zone = timezone(timedelta(seconds=utc_offset))
         sign = "-" if utc_offset < 0 else "+"
         hours, minutes = divmod(abs(utc_offset) // 60, 60)
@@ -35,11 +37,11 @@ class Clock:
 
     def unix(self, now: float) -> float:
         """Seconds since the epoch."""
-        return self._base + now
+        return self.base + now
 
     def stamp(self, now: float) -> str:
         """`now` as Go writes a UTC time: RFC 3339, microseconds here, trailing zeros trimmed, `Z`."""
-        unix = self._base + now
+        unix = self.base + now
         second = int(unix)
         if second != self._second:
             self._second = second

@@ -87,7 +87,7 @@ cdef class TemplateConverter:
     as the opening quote; `ignored` the names of members that may differ from event to event. A stream that begins with
     an object is lines of JSON, any other events that end with a blank line."""
 
-    cdef object _general, _general_feed, _text_frame, _clock, _unix, _markers, _ignored, _frame
+    cdef object _general, _general_feed, _text_frame, _clock, _markers, _ignored, _frame
     cdef bytes _tail, _before, _between, _after, _changed
     cdef tuple _literals
     cdef Segment _segments[SEGMENTS]
@@ -120,7 +120,6 @@ cdef class TemplateConverter:
         self._changed_at = -1
         self._open = mirror
         if not mirror:
-            self._unix = clock.unix
             self._text_frame = general.renderer.text_frame
             self._take_frame()
 
@@ -305,7 +304,7 @@ cdef class TemplateConverter:
 
     cdef Py_ssize_t _write_stamp(self, double now, char* stamp) except -1:
         """`Clock.stamp`."""
-        cdef double unix = self._unix(now)
+        cdef double unix = <double>self._clock.base + now
         cdef bytes text
         if 0 <= unix < 2e11:
             return stamp_text(unix, stamp)

@@ -36,7 +36,7 @@ def tags(offers: Iterable[Offer], clock: Clock, now: float) -> bytes:
     seen: set[str] = set()
     rows: list[tuple[float, dict[str, Any]]] = []
     for offer in offers:
-        modified = offer.info.modified if offer.info.modified is not None else 0.0
+        modified = _modified(offer, clock)
         rows.append((modified, _tag_row(offer, clock, _unique(offer, seen))))
     rows.sort(key=lambda row: -row[0])
     return dump({"models": [row for _, row in rows]})
@@ -77,7 +77,7 @@ def show(offer: Offer, clock: Clock, now: float) -> bytes:
     body["details"] = _details(offer)
     body["model_info"] = _model_info(offer)
     body["capabilities"] = _capabilities(offer)
-    body["modified_at"] = clock.local(info.modified if info.modified is not None else 0.0)
+    body["modified_at"] = clock.local(_modified(offer, clock))
     return dump(body)
 
 
@@ -88,12 +88,17 @@ def _tag_row(offer: Offer, clock: Clock, digest: str) -> dict[str, Any]:
     return {
         "name": name,
         "model": name,
-        "modified_at": clock.local(offer.info.modified if offer.info.modified is not None else 0.0),
+        "modified_at": clock.local(_modified(offer, clock)),
         "size": offer.info.size,
         "digest": digest,
         "details": _details(offer),
         "capabilities": _capabilities(offer),
     }
+
+
+def _modified(offer: Offer, clock: Clock) -> float:
+    """When the model last changed: as far as this gateway knows, when it began, where nobody tells."""
+    return offer.info.modified if offer.info.modified is not None else clock.began or 0.0
 
 
 def _details(offer: Offer) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class OpenAIChatCalling:
     """The backend's side of the format."""
 
     name = "openai_chat"
-    text_markers: tuple[bytes, ...] = (b'"delta":{"content":"', b'"delta":{"role":"assistant","content":"')
+    text_markers: tuple[bytes, ...] = (b'"content":"', b'"text":"')
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):
