@@ -7,7 +7,7 @@ Rules: a backend's 401 and 403 speak of the gateway's own credentials, so their 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from ollamux.errors import BackendError, BackendUnavailable, OllamuxError
 
@@ -17,6 +17,7 @@ LONGEST = 16384
 """Characters of a backend's error text that are kept."""
 
 _EXCERPT = 120
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -30,10 +31,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return None
         if value[0].isdigit():
             return float(value)
-        then = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, then.total_seconds())
+        return max(0.0, (_date(value) - _date(headers.get("date", ""))) / timedelta(seconds=1))
     except (TypeError, ValueError):
         return None
+
+
+def _date(text: str) -> datetime:
+    """An HTTP date: `Sat, 21 Nov 2026 10:00:30 GMT`. Raises ValueError for another form."""
+    _, day, month, year, clock, _ = text.split()
+    hour, minute, second = clock.split(":")
+    return datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
 
 
 def backend_failure(status: int, headers: Mapping[str, str], body: bytes, message: str = "") -> OllamuxError:

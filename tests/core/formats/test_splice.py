@@ -40,6 +40,23 @@ def test_everything_else_keeps_its_bytes() -> None:
     assert replace(body, {"model": b'"y"'}) == body.replace(b'"model":"x" ,', b'"model":"y" ,')
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"a":22}',
+        b'{"a":22,"b":3,"a":1}',
+        b'{"a":{"a":1},"b":[],"a":{"a":1}}',
+        b'{"b":1,"a":2,"a":2} ',
+        rb'{"\u0061":1,"a":1}',
+    ],
+)
+def test_every_one_of_several_equal_keys_is_found(body: bytes) -> None:
+    pairs = json.loads(body, object_pairs_hook=list)
+    assert len(members(body)) == len(pairs)
+    assert [member.key for member in members(body)] == [key for key, _ in pairs]
+
+
 def test_a_key_that_is_there_twice_is_changed_twice() -> None:
     assert replace(b'{"model":"a","model":"b"}', {"model": b"1"}) == b'{"model":1,"model":1}'
 

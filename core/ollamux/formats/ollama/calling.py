@@ -99,7 +99,8 @@ class OllamaCalling:
         warnings: tuple[str, ...] = ()
         if upstream_model != incoming.model:
             values["model"] = _encode(upstream_model)
-        own = {member.key.lower(): body[member.start : member.end] for member in members(body)}
+        known = members(body)
+        own = {member.key.lower(): body[member.start : member.end] for member in known}
         if defaults:
             values["options"] = _encode({**defaults, **_known(own.get("options", b"null"))})
         if generates and _is_ours(own.get("context", b"null")):
@@ -108,7 +109,7 @@ class OllamaCalling:
         for key, value in dialect.extra.items():
             if key not in own:
                 values[key] = _encode(value)
-        return Outgoing(path, replace(body, values, fold=True) if values else body, warnings)
+        return Outgoing(path, replace(body, values, fold=True, known=known) if values else body, warnings)
 
     def reader(self, request: Neutral, dialect: Dialect) -> OllamaReader:
         return OllamaReader()

@@ -11,6 +11,7 @@ bytes as the model wrote them, and `{"_raw": ...}` around what is none.
 from __future__ import annotations
 
 from array import array
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -87,7 +88,7 @@ class OllamaRenderer:
         self._tops = top_logprobs
         self._turns = turns
         self._dimensions = dimensions
-        self._before = b'{"model":' + dump(context.model) + b',"created_at":"'
+        self._before = _before(context.model)
         self._between = b'","response":' if self._generate else b'","message":{"role":"assistant","content":'
         self._after = b',"done":false}\n' if self._generate else b'},"done":false}\n'
         self._said: list[str] = []
@@ -188,11 +189,9 @@ class OllamaRenderer:
             if 0 < cut < len(vector):
                 vector = normalised(vector[:cut])
             vectors.append(embedding_text(vector))
-        spent = {"total_duration": self._since_arrival(now), "load_duration": self._load_duration()}
-        if answer.input_tokens:
-            spent["prompt_eval_count"] = answer.input_tokens
+        self._usage, self._timings = Usage(answer.input_tokens), Timings()
         model = dump(self._context.model)
-        return b'{"model":' + model + b',"embeddings":[' + b",".join(vectors) + b"]," + dump(spent)[1:]
+        return b'{"model":' + model + b',"embeddings":[' + b",".join(vectors) + b"]" + self._metrics(now) + b"}"
 
     def loaded(self, operation: Operation, now: float) -> bytes:
         if self._route == "embeddings":
@@ -230,14 +229,17 @@ class OllamaRenderer:
 
     def _metrics(self, now: float) -> bytes:
         """Where the backend does not say how long it took, what was seen from here stands for it."""
-        text = f',"total_duration":{self._since_arrival(now)},"load_duration":{self._load_duration()}'
+        context = self._context
+        total = int((now - context.arrived) * 1_000_000_000) or 1
+        load = int((context.dispatched - context.arrived) * 1_000_000_000)
+        text = f',"total_duration":{total},"load_duration":{load if load > 0 else 1}'
         usage, timings = self._usage, self._timings
         if usage is None:
             return text.encode()
         if timings is not None:
             prompt_ns, output_ns = timings.prompt_ns, timings.output_ns
         else:
-            sent = self._context.dispatched or self._context.arrived
+            sent = context.dispatched or context.arrived
             first = sent if self._first is None else self._first
             prompt_ns, output_ns = _nanoseconds(first - sent), _nanoseconds(now - first)
         if read := (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0):
@@ -250,12 +252,6 @@ class OllamaRenderer:
             text += f',"eval_duration":{output_ns}'
         return text.encode()
 
-    def _since_arrival(self, now: float) -> int:
-        return max(1, _nanoseconds(now - self._context.arrived))
-
-    def _load_duration(self) -> int:
-        return max(1, _nanoseconds(self._context.dispatched - self._context.arrived))
-
     def _logprobs(self, logprobs: tuple[LogProb, ...]) -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = []
         for token in logprobs:
@@ -264,6 +260,11 @@ class OllamaRenderer:
                 item["top_logprobs"] = [_token(one) for one in token.top[: self._tops]]
             told.append(item)
         return told
+
+
+@lru_cache(128)
+def _before(model: str) -> bytes:
+    return b'{"model":' + dump(model) + b',"created_at":"'
 
 
 def call_object(index: int, call: ToolCall) -> dict[str, Any]:

@@ -153,6 +153,7 @@ class Request(msgspec.Struct, gc=False):
 
 
 _decode_routing = msgspec.json.Decoder(Routing).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _decode_request = msgspec.json.Decoder(Request).decode
 _COMPLETION: frozenset[str] = frozenset(("completion",))
 _ROLES: dict[str, Role] = {
@@ -275,7 +276,7 @@ def _message(message: MessageIn, place: int) -> Message:
         function = call.function
         if function is not None:
             text = bytes(function.arguments)
-            arguments = msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode()
+            arguments = _decode_text(text) if text[:1] == b'"' else text.decode()
             arguments = "{}" if arguments in ("", "null") else arguments
             parts.append(ToolCall(call.id or f"call_{place}_{position}", function.name, arguments))
     return Message(role, parts, message.name)

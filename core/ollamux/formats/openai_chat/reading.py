@@ -11,8 +11,7 @@ read is a fault too, but not half an event at the very end, which is a stream cu
 from __future__ import annotations
 
 import base64
-import sys
-from array import array
+import struct
 from typing import Any, cast
 
 import msgspec
@@ -65,6 +64,7 @@ FINISHES: dict[str, FinishReason] = {
 _KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
 _NOTHING = (b"", b"null")
 _DONE = b"[DONE]"
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 class ChatReader:
@@ -309,12 +309,10 @@ def _nested(body: bytes) -> schema.NestedEmbeddings:
 
 def _float32(text: str, body: bytes) -> list[float]:
     try:
-        numbers = array("f", base64.b64decode(text, validate=True))
-    except ValueError:
+        data = base64.b64decode(text, validate=True)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    except (ValueError, struct.error):
         raise unreadable(body) from None
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tolist()
 
 
 def error_message(detail: str) -> str:
@@ -330,8 +328,7 @@ def error_message(detail: str) -> str:
 
 
 def _error_text(reply: schema.Reply, payload: bytes) -> str | None:
-    error = bytes(reply.error)
-    if error not in _NOTHING:
+    if reply.error is not None and (error := bytes(reply.error)) not in _NOTHING:
         return error.decode("utf-8", "replace")
     if reply.object == "error" and not reply.choices:
         return payload.decode("utf-8", "replace")
@@ -381,11 +378,10 @@ def _from_parts(parts: list[dict[str, Any]]) -> tuple[str, str]:
     return texts, thoughts
 
 
-def _arguments(raw: msgspec.Raw) -> str:
-    text = bytes(raw)
-    if text in _NOTHING:
+def _arguments(raw: msgspec.Raw | None) -> str:
+    if raw is None or (text := bytes(raw)) in _NOTHING:
         return ""
-    return msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode()
+    return _decode_text(text) if text[:1] == b'"' else text.decode()
 
 
 def _usage(reply: schema.Reply) -> UsageUpdate | None:
@@ -394,18 +390,15 @@ def _usage(reply: schema.Reply) -> UsageUpdate | None:
         return None
     spent: Usage | None = None
     speed: Timings | None = None
-    if usage is not None and usage.prompt_tokens is not None:
-        read, written = usage.prompt_tokens_details, usage.completion_tokens_details
-        cached = read.cached_tokens if read is not None else None
-        stored = read.cache_write_tokens if read is not None else None
-        thought = written.reasoning_tokens if written is not None else None
-        spent = Usage(
-            max(0, usage.prompt_tokens - (cached or 0) - (stored or 0)),
-            cached,
-            stored,
-            None if usage.completion_tokens is None else max(0, usage.completion_tokens - (thought or 0)),
-            thought,
-        )
+    if usage is not None and (prompt := usage.prompt_tokens) is not None:
+        read, written, output = usage.prompt_tokens_details, usage.completion_tokens_details, usage.completion_tokens
+        cached = stored = thought = None
+        if read is not None:
+            cached, stored = read.cached_tokens, read.cache_write_tokens
+            prompt = max(0, prompt - (cached or 0) - (stored or 0))
+        if written is not None and (thought := written.reasoning_tokens) and output is not None:
+            output = max(0, output - thought)
+        spent = Usage(prompt, cached, stored, output, thought)
     elif timings is not None and timings.prompt_n is not None:
         spent = Usage(timings.prompt_n, timings.cache_n, None, timings.predicted_n)
     if timings is not None:
@@ -417,9 +410,8 @@ def _nanoseconds(millis: float | None) -> int | None:
     return None if millis is None else int(millis * 1_000_000)
 
 
-def _logprobs(raw: msgspec.Raw) -> tuple[LogProb, ...] | None:
-    text = bytes(raw)
-    if text in _NOTHING:
+def _logprobs(raw: msgspec.Raw | None) -> tuple[LogProb, ...] | None:
+    if raw is None or (text := bytes(raw)) in _NOTHING:
         return None
     try:
         found = schema.decode_logprobs(text)

@@ -8,7 +8,7 @@ Rules: unknown fields are skipped unread, which is what makes decoding cheap; nu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,7 @@ __all__ = (
     "Message",
     "NestedEmbeddings",
     "NestedVector",
+    "RawOrNone",
     "Reply",
     "Timings",
     "TokenDetails",
@@ -34,11 +35,17 @@ __all__ = (
 )
 
 
+if TYPE_CHECKING:
+    RawOrNone: TypeAlias = msgspec.Raw | None
+else:
+    RawOrNone = msgspec.Raw  # msgspec takes no union with Raw: null is the text of it, absent is None
+
+
 class FunctionPiece(msgspec.Struct, gc=False):
     """A called function; `arguments` is a JSON string, or an object from servers that know no better."""
 
     name: str | None = None
-    arguments: msgspec.Raw = msgspec.Raw()
+    arguments: RawOrNone = None
 
 
 class CallPiece(msgspec.Struct, gc=False):
@@ -68,7 +75,7 @@ class Choice(msgspec.Struct, gc=False):
     message: Message | None = None
     text: str | None = None
     finish_reason: str | None = None
-    logprobs: msgspec.Raw = msgspec.Raw()
+    logprobs: RawOrNone = None
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -108,7 +115,7 @@ class Reply(msgspec.Struct, gc=False):
     object: Any = None
     usage: Usage | None = None
     timings: Timings | None = None
-    error: msgspec.Raw = msgspec.Raw()
+    error: RawOrNone = None
 
 
 class TokenLogProb(msgspec.Struct, gc=False):
