@@ -47,7 +47,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_options = msgspec.json.Decoder[dict[str, Any] | None](dict[str, Any] | None).decode
 _decode_numbers = msgspec.json.Decoder(list[int] | None).decode
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
-_KNOBS = tuple(name for name in Sampling.__struct_fields__ if name not in ("other", "max_tokens"))
 
 
 class OllamaCalling:
@@ -231,11 +230,12 @@ def _data(part: Image | Audio) -> str:
 
 def _options(sampling: Sampling, dialect: Dialect, warnings: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if sampling.max_tokens is not None:
-        options["num_predict"] = sampling.max_tokens
-    named = [(name, value) for name in _KNOBS if (value := getattr(sampling, name)) is not None]
+    knobs: dict[str, Any] = msgspec.to_builtins(sampling)  # only what is set
+    if "max_tokens" in knobs:
+        options["num_predict"] = knobs.pop("max_tokens")
+    other: dict[str, Any] = knobs.pop("other", {})
     dropped: list[str] = []
-    for name, value in (*named, *sampling.other.items()):
+    for name, value in (*knobs.items(), *other.items()):
         theirs = dialect.sampling.get(name, name if name in OPTION_TYPES else None)
         if theirs is None:
             dropped.append(name)

@@ -50,7 +50,7 @@ def messages_of(messages: Sequence[schema.Message]) -> list[Message]:
     found: list[Message] = []
     waiting: list[ToolCall] = []
     for place, message in enumerate(messages):
-        role = _ROLES.get(message.role or "") or _ROLES.get((message.role or "").lower(), "user")
+        role = _ROLES.get(message.role or "", "user")
         content = message.content
         if role == "tool":
             found.append(Message("tool", [_result(message, waiting)]))

@@ -50,9 +50,6 @@ _OWN_NAMES: dict[str, str] = {
 }
 """What the format itself knows; a dialect adds to it or takes away."""
 
-_PLAIN = Sampling()
-_KNOBS = tuple(name for name in Sampling.__struct_fields__ if name not in ("other", "max_tokens"))
-
 
 def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
     """`/chat/completions`."""
@@ -237,12 +234,16 @@ def _add_thinking(body: dict[str, Any], request: ChatRequest, dialect: Dialect, 
 
 
 def _add_sampling(body: dict[str, Any], sampling: Sampling, dialect: Dialect, limit: str, warnings: list[str]) -> None:
-    if sampling is _PLAIN or sampling == _PLAIN:
+    knobs: dict[str, Any] = msgspec.to_builtins(sampling)  # only what is set
+    if not knobs:
         return
-    if sampling.max_tokens is not None:
-        body[limit] = sampling.max_tokens
-    named = ((name, value) for name in _KNOBS if (value := getattr(sampling, name)) is not None)
-    dropped = sampling_fields(body, (*named, *sampling.other.items()), dialect)
+    other = knobs.pop("other", None)
+    if other:
+        knobs |= other
+    tokens = knobs.pop("max_tokens", None)
+    if tokens is not None:
+        body[limit] = tokens
+    dropped = sampling_fields(body, knobs.items(), dialect)
     if dropped:
         warnings.append(f"the backend does not take these options: {', '.join(sorted(dropped))}")
 
