@@ -12,7 +12,6 @@ import math
 from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from math import ulp
 
@@ -177,11 +176,14 @@ def _uneven(number: float) -> str:
 
     For powers of two, below which float32 lie twice as close as above, and for numbers too small to have 24 bits."""
     cell = array("f", (0.0,))
-    exact = Decimal(abs(number))
-    sign = "-" if number < 0 else ""
+    sign = "-" if number < 0.0 else ""
+    mantissa, _, exponent = f"{abs(number):.120e}".partition("e")  # exact: float32 have at most 112 digits
+    figures = mantissa.replace(".", "")
     for digits in range(1, 9):
-        for rounding in (ROUND_HALF_UP, ROUND_CEILING):
-            decimal = float(Context(prec=digits, rounding=rounding).plus(exact))
+        below = int(figures[:digits])
+        nearest = below + (figures[digits] >= "5")
+        for whole in (nearest, below + 1):
+            decimal = float(f"{whole}e{int(exponent) - digits + 1}")
             cell[0] = decimal
             if cell[0] == abs(number):
                 return f"{sign}{decimal:.{digits}g}"

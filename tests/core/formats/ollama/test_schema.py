@@ -186,12 +186,13 @@ def test_integers_beyond_64_bits_are_refused_the_fast_way_too() -> None:
         decode(b'{"context":[9223372036854775808]}', schema.GenerateRequest)
 
 
-def test_the_older_word_for_model_is_kept_apart() -> None:
-    for type_ in (
-        schema.ShowRequest, schema.PullRequest, schema.PushRequest, schema.CreateRequest, schema.DeleteRequest,
-    ):  # fmt: skip
-        request = decode(b'{"name":"tiny","stream":false,"insecure":true,"username":""}', type_)
-        assert (request.name, request.model) == ("tiny", None)
+@pytest.mark.parametrize(
+    "type_",
+    [schema.ShowRequest, schema.PullRequest, schema.PushRequest, schema.CreateRequest, schema.DeleteRequest],
+)
+def test_the_older_word_for_model_is_kept_apart(type_: Any) -> None:
+    request = decode(b'{"name":"tiny","stream":false,"insecure":true,"username":""}', type_)
+    assert (request.name, request.model) == ("tiny", None)
 
 
 def test_the_input_of_an_embedding_is_whatever_was_sent() -> None:
