@@ -113,12 +113,12 @@ def _check(options: argparse.Namespace) -> int:
     from ollamux_aiohttp.screen import Paint
 
     settings = read_settings(options.config)
-    reports = _run(_survey(settings))
+    reports, notes = _run(_survey(settings))
     problem = bind_problem(settings.config)
     if options.json:
-        print(report.check_json(reports, settings.files, problem))
+        print(report.check_json(reports, settings.files, notes, problem))
     else:
-        print(report.check_text(reports, settings.files, problem, Paint(sys.stdout)))
+        print(report.check_text(reports, settings.files, notes, problem, Paint(sys.stdout)))
     return report.status_of(reports, problem)
 
 
@@ -127,7 +127,7 @@ def _models(options: argparse.Namespace) -> int:
     from ollamux_aiohttp.screen import Paint
 
     settings = read_settings(options.config)
-    reports = _run(_survey(settings))
+    reports, _ = _run(_survey(settings))
     aliases = settings.config.aliases
     if options.json:
         print(report.models_json(reports, aliases))
@@ -143,8 +143,8 @@ async def _survey(settings: Settings) -> Any:
     from ollamux_aiohttp.report import survey
     from ollamux_aiohttp.serve import resolve
 
-    config, _ = await resolve(settings.config)
-    return await survey(config)
+    config, notes = await resolve(settings.config)
+    return await survey(config), (*notes, *config.notes)
 
 
 def _print_version(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from typing import Any
 
 from ollamux_aiohttp.gguf_header import GgufHeader, NotGguf, read_header
 
-__all__ = ("CONTEXT_LIMIT", "main")
+__all__ = ("CONTEXT_LIMIT", "context_of", "main")
 
 CONTEXT_LIMIT = 8192
 _CONTEXT_UNKNOWN = 4096
@@ -86,7 +86,7 @@ def _start(options: argparse.Namespace, header: GgufHeader) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = options.port
     params.n_parallel = max(1, options.parallel)
-    params.n_ctx = _context(options.ctx, header) * params.n_parallel
+    params.n_ctx = context_of(options.ctx, header) * params.n_parallel
     params.ui = False
     # A web page must not read answers from here: it has to come through ollamux.
     params.cors_origins = "http://localhost"
@@ -95,7 +95,7 @@ def _start(options: argparse.Namespace, header: GgufHeader) -> Any:
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     else:
         # An embedding model reads a text in one go, so the batch bounds the length of its inputs.
-        params.n_batch = params.n_ubatch = min(_context(options.ctx, header), _EMBEDDING_BATCH)
+        params.n_batch = params.n_ubatch = min(context_of(options.ctx, header), _EMBEDDING_BATCH)
     if options.batch:
         params.n_batch = params.n_ubatch = options.batch
     # llama.cpp asserts that a batch can be shared out evenly where it pools embeddings.
@@ -110,7 +110,8 @@ def _start(options: argparse.Namespace, header: GgufHeader) -> Any:
     return xllamacpp.Server(params)
 
 
-def _context(asked: int | None, header: GgufHeader) -> int:
+def context_of(asked: int | None, header: GgufHeader) -> int:
+    """The tokens of context that each place has."""
     trained = header.context_length or _CONTEXT_UNKNOWN
     return asked if asked and asked > 0 else min(trained, CONTEXT_LIMIT)
 

@@ -19,6 +19,7 @@ import msgspec
 from ollamux.config import BackendConfig, Config
 from ollamux.gateway import BackendReport, ModelReport
 from ollamux_aiohttp.gguf_header import NotGguf, read_header
+from ollamux_aiohttp.llama_child import context_of
 from ollamux_aiohttp.llama_supervisor import problem_of
 from ollamux_aiohttp.screen import Paint, shown_endpoint, table
 from ollamux_aiohttp.server import Server
@@ -50,11 +51,14 @@ def status_of(reports: Sequence[BackendReport], problem: str | None = None) -> i
     return 0 if states <= {"ready"} else _UNREACHABLE
 
 
-def check_text(reports: Sequence[BackendReport], files: Sequence[str], problem: str | None, paint: Paint) -> str:
+def check_text(
+    reports: Sequence[BackendReport], files: Sequence[str], notes: Sequence[str], problem: str | None, paint: Paint
+) -> str:
     """What `check` prints."""
     lines = [f"Configuration: {', '.join(files) if files else 'no file, the defaults and the environment'}"]
     if problem is not None:
         lines.append(f"Problem: {problem}")
+    lines += [f"Note: {note}" for note in notes]
     lines.append("")
     rows = [("BACKEND", "TYPE", "ENDPOINT", "STATE", "MODELS", "")]
     for report in reports:
@@ -65,13 +69,16 @@ def check_text(reports: Sequence[BackendReport], files: Sequence[str], problem: 
     return "\n".join(lines)
 
 
-def check_json(reports: Sequence[BackendReport], files: Sequence[str], problem: str | None) -> str:
-    """The same as JSON: ok, files, problems, backends."""
+def check_json(
+    reports: Sequence[BackendReport], files: Sequence[str], notes: Sequence[str], problem: str | None
+) -> str:
+    """The same as JSON: ok, files, problems, notes, backends."""
     return json.dumps(
         {
             "ok": status_of(reports, problem) == 0,
             "files": list(files),
             "problems": [problem] if problem is not None else [],
+            "notes": list(notes),
             "backends": [
                 {
                     "id": report.id,
@@ -127,13 +134,15 @@ def _of_file(report: BackendReport, backend: BackendConfig) -> BackendReport:
     problem = problem_of(str(path))
     if problem is not None:
         return msgspec.structs.replace(report, endpoint=str(path), state="misconfigured", reason=problem, models=())
-    model = ModelReport(path.stem, path.stem, frozenset(), _context(str(path)), False)
+    model = ModelReport(path.stem, path.stem, frozenset(), _context(str(path), backend), False)
     models = report.models or (model,)
     return msgspec.structs.replace(report, endpoint=str(path), state="ready", reason="", models=models)
 
 
-def _context(path: str) -> int | None:
+def _context(path: str, backend: BackendConfig) -> int | None:
+    """The context that the file would be loaded with."""
+    asked = backend.options.get("num_ctx")
     try:
-        return read_header(path).context_length
+        return context_of(asked if isinstance(asked, int) else None, read_header(path))
     except NotGguf:
         return None

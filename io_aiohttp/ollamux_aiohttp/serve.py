@@ -22,12 +22,12 @@ from pathlib import Path
 import msgspec
 
 from ollamux.config import BackendConfig, Config
-from ollamux_aiohttp.discovery import DEFAULT_PORT, SECOND_PORT, discover, port_problem
-from ollamux_aiohttp.llama_supervisor import LlamaSupervisor
+from ollamux_aiohttp.discovery import DEFAULT_PORT, PORTS, SECOND_PORT, discover, port_problem
+from ollamux_aiohttp.llama_supervisor import LOADING, LlamaSupervisor
 from ollamux_aiohttp.screen import LoadNews, Paint, start_screen
 from ollamux_aiohttp.server import Server
 
-__all__ = ("PortTaken", "resolve", "serve")
+__all__ = ("PortTaken", "listen", "resolve", "serve")
 
 _log = logging.getLogger("ollamux")
 _PATIENCE = 0.6
@@ -39,21 +39,39 @@ class PortTaken(Exception):
     """The server cannot listen there; the text says where and why."""
 
 
-async def resolve(config: Config, files: tuple[str, ...] = ()) -> tuple[Config, tuple[str, ...]]:
+async def resolve(
+    config: Config, files: tuple[str, ...] = (), *, ports: tuple[tuple[int, str], ...] = PORTS
+) -> tuple[Config, tuple[str, ...]]:
     """The configuration with its backends, found on this machine where none is configured, and notes about that.
-    `files` are GGUF files to serve beside what is configured."""
+    `files` are GGUF files to serve beside what is configured, `ports` where to look."""
     extra = _of_files(files, {backend.id for backend in config.backends or ()})
     if config.backends is not None or extra:
         return msgspec.structs.replace(config, backends=(*(config.backends or ()), *extra)), ()
-    found = await discover(switched_off=config.switched_off)
+    found = await discover(ports, switched_off=config.switched_off)
     return msgspec.structs.replace(config, backends=found.backends), found.notes
+
+
+async def listen(
+    config: Config, *, ports: tuple[int, int] = (DEFAULT_PORT, SECOND_PORT)
+) -> tuple[Server, str, int, tuple[str, ...]]:
+    """A server that is bound: where it was asked for, else to the first of the ports, else to the second. Returns it
+    with its address, and a line where the port is the second. Raises PortTaken."""
+    host = config.server.host
+    if config.server.port_given:
+        return (*await _bound(config, host, config.server.port), ())
+    why = port_problem(config.backends or ())
+    if why is None:
+        try:
+            return (*await _bound(config, host, ports[0]), ())
+        except PortTaken:
+            why = f"port {ports[0]} is taken"
+    return (*await _bound(config, host, ports[1]), (f"{why}, so ollamux is on {ports[1]}",))
 
 
 async def serve(config: Config, notes: tuple[str, ...], say: Callable[[str], None], paint: Paint) -> None:
     """Serves a configuration whose backends are resolved until a signal comes. Raises PortTaken."""
     stop = _signals(say)
-    server = Server(config)
-    host, port, moved = await _listen(server, config)
+    server, host, port, moved = await listen(config)
     children = _Children(server, config, say)
     try:
         await children.start()
@@ -63,6 +81,7 @@ async def serve(config: Config, notes: tuple[str, ...], say: Callable[[str], Non
             reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *notes), paint=paint
         )
         say(screen)
+        children.speak()
         for line in config.notes:
             _log.warning("%s", line)
         await stop.wait()
@@ -77,6 +96,7 @@ class _Children:
     def __init__(self, server: Server, config: Config, say: Callable[[str], None]) -> None:
         self._server = server
         self._say = say
+        self._quiet = True
         self._looks: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._waiting: set[str] = set()
@@ -107,9 +127,17 @@ class _Children:
             *self._looks, *(supervisor.stop() for supervisor in self._supervisors), return_exceptions=True
         )
 
+    def speak(self) -> None:
+        """From here on news is told: until then the screen will say it."""
+        self._quiet = False
+
+    def _tell(self, text: str) -> None:
+        if not self._quiet:
+            self._say(text)
+
     def _watch(self, backend: BackendConfig) -> Callable[[str | None, str], None]:
         loop = asyncio.get_running_loop()
-        news = LoadNews(backend.name or backend.id, self._say, loop.call_later, loop.time)
+        news = LoadNews(backend.name or backend.id, self._tell, loop.call_later, loop.time)
         self._news.append(news)
         self._waiting.add(backend.id)
 
@@ -120,6 +148,7 @@ class _Children:
                 look = loop.create_task(self._server.refresh(_PROBE))
                 self._looks.add(look)
                 look.add_done_callback(self._looks.discard)
+            if reason != LOADING:
                 self._waiting.discard(backend.id)
                 if not self._waiting:
                     self._settled.set()
@@ -127,30 +156,15 @@ class _Children:
         return report
 
 
-async def _listen(server: Server, config: Config) -> tuple[str, int, tuple[str, ...]]:
-    """Binds. Returns the address, and a line where the port is not the usual one."""
-    wanted = config.server
-    if wanted.port_given:
-        return (*await _bind(server, wanted.host, wanted.port), ())
-    why = port_problem(config.backends or ())
-    if why is None:
-        try:
-            return (*await _bind(server, wanted.host, DEFAULT_PORT), ())
-        except PortTaken:
-            why = f"port {DEFAULT_PORT} is taken"
-    return (*await _bind(server, wanted.host, SECOND_PORT), (f"{why}, so ollamux is on {SECOND_PORT}",))
-
-
-async def _bind(server: Server, host: str, port: int) -> tuple[str, int]:
+async def _bound(config: Config, host: str, port: int) -> tuple[Server, str, int]:
+    server = Server(config)
     try:
-        return await server.start(host, port)
+        return server, *await server.start(host, port)
     except OSError as error:
-        reason = "is taken: something else listens there" if error.errno == errno.EADDRINUSE else _reason(error)
+        await server.stop(0.0)
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken: something else listens there" if taken else f"cannot be used: {error.strerror or error}"
         raise PortTaken(f"{host} port {port} {reason}") from None
-
-
-def _reason(error: OSError) -> str:
-    return f"cannot be used: {error.strerror or error}"
 
 
 def _signals(say: Callable[[str], None]) -> asyncio.Event:
