@@ -141,6 +141,7 @@ class Connection(RequestHandler):
         if held:
             if len(held) > _HELD_AT_MOST:
                 self.transport.resume_reading()
+            self._held = bytearray()  # what comes before it is replayed comes after it
             self._loop.call_soon(self._replay, bytes(held))
 
     def _replay(self, data: bytes) -> None:

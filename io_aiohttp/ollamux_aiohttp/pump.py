@@ -185,6 +185,7 @@ class Driver:
             return
         head: Head | None = None
         data = b""
+        gave_up = False
         for want in wants:
             kind = type(want)
             if kind is Call:
@@ -199,11 +200,14 @@ class Driver:
                 self._end(head, data, want)  # type: ignore[arg-type]
                 return
             else:
+                gave_up = gave_up or kind is Cancel
                 self._do_rarely(want)  # type: ignore[arg-type]
         if head is not None:
             self._begin(head, data)
         elif data:
             self._write(data)
+        if gave_up:
+            self._pump.drain()  # the place that it had may be wanted
 
     def _do_rarely(self, want: Cancel | Read | ReadBody | CallData | CallEnd) -> None:
         if type(want) is ReadBody:

@@ -39,6 +39,7 @@ from ollamux.exchange.failures import failure_of
 __all__ = ("Forward", "ForwardExchange")
 
 _ATTEMPT = 1
+_LOOK_AGAIN = 1.0  # seconds, while the client is paused
 _KEPT = frozenset({"content-type", "content-length", "retry-after"})
 
 
@@ -148,7 +149,7 @@ class ForwardExchange(Exchange):
         self._began = True
         self._backend.health.good()
         kept: HeaderPairs = tuple((name.title(), value) for name, value in headers if name.lower() in _KEPT)
-        return (Head(status, kept, now=True),)
+        return (Head(status, kept, now=True), WakeAt(self._deadline()))
 
     def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
         self._activity = now
@@ -190,7 +191,7 @@ class ForwardExchange(Exchange):
             return self._go(now)
         if not self._paused and now >= self._deadline():
             return (Cancel(_ATTEMPT), *self._fail(BackendTimeout(f"backend '{self._backend.id}' did not answer in time")))
-        return (WakeAt(max(self._deadline(), now + 1.0)),)
+        return (WakeAt(max(self._deadline(), now + _LOOK_AGAIN)),)
 
     def _deadline(self) -> float:
         patience = self._backend.idle if self._began else self._backend.first_byte

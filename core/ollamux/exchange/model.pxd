@@ -31,7 +31,7 @@ cdef class ModelExchange(Exchange):
     cdef _answer_itself(self, offer, backend, double now)
     cdef _play(self, double now)
     cdef double _deadline(self) except? -1
-    cdef double _next_wake(self) except? -1
+    cdef double _next_wake(self, double now) except? -1
     cdef _too_slow(self, double now)
     cdef _keep_alive(self, double now)
     cdef _break_off(self, error, double now, bytes out=*)

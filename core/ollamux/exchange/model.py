@@ -169,7 +169,8 @@ class ModelExchange(Exchange):
         self._activity = now
         self._status = status
         self._head_headers = headers
-        self._backend.health.good()
+        if status < 500:
+            self._backend.health.good()
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
@@ -238,7 +239,7 @@ class ModelExchange(Exchange):
             self._paused_at = None
         if self._phase is Phase.PLAYING:
             return (WakeAt(now),)
-        return (Read(self._attempt, True),) if self._backend is not None else None
+        return (Read(self._attempt, True), WakeAt(self._next_wake(now))) if self._backend is not None else None
 
     def client_gone(self, now: float) -> Wants:
         if self._phase is Phase.OVER:
@@ -263,7 +264,7 @@ class ModelExchange(Exchange):
             return self._too_slow(now)
         if now >= self._keepalive_at and phase is not Phase.ANSWERING:
             return self._keep_alive(now)
-        return (WakeAt(self._next_wake()),)
+        return (WakeAt(self._next_wake(now)),)
 
     # Finding a backend ------------------------------------------------------------------------------------------------
 
@@ -321,7 +322,7 @@ class ModelExchange(Exchange):
             return self._refuse(Busy("server busy, please try again.  maximum pending requests exceeded"), now)
         self._phase = Phase.QUEUED
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
-        return (WakeAt(self._next_wake()),)
+        return (WakeAt(self._next_wake(now)),)
 
     def _call(self, offer: Offer, backend: Backend, now: float) -> Wants:
         incoming = self._incoming
@@ -347,7 +348,7 @@ class ModelExchange(Exchange):
             return self._refuse(error, now)
         self._warnings = incoming.warnings + outgoing.warnings
         self._attempt += 1
-        return (backend.call(self._attempt, outgoing), WakeAt(self._next_wake()))
+        return (backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now)))
 
     def _defaults(self, offer: Offer) -> dict[str, object]:
         """The configured options for a request that passes through, and the default keep_alive beside them."""
@@ -504,12 +505,17 @@ class ModelExchange(Exchange):
             limit = min(limit, self._dispatched + backend.config.timeout)
         return min(limit, self._dispatched + backend.total) if backend.total else limit
 
-    def _next_wake(self) -> float:
+    def _next_wake(self, now: float) -> float:
         if self._phase is Phase.QUEUED:
             return min(self._queued_until, self._keepalive_at)
-        if self._phase in (Phase.CALLING, Phase.ANSWERING):
-            return min(self._deadline(), self._keepalive_at)
-        return self._keepalive_at
+        if self._phase not in (Phase.CALLING, Phase.ANSWERING):
+            return self._keepalive_at
+        backend = self._backend
+        assert backend is not None
+        # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
+        soonest = now + backend.idle if backend.idle else math.inf
+        deadline = soonest if self._paused_at is not None else min(self._deadline(), soonest)
+        return min(deadline, self._keepalive_at)
 
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
@@ -524,7 +530,7 @@ class ModelExchange(Exchange):
         """Still waiting: a sign of life commits the status, so that no proxy or client gives up."""
         self._keepalive_at = now + KEEPALIVE
         piece = Data(self._make_renderer().keepalive(now))
-        wake = WakeAt(self._next_wake())
+        wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
@@ -550,10 +556,7 @@ class ModelExchange(Exchange):
             self._over()
             return (Data(told), End())
         self._over()
-        status, headers, body = self._serving.failure(error, streaming=streaming)
-        if error.retry_after is not None:
-            headers = (*headers, ("Retry-After", str(max(1, math.ceil(error.retry_after)))))
-        return self._answer(status, headers, body)
+        return self._answer(*self._serving.failure(error, streaming=streaming))
 
     def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""
