@@ -556,7 +556,8 @@ class ModelExchange(Exchange):
             self._over()
             return (Data(told), End())
         self._over()
-        return self._answer(*self._serving.failure(error, streaming=streaming))
+        status, headers, body = self._serving.failure(error, streaming=streaming)
+        return self._answer(status, headers, body)
 
     def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""
