@@ -146,7 +146,8 @@ class LoadNews:
         self.stop()
         if endpoint is not None:
             if self._told:
-                self._say(f"{self._name}: ready after {self._now() - self._began:.0f} s")
+                took = self._now() - self._began
+                self._say(f"{self._name}: ready" + (f" after {took:.0f} s" if took >= 1 else ""))
             self._told = False
         elif reason == LOADING:
             self._began = self._now()
