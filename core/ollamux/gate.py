@@ -23,7 +23,7 @@ from ollamux.errors import Forbidden, Unauthorized
 
 __all__ = ("Gate", "IssuedKey")
 
-_LOCAL = ("localhost", "127.0.0.1", "0.0.0.0")  # noqa: S104 - an Origin's host, not a bind
+_LOCAL = ("localhost", "127.0.0.1", "0.0.0.0")
 _APPS = ("app://*", "file://*", "tauri://*", "vscode-webview://*", "vscode-file://*")
 _DEFAULT_ORIGINS = (
     *(f"{scheme}://{host}{port}" for scheme in ("http", "https") for host in _LOCAL for port in ("", ":*")),

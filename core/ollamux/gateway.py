@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -45,7 +47,13 @@ VERSION = "0.33.0"
 _TEXT: HeaderPairs = (("Content-Type", "text/plain"),)
 _HTML: HeaderPairs = (("Content-Type", "text/html; charset=utf-8"),)
 _ROOT: HeaderPairs = (("Content-Type", "text/plain; charset=utf-8"),)
+_PATH_SIGNS = "/:@!$&'()*+,;="
 _ANSWER_LIMIT = 256 * 1024 * 1024
+_UNANSWERED: dict[FailureKind, str] = {
+    "dns": "its name cannot be resolved",
+    "refused": "nothing listens there",
+    "timeout": "it did not answer in time",
+}
 _SELF = "it is ollamux itself: a gateway is never its own backend"
 
 
@@ -155,9 +163,9 @@ class Gateway:
         target = self._router.hot(request.method, path)
         host = headers.get("host", "")
         gate = self._gate
-        if target is not None and "origin" not in headers and gate.knows_host(host) and not gate.guarded:
-            if headers.get("x-ollamux-via") is None:
-                return self._serve(target, request, path, now)
+        plain = "origin" not in headers and "x-ollamux-via" not in headers and not gate.guarded
+        if target is not None and plain and gate.knows_host(host):
+            return self._serve(target, request, path, now)
         return self._open_carefully(request, path, query, host, now)
 
     def ready(self, now: float) -> list[Exchange]:
@@ -302,7 +310,7 @@ class Gateway:
             status, pairs, body = self._serving_of(path).failure(error, streaming=False)
             extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
             return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
-        exchange = self._serve(found.target, request, path, now)
+        exchange = self._serve(found.target, request, unquote(path), now)
         exchange.extra_headers = cors
         return exchange
 
@@ -331,7 +339,7 @@ class Gateway:
             case "alive":
                 return Settled(200, _TEXT, b"ok")
             case "ready":
-                usable = sum(backend.callable and backend.health.state == "ready" for backend in self._backends.values())
+                usable = sum(backend.callable and backend.health.state == "ready" for backend in self.backends())
                 text = f"ready: {usable}/{len(self._backends)} backends healthy"
                 return Settled(200 if usable else 503, _TEXT, text.encode())
             case _:
@@ -357,7 +365,8 @@ class Gateway:
         return backend
 
     def _chore(self, backend: Backend, path: str) -> Chore:
-        call = Call(0, backend.id, "GET", backend.root + path, backend.headers, b"", connect_timeout=backend.connect_timeout)
+        url, patience = backend.root + path, backend.connect_timeout
+        call = Call(0, backend.id, "GET", url, backend.headers, b"", connect_timeout=patience)
         return Chore(backend.id, path, call, self.config.health.timeout)
 
     def _settle(self, backend: Backend, round_: _Round, now: float) -> None:
@@ -425,10 +434,10 @@ class Gateway:
 
 
 def _redirect(path: str, query: str, method: str) -> Exchange:
-    where = path + (f"?{query}" if query else "")
+    where = quote(path, safe=_PATH_SIGNS) + (f"?{query}" if query else "")
     headers: HeaderPairs = (("Location", where),)
     if method == "GET":
-        return Settled(301, (*_HTML, *headers), f'<a href="{where}">Moved Permanently</a>.\n\n'.encode())
+        return Settled(301, (*_HTML, *headers), f'<a href="{escape(where)}">Moved Permanently</a>.\n\n'.encode())
     return Settled(307, headers, b"")
 
 
@@ -448,8 +457,7 @@ def _keep_alive(config: Config) -> str | float | None:
 
 
 def _unanswered(kind: FailureKind, detail: str) -> str:
-    words = {"refused": "nothing listens there", "timeout": "it did not answer in time", "dns": "its name cannot be resolved"}
-    return words.get(kind) or detail or kind
+    return _UNANSWERED.get(kind) or detail or kind
 
 
 def _catalog(config: Config, backends: Iterable[Backend]) -> Catalog:

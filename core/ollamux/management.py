@@ -5,8 +5,8 @@ that `X-Provider` names (an id, else a provider's type), else the model's home, 
 request goes there as it came and Ollama answers. What needs no Ollama, a description of another backend's model, is
 answered from the catalog.
 
-Rules: names are checked as Ollama checks them before anything is sent; where no backend can do it the answer is 501, and
-says so in Ollama's form.
+Rules: names are checked as Ollama checks them before anything is sent; where no backend can do it the answer is 501,
+and says so in Ollama's form.
 """
 
 from __future__ import annotations
@@ -24,9 +24,14 @@ from ollamux.exchange.forward import Forward, ForwardExchange
 from ollamux.formats.ollama import gojson, listing, schema
 from ollamux.formats.ollama.gotext import dump
 from ollamux.formats.ollama.names import parse_name
+from ollamux.formats.splice import members, replace
 from ollamux.routing.catalog import Offer
 
 __all__ = ("Management",)
+
+
+_NAMES = ("model", "name", "source")
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 class ManagingHouse(House, Protocol):
@@ -173,7 +178,7 @@ def _unsupported(why: str) -> NotSupported:
 
 def _name_of(asked: object) -> str:
     """The model's name: `model`, else the old field `name`; an empty one is absent."""
-    for field in ("model", "name", "source"):
+    for field in _NAMES:
         value = getattr(asked, field, None)
         if isinstance(value, str) and value:
             return value
@@ -184,8 +189,17 @@ def _renamed(body: bytes, name: str, upstream: str) -> bytes:
     """The body with the backend's name for the model, where it is another one."""
     if upstream == name or not body:
         return body
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    for key, value in fields.items():
-        if key.lower() in ("model", "name", "source") and msgspec.json.decode(value) == name:
-            fields[key] = msgspec.Raw(msgspec.json.encode(upstream))
-    return msgspec.json.encode(fields)
+    known = members(body)
+    values = {
+        member.key.lower(): dump(upstream)
+        for member in known
+        if member.key.lower() in _NAMES and _text(body[member.start : member.end]) == name
+    }
+    return replace(body, values, fold=True, known=known) if values else body
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return _decode_text(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -64,6 +64,7 @@ class ForwardExchange(Exchange):
         "_began",
         "_forward",
         "_house",
+        "_lines",
         "_over",
         "_paused",
         "_plan",
@@ -90,6 +91,7 @@ class ForwardExchange(Exchange):
         self._status = 0
         self._waits = False
         self._began = False
+        self._lines = False
         self._over = False
         self._paused = False
 
@@ -144,24 +146,31 @@ class ForwardExchange(Exchange):
         return (ReadBody(True),)
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
+        if self._over:
+            return None
         self._activity = now
         self._status = status
         self._began = True
         self._backend.health.good()
         kept: HeaderPairs = tuple((name.title(), value) for name, value in headers if name.lower() in _KEPT)
+        self._lines = any(name == "Content-Type" and "ndjson" in value for name, value in kept)
         return (Head(status, kept, now=True), WakeAt(self._deadline()))
 
     def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
         self._activity = now
-        return data
+        return None if self._over else data
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
+        if self._over:
+            return None
         self._over = True
         if self._forward is not None and self._forward.on_success is not None and self._status < 400:
             self._forward.on_success(now)
         return (End(),)
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
+        if self._over:
+            return None
         self._backend.health.bad(detail or kind)
         return self._fail(failure_of(self._backend.id, kind, detail))
 
@@ -190,7 +199,8 @@ class ForwardExchange(Exchange):
             self._house.forget(self)
             return self._go(now)
         if not self._paused and now >= self._deadline():
-            return (Cancel(_ATTEMPT), *self._fail(BackendTimeout(f"backend '{self._backend.id}' did not answer in time")))
+            error = BackendTimeout(f"backend '{self._backend.id}' did not answer in time")
+            return (Cancel(_ATTEMPT), *self._fail(error))
         return (WakeAt(max(self._deadline(), now + _LOOK_AGAIN)),)
 
     def _deadline(self) -> float:
@@ -204,4 +214,4 @@ class ForwardExchange(Exchange):
         told = msgspec.json.encode({"error": error.message})
         if not self._began:
             return answer(error.status, JSON_UTF8, told)
-        return (Data(told + b"\n"), End(broken=True))
+        return (Data(told + b"\n"), End(broken=True)) if self._lines else (End(broken=True),)

@@ -26,7 +26,6 @@ from enum import Enum
 
 from ollamux.backends import Backend
 from ollamux.contract import (
-    Call,
     Cancel,
     ClientRequest,
     Data,
@@ -55,6 +54,10 @@ KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
 _PLAY_EVERY = 0.02
+_QUEUE_FULL = "server busy, please try again.  maximum pending requests exceeded"
+_WAITED_LONG = "server busy, please try again.  the wait for a backend was too long"
+_ANOTHER_MAY = (401, 403, 404, 501)
+"""Statuses that speak of this backend alone, whatever `retry.on` names."""
 
 
 class Phase(Enum):
@@ -223,6 +226,8 @@ class ModelExchange(Exchange):
         if attempt != self._attempt or self._phase not in (Phase.CALLING, Phase.ANSWERING):
             return None
         assert self._backend is not None
+        if self._converter is not None and self._converter.complete:
+            return self.attempt_end(attempt, now)  # its last word was said; how the connection ended is no matter
         if kind != "configuration":
             self._backend.health.bad(detail or kind)
         if self._phase is Phase.ANSWERING:
@@ -231,15 +236,19 @@ class ModelExchange(Exchange):
 
     def client_paused(self, now: float) -> Wants:
         self._paused_at = now
-        return (Read(self._attempt, False),) if self._backend is not None else None
+        return (Read(self._attempt, False),) if self._phase in (Phase.CALLING, Phase.ANSWERING) else None
 
     def client_resumed(self, now: float) -> Wants:
-        if self._paused_at is not None:
-            self._activity = now
-            self._paused_at = None
+        if self._paused_at is None:
+            return None
+        self._dispatched += now - self._paused_at
+        self._activity = now
+        self._paused_at = None
         if self._phase is Phase.PLAYING:
             return (WakeAt(now),)
-        return (Read(self._attempt, True), WakeAt(self._next_wake(now))) if self._backend is not None else None
+        if self._phase in (Phase.CALLING, Phase.ANSWERING):
+            return (Read(self._attempt, True), WakeAt(self._next_wake(now)))
+        return (WakeAt(self._next_wake(now)),) if self._phase is Phase.QUEUED else None
 
     def client_gone(self, now: float) -> Wants:
         if self._phase is Phase.OVER:
@@ -258,11 +267,10 @@ class ModelExchange(Exchange):
             self._house.forget(self)
             return self._look_up(now, True)
         if phase is Phase.QUEUED and now >= self._queued_until:
-            self._house.admission.leave(self)
-            return self._refuse(Busy("server busy, please try again.  the wait for a backend was too long", retry_after=5), now)
+            return self._refuse(Busy(_WAITED_LONG, retry_after=5), now)
         if phase in (Phase.CALLING, Phase.ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
-        if now >= self._keepalive_at and phase is not Phase.ANSWERING:
+        if now >= self._keepalive_at and phase is not Phase.ANSWERING and self._paused_at is None:
             return self._keep_alive(now)
         return (WakeAt(self._next_wake(now)),)
 
@@ -316,10 +324,12 @@ class ModelExchange(Exchange):
                 self._over()
                 return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
             if admission.take(backend.id):
+                if self._phase is Phase.QUEUED:
+                    admission.served(self)
                 del self._candidates[position]
                 return self._call(offer, backend, now)
         if not admission.wait(self):
-            return self._refuse(Busy("server busy, please try again.  maximum pending requests exceeded"), now)
+            return self._refuse(Busy(_QUEUE_FULL), now)
         self._phase = Phase.QUEUED
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
@@ -332,6 +342,7 @@ class ModelExchange(Exchange):
         self._offer = offer
         self._converter = None
         self._collected = None
+        self._renderer = None  # what an earlier attempt told it is no part of this answer
         self._calls += 1
         self._dispatched = self._activity = self._context.dispatched = now
         called = backend.calling
@@ -348,7 +359,8 @@ class ModelExchange(Exchange):
             return self._refuse(error, now)
         self._warnings = incoming.warnings + outgoing.warnings
         self._attempt += 1
-        return (backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now)))
+        call, wake = backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now))
+        return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
 
     def _defaults(self, offer: Offer) -> dict[str, object]:
         """The configured options for a request that passes through, and the default keep_alive beside them."""
@@ -362,7 +374,7 @@ class ModelExchange(Exchange):
         cancel = self._release()
         if self._candidates and self._calls < self._house.attempts:
             wants = self._dispatch(now)
-            return (*cancel, *wants) if isinstance(wants, tuple) else wants
+            return (*cancel, *wants) if isinstance(wants, tuple) else cancel
         refused = self._refuse(error, now)
         return (*cancel, *refused)
 
@@ -449,9 +461,9 @@ class ModelExchange(Exchange):
         error = backend.calling.failure(self._status, headers, body)
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}")
-        if self._status in self._house.retry_on or self._status in (401, 403, 404) or self._status >= 500:
-            if self._candidates and self._calls < self._house.attempts:
-                return self._next(error, now)
+        again = self._status in self._house.retry_on or self._status in _ANOTHER_MAY or self._status > 504
+        if again and self._candidates and self._calls < self._house.attempts:
+            return self._next(error, now)
         if self._relaying and not self._committed and self._status not in (401, 403):
             self._over()
             kept = [(n, v) for n, v in self._head_headers if n.lower() in ("content-type", "retry-after")]
@@ -506,6 +518,8 @@ class ModelExchange(Exchange):
         return min(limit, self._dispatched + backend.total) if backend.total else limit
 
     def _next_wake(self, now: float) -> float:
+        if self._paused_at is not None:  # every clock stands still but the queue's
+            return self._queued_until if self._phase is Phase.QUEUED else math.inf
         if self._phase is Phase.QUEUED:
             return min(self._queued_until, self._keepalive_at)
         if self._phase not in (Phase.CALLING, Phase.ANSWERING):
@@ -514,8 +528,7 @@ class ModelExchange(Exchange):
         assert backend is not None
         # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
         soonest = now + backend.idle if backend.idle else math.inf
-        deadline = soonest if self._paused_at is not None else min(self._deadline(), soonest)
-        return min(deadline, self._keepalive_at)
+        return min(self._deadline(), soonest, self._keepalive_at)
 
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
@@ -584,6 +597,7 @@ class ModelExchange(Exchange):
         elif self._phase is Phase.LOOKING:
             self._house.forget(self)
         self._phase = Phase.OVER
+        self._attempt += 1  # whatever is reported now comes too late
 
 
 def _reported(fault: StreamFault) -> OllamuxError:

@@ -28,7 +28,7 @@ class Waiting(Protocol):
 class Admission:
     """The places and the queue."""
 
-    __slots__ = ("_concurrency", "_free", "_limits", "_queue", "_running", "_size", "_total")
+    __slots__ = ("_called", "_concurrency", "_free", "_limits", "_queue", "_running", "_size", "_total")
 
     def __init__(self, *, concurrency: int = 0, queue_size: int = 512) -> None:
         self._concurrency = concurrency
@@ -37,12 +37,13 @@ class Admission:
         self._running: dict[str, int] = {}
         self._total = 0
         self._queue: dict[Waiting, None] = {}
+        self._called: set[Waiting] = set()
         self._free = False
 
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return len(self._queue)
+        return len(self._queue) + len(self._called)
 
     @property
     def has_room(self) -> bool:
@@ -80,18 +81,31 @@ class Admission:
             self._free = True
 
     def wait(self, who: Waiting) -> bool:
-        """Joins the queue; False where it is full."""
-        if len(self._queue) >= self._size:
+        """Joins the queue; False where it is full. Who was called and found the place gone is the first again."""
+        if who in self._called:
+            self._called.remove(who)
+            self._queue = {who: None, **self._queue}
+            return True
+        if self.waiting >= self._size:
             return False
         self._queue[who] = None
         return True
 
-    def leave(self, who: Waiting) -> None:
-        """Waits no longer."""
+    def served(self, who: Waiting) -> None:
+        """Has taken a place, and waits no longer."""
         self._queue.pop(who, None)
+        self._called.discard(who)
+
+    def leave(self, who: Waiting) -> None:
+        """Waits no longer and took nothing: the place to which it was called, if it was, is the next one's."""
+        self._queue.pop(who, None)
+        if who in self._called:
+            self._called.remove(who)
+            self._free = bool(self._queue)
 
     def admitted(self) -> list[Waiting]:
-        """Those of the queue who could be given a place now, in order; they leave the queue and take it themselves."""
+        """Those of the queue who could be given a place now, in order. Each is called once, and then takes the place
+        (`served`), waits again or leaves."""
         self._free = False
         found: list[Waiting] = []
         promised: dict[str, int] = {}
@@ -106,4 +120,5 @@ class Admission:
                     break
         for who in found:
             del self._queue[who]
+        self._called.update(found)
         return found

@@ -77,7 +77,7 @@ class Catalog:
         self._shelves = {shelf.backend: (position, shelf) for position, shelf in enumerate(shelves)}
         self._registered = tuple(registered)
         self._key = key
-        self._aliases = {key(name): key(target) for name, target in (aliases or {}).items()}
+        self._aliases = _resolved({key(name): key(target) for name, target in (aliases or {}).items()})
         self._options = dict(options or {})
         self._registered_only = registered_only
         self._inventories: dict[str, Inventory] = {}
@@ -173,7 +173,8 @@ class Catalog:
             return listed
         claims = {self._key(claim): claim for claim in shelf.claims}
         if listed:
-            return tuple(m for m in listed if not claims.keys().isdisjoint({self._key(m.name), self._key(m.title or m.name)}))
+            names = ((model, {self._key(model.name), self._key(model.title or model.name)}) for model in listed)
+            return tuple(model for model, spelled in names if not claims.keys().isdisjoint(spelled))
         return tuple(ModelInfo(name=claim) for claim in claims.values())
 
     def _offer(
@@ -200,3 +201,13 @@ class Catalog:
             digest=seed,
             rank=(-shelf.priority, position),
         )
+
+
+def _resolved(aliases: dict[str, str]) -> dict[str, str]:
+    """Each alias with what it leads to at last; the configuration has none that leads back to itself."""
+    found: dict[str, str] = {}
+    for name, target in aliases.items():
+        for _ in aliases:
+            target = aliases.get(target, target)
+        found[name] = target
+    return found
