@@ -1,0 +1,232 @@
+"""A request that calls a model: what is called, what the client gets, and what is given back at every end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.driving import Driven, delta, driven, ending, line
+
+
+def whole(text: str = "hello") -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {"id": "x", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+
+
+def at_rest(driven: Driven) -> bool:
+    """Whether every place is given back and nobody waits."""
+    return driven.running == 0 and driven.gateway.admission.waiting == 0
+
+
+def test_a_stream_is_called_converted_and_ended() -> None:
+    run = driven(v="vllm")
+    asked = run.chat()
+    assert run.running == 1
+    assert asked.called.url == "http://v:1/v1/chat/completions"
+    assert asked.called.json["stream"] is True
+    asked.called.head()
+    assert asked.heads == []  # nothing is promised before there is something to say
+    asked.called.data(delta("he"))
+    assert asked.headers["content-type"] == "application/x-ndjson" and asked.text == "he"
+    asked.called.data(delta("llo"))
+    asked.called.data(ending())
+    asked.called.end()
+    assert asked.text == "hello" and asked.lines[-1]["done"] is True
+    assert asked.end is not None and not asked.end.broken and at_rest(run)
+
+
+def test_the_hot_case_is_bytes() -> None:
+    asked = driven(v="vllm").chat()
+    asked.called.head()
+    asked.called.data(delta("a"))
+    out = asked.exchange.attempt_data(asked.called.call.attempt, delta("b"), asked.driven.now)
+    assert isinstance(out, bytes) and json.loads(out)["message"]["content"] == "b"
+
+
+def test_a_whole_answer_is_collected_and_translated() -> None:
+    run = driven(v="vllm")
+    asked = run.chat(stream=False)
+    asked.called.head(200, "application/json")
+    body = json.dumps(whole()).encode()
+    asked.called.data(body[:9])
+    asked.called.data(body[9:])
+    assert asked.heads == []
+    asked.called.end()
+    assert asked.status == 200 and asked.json["message"]["content"] == "hello" and at_rest(run)
+
+
+def test_a_backend_of_the_clients_format_gets_the_clients_own_body() -> None:
+    run = driven(o="ollama")
+    asked = run.chat(unheard_of={"a": [1]})
+    assert asked.called.url == "http://o:1/api/chat"
+    assert asked.called.json["unheard_of"] == {"a": [1]}
+    asked.called.stream(line("hi"), line(done=True), kind="application/x-ndjson")
+    assert asked.text == "hi" and at_rest(run)
+
+
+def test_a_whole_answer_that_passes_through_keeps_its_media_type_and_gets_the_asked_name() -> None:
+    run = driven(o={"type": "ollama", "model_prefix": "lab/"})
+    asked = run.chat("lab/m", stream=False)
+    assert asked.called.json["model"] == "m"
+    asked.called.answer(200, {"model": "m", "message": {"role": "assistant", "content": "x"}, "done": True}, "a/b")
+    assert asked.json["model"] == "lab/m" and asked.headers["content-type"] == "a/b"
+
+
+def test_a_load_that_passes_through_answers_whole_though_a_stream_was_asked_for() -> None:
+    run = driven(o="ollama")
+    asked = run.ask("POST", "/api/generate", {"model": "m"})
+    asked.called.answer(200, {"model": "m", "response": "", "done": True, "done_reason": "load"})
+    assert asked.json["done_reason"] == "load" and at_rest(run)
+
+
+@pytest.mark.parametrize(("fields", "reason"), [({}, "load"), ({"keep_alive": 0}, "unload")])
+def test_a_load_and_an_unload_are_answered_without_a_call_where_the_backend_has_no_such_thing(
+    fields: dict[str, Any], reason: str
+) -> None:
+    run = driven(v="vllm")
+    asked = run.ask("POST", "/api/generate", {"model": "m", **fields})
+    assert asked.calls == [] and asked.json["done_reason"] == reason and at_rest(run)
+
+
+def test_configured_options_go_with_a_request_that_passes_through_unless_it_has_its_own() -> None:
+    asked = driven({"model_options": {"top_k": 7, "seed": 1}}, o="ollama").chat(options={"seed": 2})
+    assert asked.called.json["options"] == {"top_k": 7, "seed": 2}
+
+
+def test_a_body_that_cannot_be_read_is_refused_in_the_clients_words_and_nobody_is_called() -> None:
+    run = driven(v="vllm")
+    asked = run.ask("POST", "/api/chat", b"{")
+    assert (asked.status, asked.json, asked.calls) == (400, {"error": "unexpected EOF"}, [])
+    asked = run.ask("POST", "/v1/chat/completions", b"{")
+    assert asked.status == 400 and "message" in asked.json["error"]
+
+
+def test_what_the_model_cannot_do_is_refused_before_anybody_is_called() -> None:
+    run = driven({"models": {"plain": {"backend": "v", "capabilities": ["completion"]}}}, v="vllm")
+    asked = run.chat("plain", think=True)
+    assert asked.calls == [] and asked.json == {"error": '"plain" does not support thinking'} and at_rest(run)
+
+
+def test_what_cannot_be_carried_is_told_in_a_warning_header() -> None:
+    run = driven(v="openai_compatible")
+    asked = run.chat(options={"num_ctx": 4096})
+    asked.called.stream(delta("x"), ending())
+    assert "num_ctx" in asked.headers["x-ollamux-warning"]
+
+
+def test_a_model_that_is_not_known_is_looked_for_once_and_then_not_found() -> None:
+    run = driven(a="vllm", b="ollama")
+    run.pass_time(5)
+    asked = run.chat("new")
+    assert asked.calls == [] and not asked.over and run.gateway.hurry
+    run.learn(a=["m", "new"], b=["m"])
+    assert asked.asked == ["a"]
+    again = run.chat("newer")
+    assert again.status == 404 and again.json == {"error": "model 'newer' not found"}  # they were asked just now
+
+
+def test_the_look_for_a_model_does_not_wait_for_ever() -> None:
+    run = driven(a="vllm")
+    run.pass_time(5)
+    asked = run.chat("new")
+    assert not asked.over
+    run.pass_time(1.0)
+    assert asked.status == 404
+
+
+def test_an_unknown_model_with_a_name_that_ollama_refuses_is_an_invalid_name() -> None:
+    run = driven(a="vllm")
+    assert run.chat("a b c").json == {"error": "invalid model name"}
+
+
+def test_a_client_that_leaves_while_its_model_is_looked_for_is_forgotten() -> None:
+    run = driven(a="vllm")
+    run.pass_time(5)
+    asked = run.chat("m2")
+    asked.leave()
+    run.learn(a=["m2"])
+    assert asked.calls == [] and at_rest(run)
+
+
+def test_a_model_whose_backends_cannot_be_called_says_why() -> None:
+    run = driven({"models": {"local": {"backend": "g"}}}, g={"type": "gguf", "file": "x.gguf"})
+    asked = run.chat("local")
+    assert asked.status == 502 and "backend 'g' is not available: it is not running" in asked.json["error"]
+
+
+def test_when_the_client_leaves_the_attempt_is_cancelled_and_its_place_given_back() -> None:
+    for said in (0, 1):
+        run = driven(v="vllm")
+        asked = run.chat()
+        if said:
+            asked.called.head()
+            asked.called.data(delta("x"))
+        asked.leave()
+        assert asked.called.cancelled and at_rest(run)
+        assert asked.exchange.client_gone(run.now) is None
+
+
+def test_reports_that_come_too_late_are_ignored() -> None:
+    run = driven(v="vllm", w="vllm")
+    asked = run.chat()
+    first = asked.called
+    first.fail("refused")
+    for _ in range(2):
+        first.head()
+        first.data(delta("late"))
+        first.end()
+        first.fail()
+        if asked.calls[-1].open and not asked.over:
+            assert asked.heads == [] and run.running == 1
+            asked.leave()
+    assert asked.asked == ["v", "w"] and at_rest(run)
+    assert asked.exchange.woken(run.now) is None and asked.exchange.proceed(run.now) is None
+    second = asked.called.call.attempt
+    assert asked.exchange.attempt_head(second, 200, [], run.now) is None
+    assert asked.exchange.attempt_data(second, delta("x"), run.now) is None
+    assert asked.exchange.attempt_end(second, run.now) is None
+
+
+def test_the_demo_plays_its_answer_out_word_by_word() -> None:
+    run = driven(demo="demo")
+    asked = run.chat("demo")
+    assert asked.calls == [] and asked.status == 200 and not asked.over
+    before = len(asked.pieces)
+    run.pass_time(0.02)
+    assert len(asked.pieces) == before + 1
+    asked.pause()
+    run.pass_time(60)
+    assert len(asked.pieces) == before + 1
+    asked.resume()
+    run.pass_time(60)
+    assert asked.over and asked.lines[-1]["done"] is True and at_rest(run)
+
+
+def test_the_demo_answers_at_once_where_nothing_is_streamed_and_embeds() -> None:
+    run = driven(demo="demo")
+    assert run.chat("demo", stream=False).json["message"]["content"]
+    embedded = run.ask("POST", "/api/embed", {"model": "demo", "input": ["a", "b"]})
+    assert len(embedded.json["embeddings"]) == 2
+    assert run.ask("POST", "/api/generate", {"model": "demo"}).json["done_reason"] == "load"
+    assert at_rest(run)
+
+
+def test_a_client_that_leaves_the_demo_gives_its_place_back() -> None:
+    run = driven(demo="demo")
+    asked = run.chat("demo")
+    assert run.running == 1
+    asked.leave()
+    assert at_rest(run)
+
+
+def test_a_front_without_paths_names_the_format_itself() -> None:
+    from ollamux.contract import ClientRequest
+    from ollamux.formats import servings
+
+    run = driven(demo="demo")
+    serving = next(serving for serving in servings() if serving.name == "ollama")
+    body = json.dumps({"model": "demo", "messages": [{"role": "user", "content": "hi"}], "stream": False}).encode()
+    exchange = run.gateway.open(ClientRequest("", "", {}, body), run.now, serving)
+    wants = exchange.start(run.now)
+    assert isinstance(wants, tuple) and len(wants) == 3

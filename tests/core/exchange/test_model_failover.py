@@ -1,0 +1,247 @@
+"""A request that calls a model: what happens when a backend fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.driving import Called, Driven, delta, driven, ending, line
+
+from ollamux.contract import FailureKind
+
+CALLS: list[dict[str, Any]] = [
+    {"index": 0, "id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a":'}}
+]
+
+
+def good(called: Called) -> None:
+    called.stream(delta("ok"), ending())
+
+
+def at_rest(run: Driven) -> bool:
+    return run.running == 0 and run.gateway.admission.waiting == 0
+
+
+@pytest.mark.parametrize("kind", ["refused", "dns", "timeout", "reset", "tls", "protocol", "closed", "unreachable"])
+def test_an_attempt_that_fails_is_followed_by_one_on_the_next_backend(kind: FailureKind) -> None:
+    run = driven(a="vllm", b="llama_cpp")
+    asked = run.chat()
+    asked.called.fail(kind)
+    assert asked.asked == ["a", "b"] and run.running == 1
+    good(asked.called)
+    assert asked.text == "ok" and at_rest(run)
+
+
+def test_the_one_with_the_higher_priority_is_asked_first_unless_it_is_unhealthy() -> None:
+    run = driven(a={"type": "vllm", "priority": 1}, b={"type": "vllm", "priority": 90})
+    asked = run.chat()
+    asked.called.fail("refused")
+    assert asked.asked == ["b", "a"]
+    good(asked.called)
+    run.gateway.backend("b").health.bad("x")
+    run.gateway.backend("b").health.bad("x")
+    assert run.chat().asked == ["a"]
+
+
+def test_the_last_error_is_what_the_client_gets_and_it_names_no_secret() -> None:
+    run = driven(a={"type": "vllm", "api_key": "s3cret"}, b="vllm")
+    asked = run.chat()
+    asked.called.fail("reset")
+    asked.called.fail("tls", "certificate has expired")
+    assert asked.status == 502 and at_rest(run)
+    assert asked.json["error"] == "backend 'b' could not be trusted: the TLS handshake failed (certificate has expired)"
+
+
+def test_no_more_calls_are_made_than_configured() -> None:
+    run = driven({"retry": {"attempts": 2}}, a="vllm", b="vllm", c="vllm")
+    asked = run.chat()
+    asked.called.fail("refused")
+    asked.called.fail("refused")
+    assert asked.asked == ["a", "b"] and asked.status == 502 and at_rest(run)
+
+
+def test_nobody_else_is_asked_where_fallback_is_off() -> None:
+    run = driven({"routing": {"fallback": "none"}}, a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.fail("refused")
+    assert asked.asked == ["a"] and asked.over and at_rest(run)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 501, 502, 503, 504, 529])
+def test_these_statuses_are_followed_by_another_attempt(status: int) -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.answer(status, {"error": {"message": "no"}})
+    assert asked.asked == ["a", "b"]
+    good(asked.called)
+    assert asked.text == "ok" and at_rest(run)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_these_are_not_since_the_request_is_at_fault(status: int) -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.answer(status, {"error": {"message": "too strange"}})
+    assert asked.asked == ["a"] and asked.status == status and "too strange" in asked.json["error"] and at_rest(run)
+
+
+def test_which_statuses_are_followed_by_another_attempt_is_configured() -> None:
+    run = driven({"retry": {"on": [429]}}, a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.answer(500, {"error": {"message": "broken"}})
+    assert asked.asked == ["a"] and asked.status == 500
+    asked = run.chat()
+    asked.called.answer(429, {"error": {"message": "slow down"}})
+    assert asked.asked == ["a", "b"]
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_the_only_backends_429_reaches_the_client_with_its_retry_after_once(path: str) -> None:
+    run = driven(a="vllm")
+    asked = run.ask("POST", path, {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": False})
+    asked.called.answer(429, {"error": {"message": "slow down"}}, retry_after="7")
+    assert asked.status == 429 and "slow down" in str(asked.json)
+    assert [value for name, value in asked.heads[0].headers if name.lower() == "retry-after"] == ["7"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("kind", ["ollama", "vllm"])
+def test_a_backends_refusal_of_our_credentials_is_never_shown(status: int, kind: str) -> None:
+    run = driven(a=kind)
+    asked = run.chat(stream=False)
+    asked.called.answer(status, {"error": "key sk-12345 is wrong"})
+    assert asked.status == 502 and b"sk-12345" not in asked.body and at_rest(run)
+
+
+def test_an_error_of_a_backend_of_the_same_format_is_passed_on_as_it_is() -> None:
+    run = driven(o="ollama")
+    asked = run.chat()
+    asked.called.answer(400, b'{"error":"<odd>"}', "application/json; charset=utf-8", x_secret="1")
+    assert (asked.status, asked.body) == (400, b'{"error":"<odd>"}')
+    assert asked.headers == {"content-type": "application/json; charset=utf-8"} and at_rest(run)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"choices":[]', b"null"])
+@pytest.mark.parametrize("kind", ["ollama", "vllm"])
+def test_a_whole_answer_that_is_none_is_followed_by_another_attempt(body: bytes, kind: str) -> None:
+    run = driven(a=kind, b="vllm")
+    asked = run.chat(stream=False)
+    asked.called.answer(200, body)
+    assert asked.asked == ["a", "b"]
+    choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+    asked.called.answer(200, {"choices": [choice]})
+    assert asked.json["message"]["content"] == "ok" and at_rest(run)
+
+
+def test_an_answer_that_is_too_large_is_cut_off() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.gateway.answer_limit = 10
+    asked = run.chat(stream=False)
+    asked.called.head(200, "application/json")
+    asked.called.data(b"x" * 11)
+    assert asked.calls[0].cancelled and asked.asked == ["a", "b"] and run.running == 1
+
+
+@pytest.mark.parametrize("before", [b"", b": comment\n\n", delta(role="assistant"), delta("")])
+@pytest.mark.parametrize("end", ["reset", "closed", "end"])
+def test_a_stream_that_breaks_before_its_first_content_goes_on_elsewhere(before: bytes, end: str) -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.head()
+    if before:
+        asked.called.data(before)
+    asked.called.end() if end == "end" else asked.called.fail(end)  # type: ignore[arg-type]
+    assert asked.asked == ["a", "b"] and asked.heads == []
+    good(asked.called)
+    assert asked.text == "ok" and at_rest(run)
+
+
+def test_what_a_broken_attempt_had_begun_is_no_part_of_the_next_ones_answer() -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.head()
+    asked.called.data(delta(tool_calls=CALLS))  # Ollama's clients get whole calls, so nothing has gone out
+    asked.called.fail("reset")
+    good(asked.called)
+    assert asked.text == "ok" and not any("tool_calls" in row["message"] for row in asked.lines) and at_rest(run)
+
+
+@pytest.mark.parametrize("kind", ["ollama", "vllm"])
+@pytest.mark.parametrize("end", ["reset", "end"])
+def test_a_stream_that_breaks_after_content_is_told_as_broken_and_nobody_else_is_asked(kind: str, end: str) -> None:
+    run = driven(a=kind, b="vllm")
+    asked = run.chat()
+    asked.called.head(200, "application/x-ndjson" if kind == "ollama" else "text/event-stream")
+    asked.called.data(line("he") if kind == "ollama" else delta("he"))
+    asked.called.end() if end == "end" else asked.called.fail("reset")
+    assert asked.asked == ["a"] and asked.over and at_rest(run)
+    assert "error" in asked.lines[-1] and not any(row.get("done") for row in asked.lines)
+
+
+def test_an_error_inside_a_stream_before_content_goes_on_elsewhere_and_after_it_is_told() -> None:
+    told = b'data: {"error":{"message":"out of memory","code":500}}\n\n'
+    run = driven(a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.head()
+    asked.called.data(told)
+    assert asked.calls[0].cancelled and asked.asked == ["a", "b"]
+    asked.called.head()
+    asked.called.data(delta("x"))
+    asked.called.data(told)
+    assert asked.called.cancelled and "out of memory" in asked.lines[-1]["error"] and at_rest(run)
+
+
+def test_an_error_together_with_the_first_content_is_told_after_it() -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = run.chat()
+    asked.called.head()
+    asked.called.data(delta("x") + b'data: {"error":{"message":"out of memory"}}\n\n')
+    assert asked.asked == ["a"] and [row.get("error") for row in asked.lines][1] is not None and at_rest(run)
+
+
+@pytest.mark.parametrize("kind", ["closed", "reset"])
+def test_a_connection_that_breaks_after_the_streams_own_end_changes_nothing(kind: FailureKind) -> None:
+    run = driven(a="vllm")
+    asked = run.chat()
+    asked.called.head()
+    asked.called.data(delta("hello") + ending())
+    asked.called.fail(kind)
+    assert asked.lines[-1]["done"] is True and at_rest(run)
+    assert run.state("a")[0] == "ready"
+
+
+def test_a_backend_that_ends_whole_streams_with_nothing_in_them_is_followed_by_another() -> None:
+    run = driven(a="ollama", b="vllm")
+    asked = run.chat()
+    asked.called.stream(kind="application/x-ndjson")
+    assert asked.asked == ["a", "b"]
+
+
+def test_calls_count_for_the_health_of_a_backend() -> None:
+    run = driven(a="vllm")
+    for _ in range(3):
+        run.chat().called.fail("refused")
+    assert run.state("a") == ("unreachable", "refused")
+    run.chat().called.answer(400, {"error": {"message": "x"}})
+    assert run.state("a")[0] == "ready"
+    for _ in range(3):
+        run.chat().called.answer(503, {"error": {"message": "x"}})
+    assert run.state("a") == ("unreachable", "it answered with status 503")
+
+
+def test_a_configuration_that_cannot_be_sent_says_nothing_of_the_backends_health() -> None:
+    run = driven(a="vllm")
+    for _ in range(4):
+        run.chat().called.fail("configuration", "a header cannot be sent")
+    assert run.state("a")[0] == "ready"
+
+
+def test_a_demo_may_be_what_takes_over() -> None:
+    run = driven({"models": {"x": {"backend": "demo", "api_model": "demo"}}}, demo="demo")
+    run = driven(a={"type": "vllm", "priority": 90}, demo="demo")
+    run.gateway.catalog.stock("a", run.gateway.backend("demo").answers_itself.inventory())  # type: ignore[union-attr]
+    asked = run.chat("demo")
+    assert asked.asked == ["a"]
+    asked.called.fail("refused")
+    run.pass_time(60)
+    assert asked.over and asked.lines[-1]["done"] is True and at_rest(run)
