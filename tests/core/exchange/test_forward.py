@@ -1,0 +1,204 @@
+"""Requests that go to an Ollama backend as they are: both ways, any size, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ollamux.contract import WakeAt
+from tests.support.driving import Driven, driven
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def managed(**timeouts: float) -> Driven:
+    return driven(o={"type": "ollama", "timeouts": {"first_byte": 60, "idle": 5, **timeouts}, "api_key": "s3cret"})
+
+
+def test_a_pull_goes_there_and_its_lines_come_back_as_they_are() -> None:
+    run = managed()
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    call = asked.called.call
+    assert (call.method, call.url, asked.called.json) == ("POST", "http://o:1/api/pull", {"model": "new"})
+    assert dict(call.headers)["Authorization"] == "Bearer s3cret"
+    asked.called.head(200, "application/x-ndjson", x_secret="1")
+    assert asked.heads[0].now and asked.headers == {"content-type": "application/x-ndjson"}
+    asked.called.data(b'{"status":"pulling')
+    assert asked.body == b'{"status":"pulling'
+    asked.called.data(b' manifest"}\n')
+    asked.called.end()
+    assert asked.over and asked.body.endswith(b'manifest"}\n')
+
+
+def test_after_a_change_the_backend_is_asked_anew_what_it_has() -> None:
+    run = managed()
+    assert run.chores() == []
+    run.ask("POST", "/api/pull", {"model": "new"}).called.answer(200, {"status": "success"})
+    assert run.gateway.hurry and [chore.path for chore in run.chores()] == ["/api/tags", "/api/ps"]
+
+
+def test_a_change_that_failed_changed_nothing() -> None:
+    run = managed()
+    asked = run.ask("DELETE", "/api/delete", {"model": "m"})
+    asked.called.answer(404, {"error": "model 'm' not found"}, retry_after="3")
+    assert asked.status == 404 and asked.headers["retry-after"] == "3" and asked.headers["content-type"]
+    assert not run.gateway.hurry
+
+
+def test_an_upload_goes_through_piece_by_piece_with_its_length() -> None:
+    run = managed()
+    headers = {"content-length": "6", "content-type": "x/y"}
+    asked = run.ask("POST", f"/api/blobs/{DIGEST}", None, headers)
+    sent = dict(asked.called.call.headers)
+    assert asked.called.call.body is None and sent["Content-Length"] == "6" and sent["Content-Type"] == "x/y"
+    asked.upload(b"abc", b"def")
+    assert asked.called.uploaded == b"abcdef" and asked.called.upload_over
+    asked.called.head(201, "text/plain", content_length="0")
+    asked.called.end()
+    assert asked.status == 201 and asked.headers["content-length"] == "0" and run.gateway.hurry
+
+
+def test_an_upload_whose_length_nobody_knows_has_none() -> None:
+    asked = managed().ask("POST", f"/api/blobs/{DIGEST}", None)
+    sent = [name for name, _ in asked.called.call.headers]
+    assert "Content-Length" not in sent and sent.count("Content-Type") == 1
+
+
+def test_an_upload_waits_where_the_backend_takes_no_more() -> None:
+    run = managed()
+    asked = run.ask("POST", f"/api/blobs/{DIGEST}", None)
+    asked.do(asked.exchange.upload_blocked(1, run.now))
+    assert asked.body_on is False
+    asked.do(asked.exchange.upload_drained(1, run.now))
+    assert asked.body_on is True
+
+
+def test_an_upload_that_is_refused_early_ends_with_the_backends_answer() -> None:
+    run = managed()
+    asked = run.ask("POST", f"/api/blobs/{DIGEST}", None)
+    asked.do(asked.exchange.body_data(b"abc", run.now))
+    asked.called.answer(400, {"error": "invalid digest format"})
+    assert asked.status == 400
+    assert asked.exchange.body_data(b"more", run.now) is None and asked.exchange.body_end(run.now) is None
+
+
+def test_nothing_is_tried_twice() -> None:
+    run = driven(o="ollama", p="ollama")
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    asked.called.fail("reset")
+    assert asked.asked == ["o"] and asked.status == 502
+    assert asked.json == {"error": "backend 'o' closed the connection before it answered"}
+    assert not run.gateway.hurry
+
+
+def test_lines_that_break_off_end_with_an_error_line_and_no_proper_end() -> None:
+    asked = managed().ask("POST", "/api/pull", {"model": "new"})
+    asked.called.head(200, "application/x-ndjson")
+    asked.called.data(b'{"status":"x"}\n')
+    asked.called.fail("reset")
+    assert "error" in asked.lines[-1] and asked.end is not None and asked.end.broken
+
+
+def test_nothing_is_added_to_a_body_that_breaks_off_in_another_form() -> None:
+    asked = managed().ask("POST", "/api/show", {"model": "m"})
+    asked.called.head(200, "application/json", content_length="100")
+    asked.called.data(b'{"modelfile":')
+    asked.called.fail("reset")
+    assert asked.body == b'{"modelfile":' and asked.end is not None and asked.end.broken
+
+
+def test_a_backend_that_never_begins_is_given_up_and_one_that_falls_silent_too() -> None:
+    run = managed()
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    run.pass_time(59)
+    assert not asked.over
+    run.pass_time(3)
+    assert asked.status == 504 and asked.called.cancelled
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    asked.called.head(200, "application/x-ndjson")
+    run.pass_time(4)
+    asked.called.data(b"{}\n")
+    run.pass_time(4)
+    assert not asked.over
+    run.pass_time(3)
+    assert asked.over and asked.called.cancelled and "error" in asked.lines[-1]
+
+
+def test_a_limit_of_zero_is_none() -> None:
+    run = managed(first_byte=0, idle=0)
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    run.pass_time(10_000)
+    asked.called.head()
+    run.pass_time(10_000)
+    assert not asked.over
+
+
+def test_the_clock_stands_still_while_the_client_is_paused() -> None:
+    run = managed()
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    asked.called.head(200, "application/x-ndjson")
+    asked.pause()
+    assert asked.called.reading is False
+    run.pass_time(600)
+    assert not asked.over
+    asked.resume()
+    assert asked.called.reading is True
+    run.pass_time(4)
+    assert not asked.over
+    run.pass_time(3)
+    assert asked.over
+
+
+def test_a_client_that_leaves_cancels_and_what_comes_then_is_ignored() -> None:
+    run = managed()
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    asked.leave()
+    assert asked.called.cancelled
+    exchange = asked.exchange
+    late = (
+        exchange.attempt_head(1, 200, [], run.now),
+        exchange.attempt_data(1, b"x", run.now),
+        exchange.attempt_end(1, run.now),
+        exchange.attempt_failed(1, "reset", True, run.now),
+        exchange.client_gone(run.now),
+        exchange.woken(run.now),
+        exchange.proceed(run.now),
+    )
+    assert set(late) == {None}
+    assert run.state("o")[0] == "ready"
+
+
+def test_a_model_that_is_not_known_is_looked_for_before_it_is_shown() -> None:
+    run = managed()
+    run.pass_time(5)
+    asked = run.ask("POST", "/api/show", {"model": "new"})
+    assert asked.calls == []
+    run.learn(o=["new"])
+    assert asked.called.json == {"model": "new"}
+
+
+@pytest.mark.parametrize("path", ["/api/show", "/api/delete"])
+def test_one_that_does_not_come_up_is_not_found_when_the_patience_is_over(path: str) -> None:
+    run = managed()
+    run.pass_time(5)
+    asked = run.ask("DELETE" if path == "/api/delete" else "POST", path, {"model": "new"})
+    assert asked.wake_at == run.now + 1.0
+    run.pass_time(1)
+    assert asked.status == 404 and asked.calls == []
+
+
+def test_a_client_that_leaves_meanwhile_is_forgotten() -> None:
+    run = managed()
+    run.pass_time(5)
+    asked = run.ask("POST", "/api/show", {"model": "new"})
+    asked.leave()
+    run.learn(o=["new"])
+    assert asked.calls == []
+
+
+def test_it_asks_to_be_woken_when_silence_would_be_too_long() -> None:
+    run = managed()
+    asked = run.ask("POST", "/api/pull", {"model": "new"})
+    wants: Any = asked.exchange.attempt_head(1, 200, [], run.now)
+    assert WakeAt(run.now + 5) in wants
