@@ -15,7 +15,7 @@ from aiohttp.web_exceptions import HTTPException
 from ollamux.errors import InvalidRequest, OllamuxError, TooLarge
 from ollamux_aiohttp.pump import Driver
 
-__all__ = ("SlowBody", "read_whole", "stream_body")
+__all__ = ("SlowBody", "ask_for_body", "read_whole", "stream_body")
 
 
 class SlowBody(OllamuxError):
@@ -37,6 +37,7 @@ async def read_whole(request: web.BaseRequest, limit: int, patience: float) -> b
         if len(whole) > limit:
             raise TooLarge(f"request body too large: at most {limit} bytes are accepted")
         return whole
+    ask_for_body(request)
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -53,6 +54,7 @@ async def stream_body(request: web.BaseRequest, driver: Driver, patience: float)
     """Hands the body to the exchange as it comes, no faster than the backend takes it."""
     gate = driver.body_gate = asyncio.Event()
     gate.set()
+    ask_for_body(request)
     while not driver.over:
         piece = await _next_piece(request, patience)
         if driver.over:
@@ -64,11 +66,20 @@ async def stream_body(request: web.BaseRequest, driver: Driver, patience: float)
         await gate.wait()
 
 
+def ask_for_body(request: web.BaseRequest) -> None:
+    """Tells a client that waits to be asked for its body to send it."""
+    transport = request.transport
+    if request.headers.get("expect", "").lower() == "100-continue" and transport is not None:
+        transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 async def _next_piece(request: web.BaseRequest, patience: float) -> bytes:
     try:
         async with asyncio.timeout(patience or None):
             return await request.content.readany()
     except TimeoutError:
         raise SlowBody("the request's body took too long") from None
+    except ConnectionError:
+        raise InvalidRequest("the client went away") from None
     except (HttpProcessingError, HTTPException, ValueError) as error:
         raise InvalidRequest(f"the request's body is not well framed: {error}") from None

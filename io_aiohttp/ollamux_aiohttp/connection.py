@@ -25,7 +25,7 @@ from ollamux_aiohttp.deadlines import Deadlines
 if TYPE_CHECKING:
     from ollamux_aiohttp.pump import Driver
 
-__all__ = ("Connection", "ConnectionLimits", "Front", "Lane", "refusal")
+__all__ = ("Connection", "ConnectionLimits", "Front", "Lane", "head_size", "refusal")
 
 _HELD_AT_MOST = 64 * 1024
 
@@ -56,7 +56,7 @@ class Connection(RequestHandler):
     brought its bytes, with no task and no request object. Whatever follows it before its answer is out is held back,
     unparsed. Everything else goes the way of aiohttp."""
 
-    __slots__ = ("_deadlines", "_head_bytes", "_held", "_lane", "_lane_over", "_limits", "driver", "peer", "slot", "wake_at")
+    __slots__ = ("_deadlines", "_head_bytes", "_held", "_lane", "_lane_over", "_limits", "_refused", "driver", "peer", "slot", "wake_at")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Connection(RequestHandler):
         self._limits = limits
         self._deadlines = deadlines
         self._head_bytes = 0
+        self._refused = False
         self.driver: Driver | None = None
         self.peer = ""
         self.wake_at = math.inf
@@ -86,13 +87,15 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         held = self._held
+        if self._refused:
+            return
         if held is not None:
             held += data
             if len(held) > _HELD_AT_MOST and self.transport is not None:
                 self.transport.pause_reading()
             return
-        if self._request_in_progress or self._messages or self._upgraded or self._force_close or self._close:
-            super().data_received(data)
+        if self._messages or self._upgraded or self._force_close or self._close or not self._idle():
+            self._pass_on(data)
             return
         parser = self._parser
         if parser is None:
@@ -101,14 +104,17 @@ class Connection(RequestHandler):
             messages, upgraded, tail = parser.feed_data(data)
         except HttpProcessingError as error:
             self._drop_head()
-            self._reject(431 if isinstance(error, LineTooLong) else 400, _first_line(error.message))
+            self._reject(_status_of(error), _first_line(error.message))
             return
         if not messages:
             self._watch_head(len(data))
             return
+        message, payload = messages[0]
+        if len(data) + self._head_bytes > self._limits.header_bytes and head_size(message) > self._limits.header_bytes:
+            self._reject(431, _TOO_LARGE)
+            return
         if self._head_bytes:
             self._drop_head()
-        message, payload = messages[0]
         self._request_count += len(messages)
         if len(messages) == 1 and not upgraded and payload.is_eof() and self._lane.takes(message):
             parser.message_consumed()
@@ -122,6 +128,20 @@ class Connection(RequestHandler):
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def _idle(self) -> bool:
+        """Whether aiohttp waits for a request, or has not even begun to. It has popped the last one off its queue
+        before it says that one is in progress, so neither of these tells."""
+        waiter = self._waiter
+        return not self._request_count or (waiter is not None and not waiter.done())
+
+    def _pass_on(self, data: bytes) -> None:
+        super().data_received(data)
+        request = self._current_request
+        if request is not None and self._messages:
+            error = getattr(self._messages[-1][0], "exc", None)
+            if error is not None and not request.content.is_eof():
+                request.content.set_exception(error)  # it would wait for the rest of its body
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         if self._reading_paused:
@@ -170,15 +190,17 @@ class Connection(RequestHandler):
             self._deadlines.set(self, time.monotonic() + self._limits.header_timeout)
         self._head_bytes += size
         if self._head_bytes > self._limits.header_bytes:
-            self._reject(431, "request header fields too large")
+            self._reject(431, _TOO_LARGE)
 
     def _drop_head(self) -> None:
         self._head_bytes = 0
         self._deadlines.drop(self)
 
     def wake(self, now: float) -> None:
-        """The head of a request has taken too long."""
-        if self._head_bytes:
+        """The head of a request has taken too long, or a client that was refused long enough."""
+        if self._refused:
+            self.force_close()
+        elif self._head_bytes:
             self._reject(408, "the request's head took too long")
 
     def pause_writing(self) -> None:
@@ -205,25 +227,35 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        if isinstance(exc, LineTooLong):
-            status = 431
-        if not isinstance(exc, HttpProcessingError):
+        if isinstance(exc, HttpProcessingError):
+            status = _status_of(exc)
+        else:
             self.log_exception("a request failed inside the gateway", exc_info=exc)
         answer = web.Response(status=status, body=refusal(_first_line(message) or _REASONS.get(status, "")), content_type="application/json", charset="utf-8")
         answer.force_close()
         return answer
 
     def _reject(self, status: int, text: str) -> None:
-        """Answers before a request is there, and closes."""
-        self._head_bytes = 0
+        """Answers before a request is there, and closes. What the client still sends is read and dropped for a moment:
+        closing in front of it would take the answer away again."""
+        self._drop_head()
+        self._refused = True
         if self.transport is not None:
             body = refusal(text)
             reason = _REASONS.get(status, "")
             head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json; charset=utf-8\r\n"
             self.transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
-        self.force_close()
+            self.finish_writing()
+            self._deadlines.set(self, time.monotonic() + _LINGER)
+
+    def finish_writing(self) -> None:
+        """Nothing follows: the client sees the end at once, even where its own bytes are still read."""
+        if self.transport is not None and self.transport.can_write_eof():
+            self.transport.write_eof()
 
 
+_LINGER = 1.0
+_TOO_LARGE = "request header fields too large"
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large", 500: "internal error"}
 
 
@@ -240,6 +272,16 @@ class Front(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, lane=self._lane, limits=self._limits, deadlines=self._deadlines, **self._kwargs)
+
+
+def head_size(message: RawRequestMessage) -> int:
+    """Bytes that the head of a request takes, or a few less."""
+    return len(message.path) + sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+
+
+def _status_of(error: HttpProcessingError) -> int:
+    """431 for what is too large or too much, 400 for what is wrong."""
+    return 431 if isinstance(error, LineTooLong) or "Too many headers" in (error.message or "") else 400
 
 
 def _first_line(text: str | None) -> str:

@@ -28,3 +28,4 @@ cdef class Driver:
     cdef _write(self, bytes data)
     cdef _send(self, bytes data)
     cdef _finish(self)
+    cdef _fail(self)

@@ -11,6 +11,7 @@ and an end that come together are one answer with its length, a head alone begin
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Driver", "Pump", "Written")
 
+_log = logging.getLogger("ollamux")
 _monotonic = time.monotonic
 
 
@@ -66,7 +68,7 @@ class Written(web.StreamResponse):
 class Pump:
     """What all drivers share."""
 
-    __slots__ = ("_date", "_date_until", "_heads", "deadlines", "drain", "loop", "staying", "closing", "upstreams")
+    __slots__ = ("_date", "_date_until", "_heads", "closing", "deadlines", "drain", "loop", "staying", "upstreams")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, upstreams: Upstreams, drain: Callable[[], None]
@@ -163,6 +165,11 @@ class Driver:
         return self._over
 
     @property
+    def began(self) -> bool:
+        """Whether any of the answer has been written."""
+        return self._wrote_head
+
+    @property
     def response(self) -> web.StreamResponse:
         """What to tell aiohttp."""
         return self._pump.staying if self._keep_alive else self._pump.closing
@@ -175,6 +182,13 @@ class Driver:
         return self.response
 
     # From the exchange ------------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Begins the exchange."""
+        try:
+            self.do(self._exchange.start(now))
+        except Exception:
+            self._fail()
 
     def do(self, wants: Wants) -> None:
         """Carries out what a report came back with."""
@@ -318,11 +332,17 @@ class Driver:
 
     def attempt_end(self, attempt: int) -> None:
         self._transfers.pop(attempt, None)
-        self.do(self._exchange.attempt_end(attempt, _monotonic()))
+        try:
+            self.do(self._exchange.attempt_end(attempt, _monotonic()))
+        except Exception:
+            self._fail()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._transfers.pop(attempt, None)
-        self.do(self._exchange.attempt_failed(attempt, kind, sent, _monotonic(), detail))
+        try:
+            self.do(self._exchange.attempt_failed(attempt, kind, sent, _monotonic(), detail))
+        except Exception:
+            self._fail()
 
     def upload_drained(self, attempt: int) -> None:
         self.do(self._exchange.upload_drained(attempt, _monotonic()))
@@ -354,8 +374,25 @@ class Driver:
 
     def proceed(self, now: float) -> None:
         """What the exchange waited for inside the gateway has come."""
-        self.do(self._exchange.proceed(now))
+        try:
+            self.do(self._exchange.proceed(now))
+        except Exception:
+            self._fail()
 
     def wake(self, now: float) -> None:
         """A deadline has come."""
-        self.do(self._exchange.woken(now))
+        try:
+            self.do(self._exchange.woken(now))
+        except Exception:
+            self._fail()
+
+    def _fail(self) -> None:
+        """A mistake of ours: this request ends, and no other one notices."""
+        _log.exception("a request failed inside the gateway")
+        if self._over:
+            return
+        self._keep_alive = False
+        self._exchange.client_gone(_monotonic())
+        if not self._wrote_head:
+            self._whole(Head(500, (("Content-Type", "application/json; charset=utf-8"),)), b'{"error":"internal error"}')
+        self._finish()

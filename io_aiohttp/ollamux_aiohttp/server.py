@@ -20,11 +20,10 @@ from aiohttp.http_parser import RawRequestMessage
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
-
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
-from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front
+from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.upstream.choose import Upstreams
@@ -124,7 +123,7 @@ class Server:
             request = ClientRequest(message.method, message.path, message.headers, body, connection.peer)
             exchange = self.gateway.open(request, time.monotonic())
         driver = Driver(self._pump, connection, exchange, message, lane=True)
-        driver.do(exchange.start(time.monotonic()))
+        driver.start(time.monotonic())
         if self.gateway.has_ready:
             self._drain()
 
@@ -133,12 +132,13 @@ class Server:
         connection = request.protocol
         assert pump is not None and isinstance(connection, Connection)
         path = request.raw_path
+        if head_size(request._message) > self.config.server.limits.header_bytes:
+            return self._refuse(request, connection, TooLarge("request header fields too large", status=431))
         streaming = self.gateway.body_streams(request.method, path)
         body: bytes | None = b""
         if streaming:
             body = None
         elif request.body_exists:
-            _continue(request, connection)
             try:
                 body = await read_whole(request, self.config.server.limits.body, self.config.server.limits.body_timeout)
             except OllamuxError as error:
@@ -148,16 +148,16 @@ class Server:
         now = time.monotonic()
         exchange = self.gateway.open(ClientRequest(request.method, path, request.headers, body, connection.peer), now)
         driver = Driver(pump, connection, exchange, request._message)
-        driver.do(exchange.start(now))
+        driver.start(now)
         if self.gateway.has_ready:
             self._drain()
         if streaming and not driver.over:
-            _continue(request, connection)
             try:
                 await stream_body(request, driver, self.config.server.limits.body_timeout)
             except OllamuxError as error:
+                began = driver.began
                 driver.client_gone()
-                return self._refuse(request, connection, error)
+                return pump.closing if began else self._refuse(request, connection, error)
         return driver.response if driver.over else await driver.finished()
 
     def _refuse(self, request: web.BaseRequest, connection: Connection, error: OllamuxError) -> web.StreamResponse:
@@ -165,7 +165,8 @@ class Server:
         assert self._pump is not None
         settled = self.gateway.refuse(request.raw_path, error)
         driver = Driver(self._pump, connection, settled, request._message)
-        driver.do(settled.start(time.monotonic()))
+        driver.start(time.monotonic())
+        connection.finish_writing()
         return self._pump.closing
 
     def _drain(self) -> None:
@@ -185,12 +186,6 @@ class Server:
         unix = time.time()
         self.gateway.wall(unix, time.localtime(unix).tm_gmtoff, now)
         self._clock = asyncio.get_running_loop().call_later(_WALL_EVERY, self._tell_time)
-
-
-def _continue(request: web.BaseRequest, connection: Connection) -> None:
-    """Asks for the body where the client waits to be asked."""
-    if request.headers.get("expect", "").lower() == "100-continue" and connection.transport is not None:
-        connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _transport(backend: BackendConfig) -> BackendTransport:

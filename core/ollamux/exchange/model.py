@@ -39,7 +39,7 @@ from ollamux.contract import (
     Wants,
 )
 from ollamux.conversation import Answer, EmbedRequest, Event, StreamFault
-from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, OllamuxError
+from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, InvalidRequest, OllamuxError
 from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
 from ollamux.exchange.failures import failure_of, stream_broken
 from ollamux.exchange.gathering import gathered
@@ -54,6 +54,8 @@ KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
 _PLAY_EVERY = 0.02
+_TOO_DEEP = "the request is nested too deeply"
+_ANSWER_TOO_DEEP = "the backend's answer is nested too deeply"
 _QUEUE_FULL = "server busy, please try again.  maximum pending requests exceeded"
 _WAITED_LONG = "server busy, please try again.  the wait for a backend was too long"
 _ANOTHER_MAY = (401, 403, 404, 501)
@@ -147,6 +149,8 @@ class ModelExchange(Exchange):
             incoming = self._serving.read(self._route, request.body or b"", request.headers)
         except OllamuxError as error:
             return self._refuse(error, now)
+        except RecursionError:
+            return self._refuse(InvalidRequest(_TOO_DEEP), now)
         self._incoming = incoming
         self._context = RenderContext(model=incoming.model, clock=self._house.clock, arrived=now)
         if incoming.stream:
@@ -194,6 +198,8 @@ class ModelExchange(Exchange):
             out = converter.feed(data, now)
         except OllamuxError as error:
             return self._break_off(error, now)
+        except RecursionError:
+            return self._break_off(BackendUnavailable(_ANSWER_TOO_DEEP), now)
         if converter.fault is not None:
             return self._break_off(_reported(converter.fault), now, out)
         if not out:
@@ -212,6 +218,8 @@ class ModelExchange(Exchange):
             out = converter.close(now)
         except OllamuxError as error:
             return self._break_off(error, now)
+        except RecursionError:
+            return self._break_off(BackendUnavailable(_ANSWER_TOO_DEEP), now)
         if converter.fault is not None:
             return self._break_off(_reported(converter.fault), now, out)
         if not converter.complete:
@@ -357,6 +365,8 @@ class ModelExchange(Exchange):
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
         except OllamuxError as error:
             return self._refuse(error, now)
+        except RecursionError:
+            return self._refuse(InvalidRequest(_TOO_DEEP), now)
         self._warnings = incoming.warnings + outgoing.warnings
         self._attempt += 1
         call, wake = backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now))
@@ -445,6 +455,8 @@ class ModelExchange(Exchange):
                 rendered = self._render_whole(backend.calling, self._neutral, body, now)
         except OllamuxError as error:
             return self._next(error, now)
+        except RecursionError:
+            return self._next(BackendUnavailable(_ANSWER_TOO_DEEP), now)
         self._over()
         return self._answer(self._status, (("Content-Type", kind), *self._warning_headers()), rendered)
 
@@ -458,7 +470,10 @@ class ModelExchange(Exchange):
         backend = self._backend
         assert backend is not None and backend.calling is not None
         headers = {name.lower(): value for name, value in self._head_headers}
-        error = backend.calling.failure(self._status, headers, body)
+        try:
+            error = backend.calling.failure(self._status, headers, body)
+        except RecursionError:
+            error = BackendError(_ANSWER_TOO_DEEP, status=self._status)
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}")
         again = self._status in self._house.retry_on or self._status in _ANOTHER_MAY or self._status > 504

@@ -6,6 +6,7 @@ Ollama finds while it already streams carry a bare content type.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import ceil
 
@@ -37,6 +38,8 @@ __all__ = ("OllamaServing",)
 _WHOLE = "application/json; charset=utf-8"
 _decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+_ESCAPED = re.compile("[\udc80-\udcff]")
+
 
 class OllamaServing:
     """The client's side of the format."""
@@ -55,13 +58,13 @@ class OllamaServing:
         try:
             match route.name:
                 case "chat":
-                    return ChatIncoming(body, gojson.decode(body, schema.ChatRequest))
+                    return ChatIncoming(_sendable(body), gojson.decode(body, schema.ChatRequest))
                 case "generate":
-                    return GenerateIncoming(body, gojson.decode(body, schema.GenerateRequest))
+                    return GenerateIncoming(_sendable(body), gojson.decode(body, schema.GenerateRequest))
                 case "embed":
-                    return EmbedIncoming(body, gojson.decode(body, schema.EmbedRequest))
+                    return EmbedIncoming(_sendable(body), gojson.decode(body, schema.EmbedRequest))
                 case _:
-                    return EmbeddingsIncoming(body, gojson.decode(body, schema.EmbeddingsRequest))
+                    return EmbeddingsIncoming(_sendable(body), gojson.decode(body, schema.EmbeddingsRequest))
         except gojson.GoJSONError as error:
             raise InvalidRequest(str(error)) from None
 
@@ -94,3 +97,14 @@ class OllamaServing:
         if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
             return replace(body, {"model": dump(incoming.model)})
         return body
+
+
+def _sendable(body: bytes) -> bytes:
+    """A body that may pass through: bytes that are no UTF-8 are replaced one by one, as Go does when it reads them."""
+    if body.isascii():
+        return body
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return _ESCAPED.sub("\ufffd", body.decode("utf-8", "surrogateescape")).encode()
+    return body
