@@ -155,7 +155,7 @@ class Management:
 def _checked_name(body: bytes, path: str, action: _Action) -> str:
     """The name that a body holds, checked as far as that needs no catalog."""
     try:
-        asked = gojson.decode(body, action.body)
+        asked: object = gojson.decode(body, action.body)
     except gojson.GoJSONError as error:
         raise InvalidRequest(str(error)) from None
     name = _name_of(asked)

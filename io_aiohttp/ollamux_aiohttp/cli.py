@@ -19,6 +19,7 @@ from typing import Any
 
 from ollamux import __version__, _build
 from ollamux.config import ConfigError, bind_problem
+from ollamux_aiohttp import EXTENSIONS
 from ollamux_aiohttp.settings import Settings, read_settings
 
 __all__ = ("main",)
@@ -155,7 +156,7 @@ def _print_version(options: argparse.Namespace) -> int:
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
-    parts = [f"ollamux {__version__} ({_build.describe()} build)", f"python {platform.python_version()}"]
+    parts = [f"ollamux {__version__} ({_build.describe((*_build.EXTENSIONS, *EXTENSIONS))} build)", f"python {platform.python_version()}"]
     for package in ("aiohttp", "uvloop"):
         try:
             parts.append(f"{package} {version(package)}")

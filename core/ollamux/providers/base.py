@@ -7,14 +7,14 @@ is there is never doubled. What a provider learns it learns from bytes that were
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from ollamux.conversation import ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Event
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Probe, ProbeAnswer
 
-__all__ = ("Provider", "SelfAnswering", "root_of")
+__all__ = ("Provider", "SelfAnswering", "as_object", "as_rows", "root_of")
 
 
 class Provider(Protocol):
@@ -79,6 +79,20 @@ class SelfAnswering(Protocol):
     def embed(self, request: EmbedRequest) -> EmbedAnswer:
         """The vectors."""
         ...
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """A decoded JSON object; an empty one where it is none."""
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def as_rows(value: object) -> list[dict[str, Any]]:
+    """The objects of a decoded JSON list, null counting as an empty one. Raises ValueError where it is no list."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError("the list of models is not a list")
+    return [cast(dict[str, Any], row) for row in cast(list[object], value) if isinstance(row, dict)]
 
 
 def root_of(endpoint: str, version_path: str, *, fixed: bool) -> tuple[str, str]:

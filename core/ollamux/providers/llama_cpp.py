@@ -16,6 +16,7 @@ import msgspec
 
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Loaded, ModelInfo, Probe, ProbeAnswer
+from ollamux.providers.base import as_object, as_rows
 
 __all__ = ("PROVIDERS", "LlamaCpp")
 
@@ -38,7 +39,8 @@ _THINKING = ("<think>", "enable_thinking", "reasoning_content", "thinking", "<|c
 
 
 class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
-    """llama-server, in a process of its own or in a supervised child."""
+    """llama-server, in a process of its own or in a supervised child. `surely` is what its models can do by the way it
+    is started."""
 
     type: str = "llama_cpp"
     format: str = "openai_chat"
@@ -47,16 +49,15 @@ class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
     version_path: str = "/v1"
     fixed: bool = True
     manages_models: bool = False
+    surely: frozenset[str] = frozenset()
     probes: tuple[Probe, ...] = (Probe("/v1/models"), Probe("/props", optional=True))
 
     def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
-        listed = _decode(answers["/v1/models"].body).get("data")
-        if not isinstance(listed, list):
-            raise ValueError("`data` is not a list")
+        listed = as_rows(_decode(answers["/v1/models"].body)["data"])
         props = _props(answers.get("/props"))
-        rows = [row for row in listed if isinstance(row, dict) and isinstance(row.get("id"), str)]
+        rows = [row for row in listed if isinstance(row.get("id"), str)]
         alone = len(rows) == 1  # /props speaks of the one model that is loaded
-        models = tuple(_model(row, props if alone else {}) for row in rows)
+        models = tuple(_model(row, props if alone else {}, self.surely) for row in rows)
         loaded = tuple(
             Loaded(name=model.name, size=model.size, context_length=model.context_length)
             for model, row in zip(models, rows, strict=True)
@@ -70,8 +71,7 @@ class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
 
 def _status(row: dict[str, Any]) -> str:
     """A router's word for whether a model is in memory; a server with one model has no such word."""
-    status = row.get("status")
-    value = status.get("value") if isinstance(status, dict) else None
+    value = as_object(row.get("status")).get("value")
     return value if isinstance(value, str) else "loaded"
 
 
@@ -84,10 +84,9 @@ def _props(answer: ProbeAnswer | None) -> dict[str, Any]:
         return {}
 
 
-def _model(row: dict[str, Any], props: dict[str, Any]) -> ModelInfo:
-    meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
-    settings = props.get("default_generation_settings")
-    slot_context = settings.get("n_ctx") if isinstance(settings, dict) else None
+def _model(row: dict[str, Any], props: dict[str, Any], surely: frozenset[str]) -> ModelInfo:
+    meta = as_object(row.get("meta"))
+    slot_context = as_object(props.get("default_generation_settings")).get("n_ctx")
     parameters = meta.get("n_params")
     created = row.get("created")
     quantization = meta.get("ftype") or props.get("model_ftype")
@@ -95,7 +94,7 @@ def _model(row: dict[str, Any], props: dict[str, Any]) -> ModelInfo:
     return ModelInfo(
         name=row["id"],
         title=_title(row["id"]),
-        capabilities=_capabilities(row, props),
+        capabilities=_capabilities(row, props, surely),
         context_length=slot_context or meta.get("n_ctx") or meta.get("n_ctx_train"),
         embedding_length=meta.get("n_embd"),
         parameter_count=parameters,
@@ -115,20 +114,18 @@ def _title(name: str) -> str | None:
     return title if title and title != name else None
 
 
-def _capabilities(row: dict[str, Any], props: dict[str, Any]) -> frozenset[str] | None:
+def _capabilities(row: dict[str, Any], props: dict[str, Any], surely: frozenset[str]) -> frozenset[str] | None:
     template = props.get("chat_template")
     if not isinstance(template, str):
         return None
-    found = {"completion"}
+    found = {"completion", *surely}
     if "tools" in template or "tool_call" in template:
         found.add("tools")
     if any(mark in template for mark in _THINKING):
         found.add("thinking")
-    modalities = props.get("modalities")
-    if isinstance(modalities, dict):
-        found |= {word for word, key in (("vision", "vision"), ("audio", "audio")) if modalities.get(key)}
-    told = row.get("capabilities")
-    if isinstance(told, list) and "embedding" in told:
+    modalities = as_object(props.get("modalities"))
+    found |= {word for word in ("audio", "vision") if modalities.get(word)}
+    if "embedding" in (row.get("capabilities") or ()):
         found.add("embedding")
     return frozenset(found)
 
@@ -143,4 +140,4 @@ def _parameter_size(count: object) -> str:
     return str(count)
 
 
-PROVIDERS = (LlamaCpp(), LlamaCpp(type="gguf", default_endpoint=None))
+PROVIDERS = (LlamaCpp(), LlamaCpp(type="gguf", default_endpoint=None, surely=frozenset({"embedding"})))

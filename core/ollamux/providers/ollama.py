@@ -14,6 +14,7 @@ import msgspec
 
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Loaded, ModelInfo, Probe, ProbeAnswer
+from ollamux.providers.base import as_object, as_rows
 
 __all__ = ("PROVIDERS", "Ollama")
 
@@ -41,18 +42,16 @@ class Ollama(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _rows(answer: ProbeAnswer) -> list[dict[str, Any]]:
-    rows = _decode(answer.body).get("models") or []
-    if not isinstance(rows, list):
-        raise ValueError("`models` is not a list")
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("name") or row.get("model"), str)]
+    rows = as_rows(_decode(answer.body).get("models"))
+    return [row for row in rows if isinstance(row.get("name") or row.get("model"), str)]
 
 
 def _model(row: dict[str, Any]) -> ModelInfo:
-    details = row.get("details") if isinstance(row.get("details"), dict) else {}
-    capabilities = row.get("capabilities")
+    details = as_object(row.get("details"))
+    capabilities: list[str] | None = row["capabilities"] if isinstance(row.get("capabilities"), list) else None
     return ModelInfo(
         name=row.get("name") or row["model"],
-        capabilities=frozenset(capabilities) if isinstance(capabilities, list) and capabilities else None,
+        capabilities=frozenset(capabilities) if capabilities else None,
         context_length=_integer(details.get("context_length")),
         embedding_length=_integer(details.get("embedding_length")),
         parameter_size=details.get("parameter_size") or "",

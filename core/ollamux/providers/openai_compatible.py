@@ -13,6 +13,7 @@ import msgspec
 
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Loaded, ModelInfo, Probe, ProbeAnswer
+from ollamux.providers.base import as_rows
 
 __all__ = ("PROVIDERS", "OpenAiCompatible")
 
@@ -60,10 +61,8 @@ class OpenAiCompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
         body = _decode(answers["/models"].body)
-        listed = body.get("data") if isinstance(body, dict) else body
-        if listed is not None and not isinstance(listed, list):
-            raise ValueError("`data` is not a list")
-        rows = [row for row in listed or () if isinstance(row, dict) and isinstance(row.get("id"), str)]
+        listed = as_rows(body.get("data") if isinstance(body, dict) else body)
+        rows = [row for row in listed if isinstance(row.get("id"), str)]
         models = tuple(_model(row) for row in rows)
         loaded = tuple(Loaded(name=model.name, context_length=model.context_length) for model in models)
         return Inventory(models=models, loaded=loaded if self.type in _LOADS_ONE else ())

@@ -13,7 +13,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from ollamux.contract import FailureKind
 
@@ -21,7 +21,7 @@ from .request import Address
 
 __all__ = ("DialError", "classify", "dial", "is_public", "resolve")
 
-P = TypeVar("P", bound=asyncio.Protocol)
+P = TypeVar("P")
 
 _KINDS: Final[dict[int, FailureKind]] = {
     errno.ECONNREFUSED: "refused",
@@ -116,13 +116,14 @@ async def dial(
     try:
         async with asyncio.timeout_at(deadline):
             hosts = await resolve(address.host, address.port, public_only)
+            made = cast("Callable[[], asyncio.Protocol]", factory)  # by its methods, not by its bases: it is compiled
             for left, host in zip(range(len(hosts), 0, -1), hosts, strict=True):
                 try:
                     async with asyncio.timeout((deadline - loop.time()) / left):
                         _, protocol = await loop.create_connection(
-                            factory, host, address.port, ssl=context, server_hostname=server_hostname
+                            made, host, address.port, ssl=context, server_hostname=server_hostname
                         )
-                    return protocol
+                    return cast(P, protocol)
                 except (OSError, ssl.CertificateError) as error:  # TimeoutError is an OSError
                     failures.append(classify(error))
     except TimeoutError:
