@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ollamux.models import ASSUMED_CAPABILITIES, Inventory, Loaded, ModelInfo
 
@@ -88,6 +89,8 @@ class Catalog:
     def stock(self, backend: str, inventory: Inventory) -> bool:
         """A backend told what it has. True where that changed the catalog."""
         known = self._inventories.get(backend)
+        if known is not None:
+            inventory = _dated_as(known, inventory)
         self._inventories[backend] = inventory
         if known is not None and known.models == inventory.models:
             return False
@@ -201,6 +204,16 @@ class Catalog:
             digest=seed,
             rank=(-shelf.priority, position),
         )
+
+
+def _dated_as(known: Inventory, inventory: Inventory) -> Inventory:
+    """The inventory with the dates told first: servers that have no digests tell the moment of asking as a date."""
+    dates = {model.name: model.modified for model in known.models if model.digest is None}
+    models = tuple(
+        replace(model, modified=dates[model.name]) if model.digest is None and model.name in dates else model
+        for model in inventory.models
+    )
+    return replace(inventory, models=models)
 
 
 def _resolved(aliases: dict[str, str]) -> dict[str, str]:

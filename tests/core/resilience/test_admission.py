@@ -75,3 +75,32 @@ def test_a_limit_that_is_lifted_lets_the_queue_go_on() -> None:
     admission.wait(guest)
     admission.limit("a", None)
     assert admission.has_room and admission.admitted() == [guest]
+
+
+def test_who_is_called_and_leaves_passes_the_place_on() -> None:
+    admission = Admission()
+    admission.limit("a", 1)
+    admission.take("a")
+    one, two = Guest("a"), Guest("a")
+    admission.wait(one)
+    admission.wait(two)
+    admission.give_back("a")
+    assert admission.admitted() == [one] and admission.waiting == 2
+    admission.leave(one)
+    assert admission.has_room and admission.admitted() == [two]
+    admission.served(two)
+    assert admission.waiting == 0
+
+
+def test_who_is_called_in_vain_is_the_first_again_though_the_queue_is_full() -> None:
+    admission = Admission(queue_size=2)
+    admission.limit("a", 1)
+    admission.take("a")
+    one, two = Guest("a"), Guest("a")
+    admission.wait(one)
+    admission.wait(two)
+    admission.give_back("a")
+    assert admission.admitted() == [one]
+    assert admission.take("a") and admission.wait(one) and not admission.wait(Guest("a"))
+    admission.give_back("a")
+    assert admission.admitted() == [one]

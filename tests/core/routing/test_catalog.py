@@ -141,3 +141,21 @@ def test_stocking_the_same_again_changes_nothing() -> None:
     assert found.stock("a", stocked("m")) is True
     assert found.stock("a", stocked("m")) is False
     assert found.of_backend("a")[0].name == "m"
+
+
+def test_an_alias_of_an_alias_leads_to_what_that_one_leads_to() -> None:
+    found = catalog(Shelf(backend="a", provider="ollama"), aliases={"x": "Y:latest", "y": "z", "z": "m"})
+    found.stock("a", stocked("m"))
+    assert [found.find(name)[0].upstream for name in ("x", "y", "z")] == ["m"] * 3
+
+
+def test_a_date_that_moves_with_every_question_is_kept_as_it_was_told_first() -> None:
+    def told(modified: float, digest: str | None = None) -> Inventory:
+        return Inventory(models=(ModelInfo(name="m", modified=modified, digest=digest),))
+
+    found = catalog(Shelf(backend="a", provider="vllm"))
+    found.stock("a", told(1.0))
+    assert found.stock("a", told(2.0)) is False
+    assert found.find("m")[0].info.modified == 1.0
+    found.stock("a", told(3.0, "d" * 64))
+    assert found.find("m")[0].info.modified == 3.0
