@@ -1,0 +1,347 @@
+"""The gateway: the order of its checks, its background work, and what it reports."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import pytest
+
+from ollamux.errors import TooLarge
+from tests.support.driving import Asked, Driven, delta, driven, ending, listing
+
+KEY = {"name": "k", "key_sha256": hashlib.sha256(b"s3cret").hexdigest(), "scopes": ["inference"]}
+ADMIN = {"name": "a", "key_sha256": hashlib.sha256(b"boss").hexdigest(), "scopes": ["inference", "manage"]}
+PAGE = {"origin": "http://localhost:3000"}
+
+
+def simple(**settings: Any) -> Driven:
+    return driven(settings, demo="demo")
+
+
+def names(asked: Asked) -> list[str]:
+    return [name for name, _ in (*asked.heads[0].headers, *asked.exchange.extra_headers)]
+
+
+# What is answered at once ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/", b"Ollama is running"),
+        ("HEAD", "/", b"Ollama is running"),
+        ("GET", "/api/version", b'{"version":"0.33.0"}'),
+        ("HEAD", "/api/version", b'{"version":"0.33.0"}'),
+        ("GET", "/api/status", b'{"cloud":{"disabled":false,"source":"none"}}'),
+        ("GET", "/api/experimental/model-recommendations", b'{"recommendations":[]}'),
+        ("GET", "/healthz", b"ok"),
+        ("GET", "/readyz", b"ready: 1/1 backends healthy"),
+    ],
+)
+def test_what_needs_no_backend_is_answered_at_once(method: str, path: str, body: bytes) -> None:
+    asked = simple().ask(method, path)
+    assert (asked.status, asked.body) == (200, body)
+
+
+def test_lists_and_greetings_tell_other_gateways_what_this_is() -> None:
+    run = simple()
+    for path in ("/", "/api/version", "/api/tags", "/api/ps"):
+        assert run.ask("GET", path).headers["x-ollamux"] == "this-one"
+    assert [row["name"] for row in run.ask("GET", "/api/tags").json["models"]] == ["demo:latest"]
+    assert [row["name"] for row in run.ask("GET", "/api/ps").json["models"]] == ["demo:latest"]
+
+
+def test_it_is_ready_as_soon_as_one_backend_is() -> None:
+    run = driven(a="vllm", b="vllm", learn=False)
+    asked = run.ask("GET", "/readyz")
+    assert (asked.status, asked.body) == (503, b"ready: 0/2 backends healthy")
+    run.learn(a=["m"], b=None)
+    asked = run.ask("GET", "/readyz")
+    assert (asked.status, asked.body) == (200, b"ready: 1/2 backends healthy")
+
+
+# The router's own answers ---------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_path_is_gins_404_page() -> None:
+    asked = simple().ask("GET", "/nothing")
+    assert (asked.status, asked.body, asked.headers) == (404, b"404 page not found", {"content-type": "text/plain"})
+
+
+def test_a_wrong_method_says_which_ones_there_are() -> None:
+    asked = simple().ask("GET", "/api/chat")
+    assert (asked.status, asked.body, asked.headers["allow"]) == (405, b"405 method not allowed", "POST")
+
+
+def test_a_trailing_slash_leads_to_the_path_without_it() -> None:
+    run = simple()
+    asked = run.ask("GET", "/api/tags/?a=b&c=\"><i>")
+    assert asked.status == 301 and asked.headers["location"] == '/api/tags?a=b&c="><i>'
+    assert b"<i>" not in asked.body
+    asked = run.ask("POST", "/api/chat/", {})
+    assert (asked.status, asked.headers["location"], asked.body) == (307, "/api/chat", b"")
+
+
+def test_a_redirect_writes_no_line_of_the_head_that_the_path_dictates() -> None:
+    asked = simple().ask("HEAD", "/api/blobs/a%0d%0aset-cookie:x/")
+    assert asked.status == 307 and asked.headers["location"] == "/api/blobs/a%0D%0Aset-cookie:x"
+
+
+def test_a_path_may_be_percent_encoded() -> None:
+    run = driven(o="ollama")
+    run.ask("POST", "/api/%70ull", {"model": "x"}).called.answer(200, {})
+    assert run.gateway.hurry
+
+
+# Origin, Host, keys, in that order ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/tags", "/nothing", "/api/chat"])
+def test_a_page_from_elsewhere_is_forbidden_on_every_path(path: str) -> None:
+    asked = simple().ask("GET", path, headers={"origin": "http://evil.example"})
+    assert (asked.status, asked.body) == (403, b"")
+
+
+def test_a_page_of_this_machine_is_answered_with_its_origin() -> None:
+    asked = simple().ask("GET", "/api/tags", headers=PAGE)
+    assert asked.status == 200 and asked.headers["access-control-allow-origin"] == PAGE["origin"]
+    asked = simple().ask("GET", "/nothing", headers=PAGE)
+    assert asked.status == 404 and asked.headers["access-control-allow-origin"] == PAGE["origin"]
+
+
+def test_a_preflight_is_answered_on_any_path_and_names_what_may_be_sent() -> None:
+    for path in ("/api/chat", "/nothing"):
+        asked = simple().ask("OPTIONS", path, headers=PAGE)
+        assert asked.status == 204 and "Access-Control-Allow-Methods" in names(asked)
+        assert names(asked).count("Vary") == 3
+
+
+def test_options_without_an_origin_is_answered_to_a_name_and_refused_to_an_address() -> None:
+    run = simple()
+    assert run.ask("OPTIONS", "/api/chat", headers={"host": "localhost:1"}).status == 204
+    assert run.ask("OPTIONS", "/api/chat", headers={"host": "127.0.0.1:1"}).status == 405
+    assert run.ask("OPTIONS", "/nothing", headers={"host": "localhost:1"}).status == 404
+
+
+def test_a_host_that_is_not_this_machine_is_forbidden_even_for_a_path_that_is_not_there() -> None:
+    run = simple()
+    for path in ("/api/tags", "/", "/nothing"):
+        asked = run.ask("GET", path, headers={"host": "evil.example"})
+        assert (asked.status, asked.body) == (403, b"")
+    assert run.ask("GET", "/", headers={"host": "8.8.8.8"}).status == 403
+    assert simple(server={"allowed_hosts": ["evil.example"]}).ask("GET", "/", headers={"host": "evil.example"}).status == 200
+
+
+def test_with_keys_configured_what_is_open_stays_open_and_all_else_wants_one() -> None:
+    run = simple(server={"keys": [KEY, ADMIN]})
+    assert [run.ask("GET", path).status for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
+    asked = run.ask("GET", "/api/tags")
+    assert (asked.status, asked.json) == (401, {"error": "invalid or missing API key"})
+    assert asked.headers["www-authenticate"] == "Bearer"
+    assert run.ask("GET", "/api/tags", headers={"authorization": "Bearer s3cret"}).status == 200
+    assert run.ask("GET", "/api/tags?key=s3cret").status == 200
+    asked = run.ask("POST", "/v1/chat/completions", {})
+    assert asked.status == 401 and asked.json["error"]["message"] == "invalid or missing API key"
+
+
+def test_what_changes_models_wants_the_scope_for_it() -> None:
+    run = driven({"server": {"keys": [KEY, ADMIN]}}, o="ollama")
+    asked = run.ask("POST", "/api/pull", {"model": "x"}, {"x-api-key": "s3cret"})
+    assert asked.status == 403 and "manage" in asked.json["error"] and asked.calls == []
+    assert run.ask("POST", "/api/pull", {"model": "x"}, {"x-api-key": "boss"}).asked == ["o"]
+
+
+def test_a_valid_key_opens_the_door_whatever_the_host_but_a_wrong_one_does_not() -> None:
+    run = simple(server={"keys": [KEY]})
+    host = {"host": "gateway.example"}
+    assert run.ask("GET", "/api/tags", headers={**host, "x-api-key": "s3cret"}).status == 200
+    assert run.ask("GET", "/api/tags", headers={**host, "x-api-key": "other"}).status == 403
+
+
+def test_a_request_that_comes_back_to_this_gateway_is_a_loop() -> None:
+    run = simple()
+    for path, headers in (("/api/chat", {}), ("/api/chat", PAGE), ("/v1/chat/completions", {})):
+        asked = run.ask("POST", path, {"model": "demo"}, {"x-ollamux-via": "this-one", **headers})
+        assert asked.status == 508 and asked.calls == []
+    assert run.ask("GET", "/", headers={"x-ollamux-via": "another"}).status == 200
+
+
+def test_a_body_that_could_not_be_read_is_refused_in_the_format_of_its_path_and_the_connection_closed() -> None:
+    run = simple()
+    for path in ("/api/chat", "/v1/chat/completions", "/nothing"):
+        asked = Asked(run, run.gateway.refuse(path, TooLarge("too large")), None)
+        asked.do(asked.exchange.start(run.now))
+        assert asked.status == 413 and "too large" in str(asked.json) and asked.end is not None and asked.end.close
+
+
+def test_only_blobs_stream_in() -> None:
+    gateway = simple().gateway
+    assert gateway.body_streams("POST", "/api/blobs/sha256:x")
+    assert not gateway.body_streams("HEAD", "/api/blobs/sha256:x") and not gateway.body_streams("POST", "/api/chat")
+
+
+# Rounds of probes -----------------------------------------------------------------------------------------------------
+
+
+def test_probes_go_to_every_backend_at_once_and_again_after_the_interval() -> None:
+    run = driven({"health": {"interval": "30s", "timeout": "7s"}}, a="ollama", b={"type": "vllm", "api_key": "k"}, learn=False)
+    chores = run.chores()
+    assert [chore.call.url for chore in chores] == [
+        "http://a:1/api/tags",
+        "http://a:1/api/ps",
+        "http://b:1/v1/models",
+    ]
+    assert all(chore.timeout == 7 and chore.call.method == "GET" for chore in chores)
+    assert ("Authorization", "Bearer k") in chores[2].call.headers
+    assert run.chores() == [] and run.gateway.chores_at == math.inf
+    for chore in chores:
+        run.tell(chore, listing(chore.path, ["m"]))
+    assert run.gateway.chores_at == run.now + 30
+    run.pass_time(30)
+    assert len(run.chores()) == 3
+
+
+def test_the_first_probe_decides_and_an_optional_one_that_fails_says_nothing() -> None:
+    run = driven(a="ollama", learn=False)
+    tags, ps = run.chores()
+    run.tell(ps, None)
+    assert run.state("a")[0] == "checking"
+    run.tell(tags, listing(tags.path, ["m"]))
+    assert run.state("a") == ("ready", "")
+    run = driven(a="ollama", learn=False)
+    tags, ps = run.chores()
+    run.tell(ps, listing(ps.path, []))
+    run.tell(tags, None)
+    assert run.state("a") == ("unreachable", "nothing listens there")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (401, b"", "it refuses the API key (status 401)"),
+        (403, b"", "it refuses the API key (status 403)"),
+        (500, b"", "it answered with status 500"),
+        (404, b"", "it answered with status 404"),
+        (200, b"<html>", "its list of models cannot be read"),
+        (200, b"[1", "its list of models cannot be read"),
+        (200, b'{"data":7}', "its list of models cannot be read"),
+        (200, b"\xff", "its list of models cannot be read"),
+        (200, b"7", "its list of models cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["vllm", "llama_cpp"])
+def test_a_probe_that_goes_wrong_says_why(status: int, body: bytes, reason: str, kind: str) -> None:
+    run = driven(a=kind, learn=False)
+    for chore in run.chores():
+        run.tell(chore, body, status=status)
+    state, told = run.state("a")
+    assert state == "unreachable" and told.startswith(reason)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"models":7}', b"\xff", b"[]"])
+def test_an_ollama_whose_list_cannot_be_read_says_so(body: bytes) -> None:
+    run = driven(a="ollama", learn=False)
+    for chore in run.chores():
+        run.tell(chore, body)
+    assert run.state("a")[1].startswith("its list of models cannot be read")
+
+
+def test_a_backend_that_has_no_list_serves_what_the_configuration_names() -> None:
+    run = driven(a={"type": "openai_compatible", "models": ["x"]}, learn=False)
+    run.tell(run.chores()[0], b"", status=404)
+    assert run.state("a")[0] == "ready" and run.chat("x").asked == ["a"]
+
+
+def test_a_backend_that_is_ollamux_is_refused_for_good() -> None:
+    run = driven({"models": {"x": {"backend": "a"}}}, a="ollama", learn=False)
+    tags, ps = run.chores()
+    run.tell(tags, listing(tags.path, ["m"]), X_Ollamux="another")
+    run.tell(ps, listing(ps.path, []))
+    state, reason = run.state("a")
+    assert state == "unreachable" and "ollamux itself" in reason
+    run.pass_time(100)
+    assert run.chores() == []
+    asked = run.chat("x")
+    assert asked.status == 502 and asked.calls == []
+
+
+def test_a_backend_whose_key_cannot_be_read_is_misconfigured_and_never_called() -> None:
+    from msgspec.structs import replace
+
+    from ollamux.config import Config
+    from ollamux.gateway import Gateway
+
+    config: Config = driven(a="vllm").gateway.config
+    backend = replace((config.backends or ())[0], key_missing="the variable A is not set")
+    run = Driven(Gateway(replace(config, backends=(backend,))))
+    assert run.chores() == [] and run.state("a") == ("misconfigured", "the variable A is not set")
+
+
+def test_a_backend_that_is_switched_off_is_not_there() -> None:
+    run = driven(a={"type": "vllm", "enabled": False}, b="vllm")
+    assert [report.id for report in run.gateway.report(run.now)] == ["b"]
+
+
+def test_a_supervised_backend_is_called_where_it_listens_and_not_at_all_while_it_is_down() -> None:
+    run = driven(g={"type": "gguf", "file": "x.gguf"}, learn=False)
+    assert run.chores() == [] and run.state("g") == ("checking", "")
+    run.gateway.locate("g", "http://127.0.0.1:9")
+    assert run.gateway.has_ready
+    chores = run.chores()
+    assert [chore.call.url for chore in chores] == ["http://127.0.0.1:9/v1/models", "http://127.0.0.1:9/props"]
+    for chore in chores:
+        run.tell(chore, listing(chore.path, ["m"]))
+    assert run.chat().called.url == "http://127.0.0.1:9/v1/chat/completions"
+    run.gateway.locate("g", None, "the model is no GGUF")
+    assert run.chat().json == {"error": "backend 'g' is not available: the model is no GGUF"}
+    for _ in range(2):
+        run.gateway.locate("g", None)
+    assert run.state("g") == ("unreachable", "it is not running")
+
+
+def test_a_backend_that_moves_while_it_is_asked_is_asked_again() -> None:
+    run = driven(g={"type": "gguf", "file": "x.gguf"}, learn=False)
+    run.gateway.locate("g", "http://127.0.0.1:9")
+    old = run.chores()
+    run.gateway.locate("g", "http://127.0.0.1:10")
+    assert run.chores() == []
+    for chore in old:
+        run.tell(chore, None)
+    assert [chore.call.url for chore in run.chores()][0] == "http://127.0.0.1:10/v1/models"
+
+
+def test_a_limit_that_is_configured_wins_over_the_one_that_is_told() -> None:
+    run = driven(a={"type": "llama_cpp", "max_concurrent_requests": 2}, learn=False)
+    for chore in run.chores():
+        run.tell(chore, listing(chore.path, ["m"]) if chore.path == "/v1/models" else {"total_slots": 1})
+    assert [len(run.chat().calls) for _ in range(3)] == [1, 1, 0]
+
+
+def test_a_probe_of_a_place_that_is_freed_lets_the_queue_go_on() -> None:
+    run = driven(a={"type": "vllm", "max_concurrent_requests": 1})
+    first, second = run.chat(), run.chat()
+    first.called.stream(delta("x"), ending())
+    assert run.gateway.has_ready
+    run.drain()
+    assert second.asked == ["a"] and not run.gateway.has_ready
+
+
+def test_the_report_tells_people_what_each_backend_is_and_has() -> None:
+    run = driven(a={"type": "vllm", "name": "The big one", "model_prefix": "p/"}, demo="demo")
+    big, demo = run.gateway.report(run.now)
+    assert (big.id, big.type, big.name, big.endpoint, big.state) == ("a", "vllm", "The big one", "http://a:1", "ready")
+    assert [(model.name, model.upstream, model.loaded) for model in big.models] == [("p/m", "m", True)]
+    assert (demo.endpoint, demo.models[0].name) == ("built in", "demo")
+    assert "tools" in demo.models[0].capabilities and demo.models[0].context_length
+
+
+def test_nobody_is_asked_more_often_than_once_a_second_for_a_model_that_does_not_exist() -> None:
+    run = driven(a="vllm")
+    run.pass_time(5)
+    run.chat("x")
+    run.chat("y")
+    assert len(run.chores()) == 1 and run.chores() == []
+    run.pass_time(2)
+    assert all(asked.over for asked in run.open)
