@@ -298,7 +298,7 @@ class Gateway:
         if method == "OPTIONS" and allow and gate.names_a_host(host):
             return Settled(204, (*allow, *cors), b"")
         if isinstance(found, NoRoute):
-            return Settled(404, (*_TEXT, *cors), b"404 page not found")
+            return Settled(404, (*_TEXT, *self._mark, *cors), b"404 page not found")
         if found.target is None:
             return Settled(405, (*_TEXT, *allow, *cors), b"405 method not allowed")
         try:

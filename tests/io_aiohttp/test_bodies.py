@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.support.dialogues import ALL, OLLAMA, OPENAI, Dialect, backends, says
+from tests.support.dialogues import ALL, OLLAMA, OPENAI, Dialect, backends, says, speaks
 from tests.support.raw import post, raw
 from tests.support.running import Running, running
 from tests.support.scripted import Backend, backend
@@ -129,7 +129,7 @@ def test_a_body_that_is_cut_off_is_never_sent_upstream(server: Running, only: Ba
     with raw(server) as client:
         client.send(post(dialect.path, dialect.body())[:-3])
         client.sock.shutdown(1)
-        assert client.rest() in (b"",) or True
+        assert client.rest() == b""
     assert server.ask("GET", "/api/version").status == 200
     assert len(only.calls) == before
 
@@ -229,8 +229,6 @@ def test_invalid_utf_8_is_400_for_openai_clients_and_never_sent_upstream(server:
 
 
 def test_invalid_utf_8_that_passes_through_to_an_ollama_backend_is_repaired_on_the_way() -> None:
-    from tests.support.dialogues import speaks
-
     with backend(speaks("Hello"), style="ollama") as only, running({"backends": backends(only)}) as server:
         body = b'{"model":"m","stream":false,"messages":[{"role":"user","content":"caf\xe9"}],"unknown":"\xff"}'
         assert ALL[1].text(server.ask("POST", "/api/chat", body)) == "Hello"
