@@ -1,0 +1,163 @@
+"""What holds for every wire format that is discovered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ollamux.clock import Clock
+from ollamux.conversation import Answer, Finish, Start, Text, TextDelta, ToolCallDelta, ToolCallStart, Usage, UsageUpdate
+from ollamux.errors import BackendTimeout, Busy, InvalidRequest, ModelNotFound, OllamuxError, RequestError, Unauthorized
+from ollamux.formats import calling, servings
+from ollamux.formats.base import Calling, Dialect, Incoming, RenderContext, Served, Serving
+
+EVERY = servings()
+CALLED = [calling(name) for name in ("ollama", "openai_chat")]
+SERVED = Served(asked="m", display="m", capabilities=frozenset({"completion", "tools"}))
+CHAT = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode()
+
+
+def named(side: Serving | Calling) -> str:
+    return side.name
+
+
+def read(serving: Serving, body: bytes = CHAT) -> Incoming:
+    return serving.read(serving.routes[0], body, {})
+
+
+def context() -> RenderContext:
+    return RenderContext("m", Clock(), 0.0)
+
+
+def test_names_and_routes_are_there_once() -> None:
+    names = [serving.name for serving in EVERY]
+    assert len(set(names)) == len(names) and {"ollama", "openai_chat"} <= set(names)
+    routes = [(route.method, route.path) for serving in EVERY for route in serving.routes]
+    assert len(set(routes)) == len(routes)
+    for serving in EVERY:
+        assert len({route.name for route in serving.routes}) == len(serving.routes)
+
+
+def test_a_format_that_nobody_can_be_called_in_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        calling("morse")
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_a_request_is_read_with_all_that_an_exchange_asks_of_it(serving: Serving) -> None:
+    incoming = read(serving)
+    assert (incoming.model, incoming.stream, incoming.operation, incoming.body) == ("m", True, "chat", CHAT)
+    assert incoming.grammar_error is None and incoming.warnings == () and "completion" in {*incoming.needs, "completion"}
+    assert incoming.not_found().status == 404
+    incoming.check(SERVED)
+    neutral = incoming.neutral(SERVED, {"temperature": 0.5})
+    assert neutral.model == "m" and neutral.sampling.temperature == 0.5
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"{}", b'{"model":""}', b'{"model":5}'])
+def test_what_is_no_request_is_the_clients_fault(serving: Serving, body: bytes) -> None:
+    for route in serving.routes:
+        with pytest.raises(RequestError) as caught:
+            serving.read(route, body, {})
+        assert caught.value.status in (400, 404)
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [InvalidRequest("bad"), Unauthorized("bad"), ModelNotFound("bad"), Busy("bad", retry_after=2.5), BackendTimeout("bad")],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_is_a_json_body_with_its_status_and_says_once_when_to_come_back(
+    serving: Serving, error: OllamuxError, streaming: bool
+) -> None:
+    status, headers, body = serving.failure(error, streaming=streaming)
+    assert status == error.status and "bad" in str(json.loads(body))
+    kinds = [value for name, value in headers if name == "Content-Type"]
+    assert len(kinds) == 1 and kinds[0].startswith("application/json")
+    assert [value for name, value in headers if name == "Retry-After"] == (["3"] if error.retry_after else [])
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_a_stream_is_rendered_from_its_start_to_its_end(serving: Serving) -> None:
+    renderer = serving.renderer(read(serving), context())
+    out = renderer.events([Start(id="x")], 1.0)
+    out += renderer.events([TextDelta("hel"), TextDelta("lo")], 1.0)
+    out += renderer.events([ToolCallStart(0, "c", "f"), ToolCallDelta(0, "{}")], 2.0)
+    out += renderer.events([UsageUpdate(Usage(input_uncached=1, output_text=2)), Finish("stop")], 2.0)
+    out += renderer.end(3.0)
+    assert out.find(b"hel") < out.find(b'"lo"') and out.endswith(b"\n")
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_a_frame_of_text_makes_the_bytes_that_rendering_makes(serving: Serving) -> None:
+    renderer = serving.renderer(read(serving), context())
+    renderer.events([Start(), TextDelta("first")], 1.0)
+    frame = renderer.text_frame()
+    if frame is not None:
+        stamp = Clock().stamp(1.0).encode() if frame.stamped else b""
+        framed = frame.before + stamp + frame.between + b"again" + frame.after
+        assert renderer.events([TextDelta("again")], 1.0) == framed
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_a_sign_of_life_and_a_fault_are_whole_pieces_of_a_stream(serving: Serving) -> None:
+    renderer = serving.renderer(read(serving), context())
+    assert renderer.keepalive(1.0).endswith(b"\n") and b"bad" not in renderer.keepalive(1.0)
+    told = renderer.fault(BackendTimeout("bad"))
+    assert b"bad" in told and told.endswith(b"\n")
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_a_whole_answer_is_one_json_value(serving: Serving) -> None:
+    answer = Answer([Text("hello")], finish="stop", usage=Usage(input_uncached=1, output_text=2))
+    assert "hello" in str(json.loads(serving.renderer(read(serving), context()).whole(answer, 1.0)))
+
+
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_answers_that_pass_through_keep_all_but_the_name(serving: Serving) -> None:
+    incoming = read(serving)
+    body = b'{"model":"up","choices":[{"x":1.50}],"message":{},"odd":[1, 2]}'
+    assert serving.relay_whole(incoming, "up", body) == body.replace(b'"up"', b'"m"')
+    with pytest.raises(OllamuxError):
+        serving.relay_whole(incoming, "up", b"<html>")
+    relay = serving.relay(incoming, context(), "up")
+    assert relay.complete is False and relay.fault is None
+
+
+@pytest.mark.parametrize("called", CALLED, ids=named)
+@pytest.mark.parametrize("serving", EVERY, ids=named)
+def test_every_request_can_be_built_for_every_format(serving: Serving, called: Calling) -> None:
+    neutral = read(serving).neutral(SERVED, {})
+    outgoing = called.build(neutral, "up", Dialect())
+    assert outgoing.path.startswith("/") and json.loads(outgoing.body)["model"] == "up"
+    assert called.reader(neutral, Dialect()).complete is False
+
+
+@pytest.mark.parametrize("called", CALLED, ids=named)
+def test_a_request_in_its_own_format_passes_with_the_backends_name(called: Calling) -> None:
+    serving = next(serving for serving in EVERY if serving.name == called.name)
+    assert called.passthrough(read(serving), "m", {}, Dialect()).body == CHAT
+    outgoing = called.passthrough(read(serving), "up", {}, Dialect())
+    assert outgoing.body == CHAT.replace(b'"m"', b'"up"')
+
+
+@pytest.mark.parametrize("called", CALLED, ids=named)
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":', b"\xff", b'{"error":{"message":"no"}}', b'{"error":"no"}'])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+def test_every_status_of_a_backend_is_an_error_and_its_refusal_of_us_is_a_bad_gateway(
+    called: Calling, body: bytes, status: int
+) -> None:
+    error = called.failure(status, {"retry-after": "4"}, body)
+    assert error.status == (502 if status in (401, 403) else status) and error.message
+
+
+@pytest.mark.parametrize("called", CALLED, ids=named)
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"a":', b"\xff"])
+def test_a_whole_answer_that_is_none_is_an_error(called: Calling, body: bytes) -> None:
+    neutral = read(EVERY[0]).neutral(SERVED, {})
+    with pytest.raises(OllamuxError):
+        called.whole(neutral, body, Dialect())
