@@ -397,7 +397,7 @@ class Gateway:
         else:
             try:
                 inventory = backend.provider.learn(round_.answers)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 backend.health.bad(f"its list of models cannot be read: {error}")
             else:
                 backend.health.good()

@@ -48,7 +48,7 @@ class ChoreRunner:
             self._running.add(errand)
             self._idle.clear()
             errand.start(self._upstreams, self._deadlines, now)
-        self._deadlines.set(self, min(self._gateway.chores_at, now + _LONGEST_SLEEP))
+        self._sleep(now)
 
     def wake(self, now: float) -> None:
         """Something is due."""
@@ -76,7 +76,13 @@ class ChoreRunner:
         self._running.discard(errand)
         if not self._running:
             self._idle.set()
+        if not self._closed:
+            self._sleep(time.monotonic())  # its backend has its next one now
         self._settled()
+
+    def _sleep(self, now: float) -> None:
+        """Until the next is due, or a while."""
+        self._deadlines.set(self, min(self._gateway.chores_at, now + _LONGEST_SLEEP))
 
     @property
     def gateway(self) -> Gateway:

@@ -7,3 +7,4 @@ cdef class Deadlines:
 
     cpdef set(self, sleeper, double when)
     cpdef drop(self, sleeper)
+    cdef _look_at(self, sleeper, double now)

@@ -85,13 +85,23 @@ class Deadlines:
         for slot in range(self._next, current + 1) if current - self._next < len(self._slots) else sorted(self._slots):
             if slot > current:
                 break
-            for sleeper in self._slots.pop(slot, ()):
+            found = self._slots.pop(slot, ())
+            for sleeper in found:
                 sleeper.slot = -1
-                if sleeper.wake_at <= now:
-                    sleeper.wake_at = math.inf
-                    sleeper.wake(now)
-                else:
-                    self.set(sleeper, sleeper.wake_at)
+            for sleeper in found:  # whoever is woken may set and drop the others
+                if sleeper.slot < 0:
+                    self._look_at(sleeper, now)
         self._next = current + 1
         if self._slots and self._timer is None:
             self._timer = self._loop.call_later(TICK, self._turn)
+
+    def _look_at(self, sleeper: Sleeper, now: float) -> None:
+        """Wakes it, or lets it sleep on where its deadline was put off. One that fails keeps nobody else asleep."""
+        if sleeper.wake_at > now:
+            self.set(sleeper, sleeper.wake_at)
+            return
+        sleeper.wake_at = math.inf
+        try:
+            sleeper.wake(now)
+        except Exception as error:
+            self._loop.call_exception_handler({"message": "a deadline could not be dealt with", "exception": error})

@@ -470,16 +470,20 @@ class ModelExchange(Exchange):
         backend = self._backend
         assert backend is not None and backend.calling is not None
         headers = {name.lower(): value for name, value in self._head_headers}
+        as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
+        if not 400 <= self._status < 600:
+            self._status = 502
         try:
             error = backend.calling.failure(self._status, headers, body)
         except RecursionError:
             error = BackendError(_ANSWER_TOO_DEEP, status=self._status)
+            as_it_is = False
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}")
         again = self._status in self._house.retry_on or self._status in _ANOTHER_MAY or self._status > 504
         if again and self._candidates and self._calls < self._house.attempts:
             return self._next(error, now)
-        if self._relaying and not self._committed and self._status not in (401, 403):
+        if as_it_is and not self._committed and self._status not in (401, 403):
             self._over()
             kept = [(n, v) for n, v in self._head_headers if n.lower() in ("content-type", "retry-after")]
             return self._answer(self._status, tuple(kept), body)
