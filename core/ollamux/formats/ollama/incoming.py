@@ -238,7 +238,7 @@ class GenerateIncoming(_Generating[schema.GenerateRequest]):
     """POST /api/generate. Without `raw` and `suffix` it is a chat of one turn, and `turns` is what its `context`
     carries on; else a completion."""
 
-    __slots__ = ("turns",)
+    __slots__ = ("_lost", "turns")
 
     route = "generate"
     verb = "generate"
@@ -253,11 +253,13 @@ class GenerateIncoming(_Generating[schema.GenerateRequest]):
         bare = bool(request.raw or request.suffix)
         self._set("completion" if bare else "chat", needs, empty=not request.prompt)
         self.turns: list[Turn] | None = None
+        self._lost: tuple[str, ...] = ()
         if not request.raw and request.prompt:
             self.turns = self._carried_on()
 
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> ChatRequest | CompletionRequest:
         request = self._request
+        self.warnings = self._lost  # not before: a request that passes through loses nothing
         if self.operation == "completion":
             return CompletionRequest(
                 self.model,
@@ -298,7 +300,7 @@ class GenerateIncoming(_Generating[schema.GenerateRequest]):
                 turns = carried
         if request.template:
             warnings.append("the template was dropped: the backend has its own")
-        self.warnings = tuple(warnings)
+        self._lost = tuple(warnings)
         if request.system:
             turns = [("system", request.system), *(turn for turn in turns if turn[0] != "system")]
         turns.append(("user", request.prompt or ""))
