@@ -2,7 +2,8 @@
 
 What it tells: /v1/models names its one model (or, behind a router, several) and its sizes, /props the context that each
 slot has, the number of slots, the chat template and the modalities. The template says whether the model can call tools
-and think; embeddings are claimed only where the server says so.
+and think; embeddings are claimed only where the server says so. Its `created` is the moment it was asked, and is no
+date of the model.
 
 `gguf` is the same server, run in a child process that the I/O layer supervises: its endpoint is told later.
 """
@@ -88,7 +89,6 @@ def _model(row: dict[str, Any], props: dict[str, Any], surely: frozenset[str]) -
     meta = as_object(row.get("meta"))
     slot_context = as_object(props.get("default_generation_settings")).get("n_ctx")
     parameters = meta.get("n_params")
-    created = row.get("created")
     quantization = meta.get("ftype") or props.get("model_ftype")
     template = props.get("chat_template")
     return ModelInfo(
@@ -103,7 +103,6 @@ def _model(row: dict[str, Any], props: dict[str, Any], surely: frozenset[str]) -
         format="gguf",
         family="llama",
         size=meta.get("size") or 0,
-        modified=float(created) if isinstance(created, int) else None,
         template=template if isinstance(template, str) else None,
     )
 

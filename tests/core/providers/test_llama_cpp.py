@@ -38,6 +38,11 @@ def test_a_real_servers_model_is_learned_from_both_answers(told: Told) -> None:
     assert inventory.slots == 2 and [loaded.name for loaded in inventory.loaded] == ["scripted"]
 
 
+def test_the_moment_it_is_asked_makes_no_difference() -> None:
+    first, second = (learned({"data": [{"id": "m", "created": at}]}) for at in (1, 2))
+    assert first == second and first.models[0].modified is None
+
+
 def test_a_router_has_several_models_and_says_which_are_in_memory(told: Told) -> None:
     inventory = LLAMA.learn({"/v1/models": told("llama_cpp_router_models"), "/props": told("llama_cpp_props")})
     assert [model.name for model in inventory.models][1] == "ggml-org/Qwen3-8B-GGUF:Q8_0"
