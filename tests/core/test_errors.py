@@ -42,7 +42,8 @@ def test_details_may_be_told_with_it() -> None:
 
 def test_a_model_that_is_not_found_is_named() -> None:
     error = ModelNotFound("x")
-    assert (error.message, error.model, error.status, error.code) == ("model 'x' not found", "x", 404, "model_not_found")
+    assert (error.message, error.model) == ("model 'x' not found", "x")
+    assert (error.status, error.code) == (404, "model_not_found")
 
 
 def test_a_configuration_lists_every_problem() -> None:

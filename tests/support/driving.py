@@ -2,7 +2,7 @@
 
 `Driven` holds the gateway and its clock; `Driven.ask` opens an exchange and carries out what it wants as a pump would,
 writing down the calls it makes and what the client would have read. A test answers calls by hand (`call.head`,
-`call.data`, `call.end`, `call.fail`) or lets a function answer each call as it is made, so that it reads as a
+`call.data`, `call.end`, `call.fail`) or lets a function, `play`, answer each call as it is made, so that it reads as a
 transcript.
 
 Rules: the driver checks the contract as it goes: one head, nothing after the end, no report for what was cancelled
@@ -47,7 +47,7 @@ class Called:
     """A call that an exchange made, and the hands of the backend that answers it."""
 
     def __init__(self, asked: Asked, call: Call) -> None:
-        self._asked = asked
+        self.asked = asked
         self.call = call
         self.uploaded = call.body or b""
         self.upload_over = call.body is not None
@@ -103,7 +103,7 @@ class Called:
         self.end()
 
     def _report(self, report: Callable[[Exchange, float], Wants]) -> None:
-        self._asked.do(report(self._asked.exchange, self._asked.driven.now))
+        self.asked.do(report(self.asked.exchange, self.asked.driven.now))
 
 
 class Asked:
@@ -112,7 +112,8 @@ class Asked:
     def __init__(self, driven: Driven, exchange: Exchange, player: Player | None) -> None:
         self.driven = driven
         self.exchange = exchange
-        self._player = player
+        self.name = ""
+        self._player = player or driven.play
         self.calls: list[Called] = []
         self.heads: list[Head] = []
         self.body = b""
@@ -164,8 +165,12 @@ class Asked:
         """Carries out what a report came back with, as a pump does."""
         if wants is None:
             return
+        made = len(self.calls)
         for want in (Data(wants),) if isinstance(wants, bytes) else wants:
             self._do(want)
+        if self._player is not None:
+            for called in self.calls[made:]:
+                self._player(called)
 
     def _do(self, want: Want) -> None:
         assert self.end is None, f"{want} after the end"
@@ -173,9 +178,8 @@ class Asked:
         match want:
             case Call():
                 assert not self._of(want.attempt), "an attempt's number came twice"
-                called = Called(self, want)
-                self.calls.append(called)
-                self.driven.calls.append(called)
+                self.calls.append(Called(self, want))
+                self.driven.calls.append(self.calls[-1])
             case Cancel():
                 for called in self._of(want.attempt):
                     called.cancelled = True
@@ -202,13 +206,6 @@ class Asked:
             case End():
                 self.end = want
                 self.wake_at = math.inf
-
-    def play(self) -> None:
-        """Lets the player answer the calls that nobody has answered yet."""
-        if self._player is not None:
-            while self.calls and self.calls[-1].open and self.calls[-1] not in self.driven.played:
-                self.driven.played.append(self.calls[-1])
-                self._player(self.calls[-1])
 
     def _of(self, attempt: int) -> list[Called]:
         return [called for called in self.calls if called.call.attempt == attempt]
@@ -239,8 +236,8 @@ class Driven:
         self.gateway = gateway
         self.now = 1000.0
         self.calls: list[Called] = []
-        self.played: list[Called] = []
         self.open: list[Asked] = []
+        self.play: Player | None = None
         gateway.wall(_EPOCH, 0, self.now)
 
     def ask(
@@ -258,7 +255,6 @@ class Driven:
         asked = Asked(self, self.gateway.open(request, self.now), player)
         self.open.append(asked)
         asked.do(asked.exchange.start(self.now))
-        asked.play()
         self.drain()
         return asked
 
@@ -277,7 +273,6 @@ class Driven:
             for exchange in ready:
                 if isinstance(exchange.front, Asked) and not exchange.front.over:
                     exchange.front.do(exchange.proceed(self.now))
-                    exchange.front.play()
 
     def pass_time(self, seconds: float) -> None:
         """Lets time go by; who asked to be woken meanwhile is."""
@@ -289,7 +284,6 @@ class Driven:
             self.now = max(self.now, due.wake_at)
             due.wake_at = math.inf
             due.do(due.exchange.woken(self.now))
-            due.play()
             self.drain()
         else:
             raise AssertionError("somebody asks to be woken again and again")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.driving import Driven, driven
 
 from ollamux.contract import WakeAt
-from tests.support.driving import Driven, driven
 
 DIGEST = "sha256:" + "a" * 64
 

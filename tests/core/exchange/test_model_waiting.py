@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import pytest
-
 from tests.support.driving import Asked, Driven, delta, driven, ending, line
 
 TINY: dict[str, Any] = {"type": "vllm", "max_concurrent_requests": 1}

@@ -7,7 +7,17 @@ import json
 import pytest
 
 from ollamux.clock import Clock
-from ollamux.conversation import Answer, Finish, Start, Text, TextDelta, ToolCallDelta, ToolCallStart, Usage, UsageUpdate
+from ollamux.conversation import (
+    Answer,
+    Finish,
+    Start,
+    Text,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+    UsageUpdate,
+)
 from ollamux.errors import BackendTimeout, Busy, InvalidRequest, ModelNotFound, OllamuxError, RequestError, Unauthorized
 from ollamux.formats import calling, servings
 from ollamux.formats.base import Calling, Dialect, Incoming, RenderContext, Served, Serving
@@ -48,7 +58,9 @@ def test_a_format_that_nobody_can_be_called_in_is_an_error() -> None:
 def test_a_request_is_read_with_all_that_an_exchange_asks_of_it(serving: Serving) -> None:
     incoming = read(serving)
     assert (incoming.model, incoming.stream, incoming.operation, incoming.body) == ("m", True, "chat", CHAT)
-    assert incoming.grammar_error is None and incoming.warnings == () and "completion" in {*incoming.needs, "completion"}
+    assert (
+        incoming.grammar_error is None and incoming.warnings == () and "completion" in {*incoming.needs, "completion"}
+    )
     assert incoming.not_found().status == 404
     incoming.check(SERVED)
     neutral = incoming.neutral(SERVED, {"temperature": 0.5})
@@ -68,7 +80,13 @@ def test_what_is_no_request_is_the_clients_fault(serving: Serving, body: bytes) 
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize(
     "error",
-    [InvalidRequest("bad"), Unauthorized("bad"), ModelNotFound("bad"), Busy("bad", retry_after=2.5), BackendTimeout("bad")],
+    [
+        InvalidRequest("bad"),
+        Unauthorized("bad"),
+        ModelNotFound("bad"),
+        Busy("bad", retry_after=2.5),
+        BackendTimeout("bad"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_an_error_is_a_json_body_with_its_status_and_says_once_when_to_come_back(
@@ -146,7 +164,9 @@ def test_a_request_in_its_own_format_passes_with_the_backends_name(called: Calli
 
 
 @pytest.mark.parametrize("called", CALLED, ids=named)
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":', b"\xff", b'{"error":{"message":"no"}}', b'{"error":"no"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"error":', b"\xff", b'{"error":{"message":"no"}}', b'{"error":"no"}']
+)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
 def test_every_status_of_a_backend_is_an_error_and_its_refusal_of_us_is_a_bad_gateway(
     called: Calling, body: bytes, status: int

@@ -11,7 +11,15 @@ ROOT = "http://h:8080"
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["http://h:8080", "http://h:8080/", "h:8080", "http://h:8080/v1", "http://h:8080/v1/", "h:8080/v1", "http://h:8080//"],
+    [
+        "http://h:8080",
+        "http://h:8080/",
+        "h:8080",
+        "http://h:8080/v1",
+        "http://h:8080/v1/",
+        "h:8080/v1",
+        "http://h:8080//",
+    ],
 )
 def test_where_the_version_is_fixed_it_is_added_once_however_the_endpoint_is_spelled(endpoint: str) -> None:
     assert root_of(endpoint, "/v1", fixed=True) == (ROOT, f"{ROOT}/v1")

@@ -42,7 +42,8 @@ def test_its_format_can_be_called(found: Provider) -> None:
 @pytest.mark.parametrize("found", EVERY, ids=named)
 def test_its_dialect_names_knobs_that_there_are(found: Provider) -> None:
     dialect = found.dialect
-    assert isinstance(dialect, Dialect) and set(dialect.sampling) <= KNOBS
+    assert type(dialect) is Dialect
+    assert set(dialect.sampling) <= KNOBS
     assert dialect.think in ("", "chat_template_kwargs", "reasoning_effort")
     assert dialect.reasoning_fields and dialect.max_tokens in ("max_tokens", "max_completion_tokens")
 
@@ -64,7 +65,9 @@ def test_its_first_probe_is_no_optional_one_and_all_are_paths(found: Provider) -
 
 
 @pytest.mark.parametrize("found", REMOTE, ids=named)
-@pytest.mark.parametrize("body", [b"", b"null", b"7", b'"x"', b"<html>", b"\xff", b'{"data":[', b'{"models":7,"data":7}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"7", b'"x"', b"<html>", b"\xff", b'{"data":[', b'{"models":7,"data":7}']
+)
 def test_it_learns_nothing_from_nonsense_and_says_so(found: Provider, body: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         found.learn({probe.path: ProbeAnswer(200, body) for probe in found.probes})

@@ -34,7 +34,7 @@ def test_a_real_servers_model_is_learned_from_both_answers(told: Told) -> None:
     assert (model.name, model.title, model.context_length, model.embedding_length) == ("scripted", None, 2048, 384)
     assert (model.parameter_count, model.parameter_size, model.quantization) == (335232, "335.23K", "F16")
     assert model.size == 672768 and model.template is not None
-    assert model.capabilities == {"completion", "tools", "thinking"}
+    assert model.capabilities == frozenset({"completion", "tools", "thinking"})
     assert inventory.slots == 2 and [loaded.name for loaded in inventory.loaded] == ["scripted"]
 
 
@@ -68,18 +68,18 @@ def test_without_properties_nothing_is_said_of_abilities() -> None:
 @pytest.mark.parametrize(
     ("template", "found"),
     [
-        ("{{ messages }}", {"completion"}),
-        ("{% if tools %}", {"completion", "tools"}),
-        ("<think>", {"completion", "thinking"}),
+        ("{{ messages }}", frozenset({"completion"})),
+        ("{% if tools %}", frozenset({"completion", "tools"})),
+        ("<think>", frozenset({"completion", "thinking"})),
     ],
 )
-def test_the_template_says_what_a_model_can_do(template: str, found: set[str]) -> None:
+def test_the_template_says_what_a_model_can_do(template: str, found: frozenset[str]) -> None:
     assert only(chat_template=template).capabilities == found
 
 
 def test_modalities_are_abilities() -> None:
     told = {"vision": True, "audio": True, "video": True}
-    assert only(chat_template="", modalities=told).capabilities == {"completion", "vision", "audio"}
+    assert only(chat_template="", modalities=told).capabilities == frozenset({"completion", "vision", "audio"})
 
 
 def test_a_supervised_child_can_embed_by_the_way_it_is_started() -> None:

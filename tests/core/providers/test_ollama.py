@@ -20,7 +20,7 @@ OLLAMA = provider("ollama")
 def test_its_models_are_learned_with_all_that_it_says_of_them(told: Told) -> None:
     answers = {"/api/tags": told("ollama_tags"), "/api/ps": told("ollama_ps")}
     chat, embedding = OLLAMA.learn(answers).models
-    assert (chat.name, chat.capabilities) == ("llama3.2:latest", {"completion", "tools"})
+    assert (chat.name, chat.capabilities) == ("llama3.2:latest", frozenset({"completion", "tools"}))
     assert (chat.context_length, chat.embedding_length, chat.size) == (131072, 3072, 2019393189)
     assert (chat.family, chat.format, chat.parameter_size, chat.quantization) == ("llama", "gguf", "3.2B", "Q4_K_M")
     assert chat.modified == pytest.approx(datetime(2026, 5, 4, 21, 56, 49, 277302, UTC).timestamp())

@@ -25,13 +25,14 @@ def test_vllm_tells_the_context_and_has_what_it_lists_in_memory(told: Told) -> N
 
 def test_lm_studio_tells_names_and_not_what_is_in_memory(told: Told) -> None:
     inventory = provider("lm_studio").learn({"/models": told("lm_studio_models")})
-    assert [model.name for model in inventory.models][0] == "qwen2.5-7b-instruct"
+    assert inventory.models[0].name == "qwen2.5-7b-instruct"
     assert inventory.loaded == () and inventory.models[0].modified is None
 
 
 @pytest.mark.parametrize("body", [b'[{"id":"m"}]', b'{"data":[{"id":"m"},{"id":7},3]}'])
 def test_a_bare_list_will_do_and_odd_rows_are_left_out(body: bytes) -> None:
-    assert [model.name for model in provider("openai_compatible").learn({"/models": ProbeAnswer(200, body)}).models] == ["m"]
+    inventory = provider("openai_compatible").learn({"/models": ProbeAnswer(200, body)})
+    assert [model.name for model in inventory.models] == ["m"]
 
 
 def test_null_is_an_empty_list() -> None:

@@ -77,8 +77,7 @@ def test_the_newest_comes_first() -> None:
 
 
 def test_digests_are_another_one_for_each_name() -> None:
-    twin = {"digest": "d" * 64}
-    rows = tagged(catalog(ModelInfo(name="a", **twin), ModelInfo(name="b", **twin)))
+    rows = tagged(catalog(ModelInfo(name="a", digest="d" * 64), ModelInfo(name="b", digest="d" * 64)))
     assert len({row["digest"] for row in rows}) == 2
 
 
