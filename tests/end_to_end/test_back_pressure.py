@@ -43,8 +43,12 @@ class _Flood:
 
 
 CASES = [
-    pytest.param(OPENAI, "openai", "text/event-stream", sse("x" * 1000), b"data: [DONE]\n\n", id="passing through, SSE"),
-    pytest.param(OLLAMA, "ollama", "application/x-ndjson", line("x" * 1000), line(done=True), id="passing through, NDJSON"),
+    pytest.param(
+        OPENAI, "openai", "text/event-stream", sse("x" * 1000), b"data: [DONE]\n\n", id="passing through, SSE"
+    ),
+    pytest.param(
+        OLLAMA, "ollama", "application/x-ndjson", line("x" * 1000), line(done=True), id="passing through, NDJSON"
+    ),
     pytest.param(OLLAMA, "openai", "text/event-stream", sse("x" * 1000), sse(finish="stop"), id="translated to NDJSON"),
     pytest.param(OPENAI, "ollama", "application/x-ndjson", line("x" * 1000), line(done=True), id="translated to SSE"),
 ]
@@ -53,31 +57,35 @@ CASES = [
 @pytest.mark.parametrize(("dialect", "style", "kind", "piece", "end"), CASES)
 def test_a_stream_that_is_not_read(dialect: Dialect, style: str, kind: str, piece: bytes, end: bytes) -> None:
     flood = _Flood(kind, piece, end, 200 * MIB)
-    with backend(flood, style=style) as only, running({"backends": backends(only)}) as server:
-        with raw(server) as client:
-            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-            client.send(post(dialect.path, dialect.body()))
-            client.until(b"xxx")
-            assert flood.stands_still() < KERNEL
-            assert not flood.finished.is_set()
-            assert server.ask("GET", "/api/version").status == 200
+    with (
+        backend(flood, style=style) as only,
+        running({"backends": backends(only)}) as server,
+        raw(server) as client,
+    ):
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.send(post(dialect.path, dialect.body()))
+        client.until(b"xxx")
+        assert flood.stands_still() < KERNEL
+        assert not flood.finished.is_set()
+        assert server.ask("GET", "/api/version").status == 200
 
 
 @pytest.mark.parametrize(("dialect", "style", "kind", "piece", "end"), CASES)
-def test_a_stream_that_is_read_late_is_whole(
-    dialect: Dialect, style: str, kind: str, piece: bytes, end: bytes
-) -> None:
+def test_a_stream_that_is_read_late_is_whole(dialect: Dialect, style: str, kind: str, piece: bytes, end: bytes) -> None:
     flood = _Flood(kind, piece, end, 24 * MIB)
-    with backend(flood, style=style) as only:
-        with running({"backends": backends(only, timeouts={"idle": 0.2})}) as server, raw(server) as client:
-            client.send(post(dialect.path, dialect.body()))
-            flood.stands_still()
-            time.sleep(0.3)  # a client that pauses is not a backend that is idle
-            answer = client.answer()
-            text = dialect.text(answer)
-            assert set(text) == {"x"}
-            assert flood.finished.is_set()
-            assert len(text) == 1000 * (65536 // len(piece)) * -(-24 * MIB // len(chunk(piece * (65536 // len(piece)))))
+    with (
+        backend(flood, style=style) as only,
+        running({"backends": backends(only, timeouts={"idle": 0.2})}) as server,
+        raw(server) as client,
+    ):
+        client.send(post(dialect.path, dialect.body()))
+        flood.stands_still()
+        time.sleep(0.3)  # a client that pauses is not a backend that is idle
+        answer = client.answer()
+        text = dialect.text(answer)
+        assert set(text) == {"x"}
+        assert flood.finished.is_set()
+        assert len(text) == 1000 * (65536 // len(piece)) * -(-24 * MIB // len(chunk(piece * (65536 // len(piece)))))
 
 
 def test_a_pull_that_is_not_read() -> None:
@@ -93,6 +101,7 @@ def test_an_upload_that_the_backend_does_not_take_is_not_read_from_the_client() 
     taken = 0
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def serve() -> None:
             nonlocal taken
             while True:
@@ -112,7 +121,7 @@ def test_an_upload_that_the_backend_does_not_take_is_not_read_from_the_client() 
                         return
                     head += piece
                 if head.startswith(b"GET"):
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{\"models\":[]}")
+                    sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{"models":[]}')
                     return
                 taken = len(head.partition(b"\r\n\r\n")[2])
                 go.wait(5)
@@ -122,7 +131,10 @@ def test_an_upload_that_the_backend_does_not_take_is_not_read_from_the_client() 
 
         threading.Thread(target=serve, daemon=True).start()
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with running({"backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}]}) as server, raw(server) as client:
+        with (
+            running({"backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}]}) as server,
+            raw(server) as client,
+        ):
             sent = 0
             body = b"z" * MIB
 

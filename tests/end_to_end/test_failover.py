@@ -12,7 +12,9 @@ from tests.support.raw import eventually, post, raw
 from tests.support.running import running
 from tests.support.scripted import Asked, Script, Wire, backend, chunk, sse, stream_head
 
-every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda d: f"{d.path[1:4]}-{'stream' if d.stream else 'whole'}")
+every_dialect = pytest.mark.parametrize(
+    "dialect", ALL, ids=lambda d: f"{d.path[1:4]}-{'stream' if d.stream else 'whole'}"
+)
 streamed = pytest.mark.parametrize("dialect", [OLLAMA, OPENAI], ids=["api", "v1/"])
 
 
@@ -56,7 +58,7 @@ def _html(asked: Asked, wire: Wire) -> None:
 
 
 def _short(asked: Asked, wire: Wire) -> None:
-    wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"id\":")
+    wire.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"id":')
     wire.close()
 
 
@@ -108,12 +110,15 @@ def test_the_next_backend_answers_and_the_client_sees_nothing_of(failure: str, d
 
 @every_dialect
 def test_a_backend_that_was_killed_between_requests_is_passed_over(dialect: Dialect) -> None:
-    with backend(says("first")) as first, backend(says("second")) as second:
-        with running({"backends": backends(first, second)}) as server:
-            assert dialect.text(dialect.ask(server)) == "first"
-            first.stop()
-            assert dialect.text(dialect.ask(server)) == "second"
-            assert dialect.text(dialect.ask(server)) == "second"
+    with (
+        backend(says("first")) as first,
+        backend(says("second")) as second,
+        running({"backends": backends(first, second)}) as server,
+    ):
+        assert dialect.text(dialect.ask(server)) == "first"
+        first.stop()
+        assert dialect.text(dialect.ask(server)) == "second"
+        assert dialect.text(dialect.ask(server)) == "second"
 
 
 @every_dialect
@@ -156,41 +161,54 @@ def _then_break(how: str) -> Script:
     "how", ["a reset", "a close", "silence", "an end without a finish", "an error event", "garbage", "bad JSON"]
 )
 def test_a_stream_that_broke_is_told_in_the_clients_format_and_never_ended_as_whole(how: str, dialect: Dialect) -> None:
-    with backend(_then_break(how)) as bad, backend(says("other")) as good:
-        with running({"backends": backends(bad, good, timeouts={"idle": 0.2})}) as server:
-            answer = dialect.ask(server)
-            assert answer.status == 200
-            assert b"Hel" in answer.body
-            assert dialect.fault(answer.body)
-            assert not good.calls
+    with (
+        backend(_then_break(how)) as bad,
+        backend(says("other")) as good,
+        running({"backends": backends(bad, good, timeouts={"idle": 0.2})}) as server,
+    ):
+        answer = dialect.ask(server)
+        assert answer.status == 200
+        assert b"Hel" in answer.body
+        assert dialect.fault(answer.body)
+        assert not good.calls
 
 
 @every_dialect
 def test_retry_attempts_bound_the_calls_of_a_request(dialect: Dialect) -> None:
-    with backend(_status(503)) as a, backend(_status(503)) as b, backend(says("late")) as c:
-        with running({"backends": backends(a, b, c), "retry": {"attempts": 2}}) as server:
-            answer = dialect.ask(server)
-            assert answer.status == 503
-            assert "not now" in dialect.error(answer)
-            assert [len(each.calls) for each in (a, b, c)] == [1, 1, 0]
+    with (
+        backend(_status(503)) as a,
+        backend(_status(503)) as b,
+        backend(says("late")) as c,
+        running({"backends": backends(a, b, c), "retry": {"attempts": 2}}) as server,
+    ):
+        answer = dialect.ask(server)
+        assert answer.status == 503
+        assert "not now" in dialect.error(answer)
+        assert [len(each.calls) for each in (a, b, c)] == [1, 1, 0]
 
 
 @every_dialect
 def test_without_fallback_there_is_one_call(dialect: Dialect) -> None:
-    with backend(_cut_head) as a, backend(says("late")) as b:
-        with running({"backends": backends(a, b), "routing": {"fallback": "none"}}) as server:
-            answer = dialect.ask(server)
-            assert answer.status == 502
-            assert "backend 'a'" in dialect.error(answer)
-            assert [len(each.calls) for each in (a, b)] == [1, 0]
+    with (
+        backend(_cut_head) as a,
+        backend(says("late")) as b,
+        running({"backends": backends(a, b), "routing": {"fallback": "none"}}) as server,
+    ):
+        answer = dialect.ask(server)
+        assert answer.status == 502
+        assert "backend 'a'" in dialect.error(answer)
+        assert [len(each.calls) for each in (a, b)] == [1, 0]
 
 
 @every_dialect
 def test_a_status_that_is_not_in_retry_on_goes_to_the_client(dialect: Dialect) -> None:
-    with backend(_status(429)) as a, backend(says("late")) as b:
-        with running({"backends": backends(a, b), "retry": {"on": [503]}}) as server:
-            assert dialect.ask(server).status == 429
-            assert not b.calls
+    with (
+        backend(_status(429)) as a,
+        backend(says("late")) as b,
+        running({"backends": backends(a, b), "retry": {"on": [503]}}) as server,
+    ):
+        assert dialect.ask(server).status == 429
+        assert not b.calls
 
 
 @every_dialect
@@ -243,12 +261,14 @@ def test_a_backend_that_hangs_is_told_as_a_timeout() -> None:
 @pytest.mark.parametrize("dialect", [d for d in ALL if not d.stream], ids=["api", "v1/"])
 def test_a_whole_answer_that_stops_half_way_is_a_timeout_long_before_the_first_byte_would_be(dialect: Dialect) -> None:
     def half(asked: Asked, wire: Wire) -> None:
-        wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"id\":")
+        wire.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"id":')
         wire.wait_for_peer_to_leave(5)
 
-    with backend(half) as only:
-        with running({"backends": backends(only, timeouts={"first_byte": 30, "idle": 0.1})}) as server:
-            assert dialect.ask(server).status == 504
+    with (
+        backend(half) as only,
+        running({"backends": backends(only, timeouts={"first_byte": 30, "idle": 0.1})}) as server,
+    ):
+        assert dialect.ask(server).status == 504
 
 
 def test_a_lower_priority_serves_while_the_higher_is_unreachable_and_until_a_good_probe() -> None:
@@ -308,7 +328,13 @@ def test_the_queue_moves_on_when_a_place_is_given_up_by_a_failover() -> None:
 
 def test_a_name_that_leads_nowhere_is_passed_over() -> None:
     with backend(says("Hello")) as good:
-        nowhere = {"id": "x", "type": "openai_compatible", "endpoint": "http://nowhere.invalid:1", "priority": 99, "models": ["m"]}
+        nowhere = {
+            "id": "x",
+            "type": "openai_compatible",
+            "endpoint": "http://nowhere.invalid:1",
+            "priority": 99,
+            "models": ["m"],
+        }
         with running({"backends": [nowhere, *backends(good)]}) as server:
             assert OLLAMA.text(OLLAMA.ask(server)) == "Hello"
 
@@ -319,8 +345,14 @@ def test_an_address_that_swallows_the_connection_is_given_up_after_the_connect_t
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
-        hole = {"id": "x", "type": "openai_compatible", "endpoint": f"http://127.0.0.1:{full.getsockname()[1]}",
-                "priority": 99, "models": ["m"], "connect_timeout": 0.2}
+        hole = {
+            "id": "x",
+            "type": "openai_compatible",
+            "endpoint": f"http://127.0.0.1:{full.getsockname()[1]}",
+            "priority": 99,
+            "models": ["m"],
+            "connect_timeout": 0.2,
+        }
         with running({"backends": [hole, *backends(good)], "health": {"timeout": 0.1}}, refreshed=False) as server:
             assert eventually(lambda: server.ask("GET", "/readyz").status == 200)
             assert OLLAMA.text(OLLAMA.ask(server)) == "Hello"

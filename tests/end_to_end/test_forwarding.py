@@ -104,7 +104,11 @@ def _blobs(asked: Asked, wire: Wire) -> None:
 
 
 def test_a_blob_can_be_asked_for() -> None:
-    with backend(_blobs, style="ollama") as only, running({"backends": backends(only)}) as server, raw(server) as client:
+    with (
+        backend(_blobs, style="ollama") as only,
+        running({"backends": backends(only)}) as server,
+        raw(server) as client,
+    ):
         for digest, status in ((DIGEST, 200), ("sha256:" + "0" * 64, 404)):
             for _ in range(2):
                 client.send(post(f"/api/blobs/{digest}", method="HEAD"))
@@ -122,7 +126,7 @@ def test_a_large_blob_passes_through_without_being_kept(framing: str) -> None:
             while b"\r\n\r\n" not in head:
                 head += sock.recv(65536)
             if head.startswith(b"GET"):
-                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{\"models\":[]}")
+                sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{"models":[]}')
                 return
             digest = hashlib.sha256()
             data = head.partition(b"\r\n\r\n")[2]
@@ -155,7 +159,10 @@ def test_a_large_blob_passes_through_without_being_kept(framing: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings = {"backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}], "server": {"limits": {"body": "1MiB"}}}
+        settings = {
+            "backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}],
+            "server": {"limits": {"body": "1MiB"}},
+        }
         with running(settings) as server, raw(server) as client:
             head = f"POST /api/blobs/{DIGEST} HTTP/1.1\r\nHost: localhost\r\n".encode()
             piece = b"z" * MIB
@@ -194,12 +201,15 @@ class _Joined:
 
 
 def test_a_small_blob_in_one_piece_passes_too() -> None:
-    with backend(lambda asked, wire: wire.answer(201, b""), style="ollama") as only:
-        with running({"backends": backends(only)}) as server, raw(server) as client:
-            for _ in range(2):
-                client.send(post(f"/api/blobs/{DIGEST}", b"small", "Expect: 100-continue"))
-                assert client.answer().status == 201
-            assert [asked.body for asked in only.calls] == [b"small", b"small"]
+    with (
+        backend(lambda asked, wire: wire.answer(201, b""), style="ollama") as only,
+        running({"backends": backends(only)}) as server,
+        raw(server) as client,
+    ):
+        for _ in range(2):
+            client.send(post(f"/api/blobs/{DIGEST}", b"small", "Expect: 100-continue"))
+            assert client.answer().status == 201
+        assert [asked.body for asked in only.calls] == [b"small", b"small"]
 
 
 def test_a_backend_that_refuses_an_upload_early_is_heard() -> None:
@@ -207,9 +217,9 @@ def test_a_backend_that_refuses_an_upload_early_is_heard() -> None:
         with sock:
             head = sock.recv(65536)
             if head.startswith(b"GET"):
-                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{\"models\":[]}")
+                sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{"models":[]}')
                 return
-            sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 16\r\n\r\n{\"error\":\"full\"}")
+            sock.sendall(b'HTTP/1.1 400 Bad Request\r\nContent-Length: 16\r\n\r\n{"error":"full"}')
             while sock.recv(MIB):
                 pass
 
@@ -224,7 +234,10 @@ def test_a_backend_that_refuses_an_upload_early_is_heard() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with running({"backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}]}) as server, raw(server) as client:
+        with (
+            running({"backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}]}) as server,
+            raw(server) as client,
+        ):
             head = post(f"/api/blobs/{DIGEST}").replace(b"Length: 0", b"Length: 67108864")
             client.send(head + b"z" * 1000)
             answer = client.answer()
@@ -239,7 +252,7 @@ def test_an_upload_that_stops_is_408_and_its_backend_is_left() -> None:
         with sock:
             head = sock.recv(65536)
             if head.startswith(b"GET"):
-                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{\"models\":[]}")
+                sock.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n{"models":[]}')
                 return
             try:
                 while sock.recv(MIB):
@@ -259,8 +272,10 @@ def test_an_upload_that_stops_is_408_and_its_backend_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings = {"backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}],
-                    "server": {"limits": {"body_timeout": 0.1}}}
+        settings = {
+            "backends": [{"id": "a", "type": "ollama", "endpoint": endpoint}],
+            "server": {"limits": {"body_timeout": 0.1}},
+        }
         with running(settings) as server, raw(server) as client:
             client.send(post(f"/api/blobs/{DIGEST}").replace(b"Length: 0", b"Length: 67108864") + b"z" * 1000)
             answer = client.answer()
@@ -271,17 +286,21 @@ def test_an_upload_that_stops_is_408_and_its_backend_is_left() -> None:
 
 def test_x_provider_chooses_the_backend() -> None:
     done = lambda asked, wire: wire.answer(200, {"status": "success"})  # noqa: E731
-    with backend(done, style="ollama") as first, backend(done, style="ollama") as second, backend(says("x")) as other:
-        with running({"backends": backends(first, second, other)}) as server:
-            for name, expected in (("", first), ("a", first), ("b", second), ("ollama", first), ("OLLAMA", first)):
-                before = len(expected.calls)
-                headers = {"X-Provider": name} if name else {}
-                assert server.ask("POST", "/api/pull", {"model": "x"}, headers).status == 200
-                assert len(expected.calls) == before + 1
-            for name in ("c", "nobody", "openai_compatible"):
-                answer = server.ask("POST", "/api/pull", {"model": "x"}, {"X-Provider": name})
-                assert answer.status == 400
-                assert f"X-Provider '{name}'" in answer.json["error"]
+    with (
+        backend(done, style="ollama") as first,
+        backend(done, style="ollama") as second,
+        backend(says("x")) as other,
+        running({"backends": backends(first, second, other)}) as server,
+    ):
+        for name, expected in (("", first), ("a", first), ("b", second), ("ollama", first), ("OLLAMA", first)):
+            before = len(expected.calls)
+            headers = {"X-Provider": name} if name else {}
+            assert server.ask("POST", "/api/pull", {"model": "x"}, headers).status == 200
+            assert len(expected.calls) == before + 1
+        for name in ("c", "nobody", "openai_compatible"):
+            answer = server.ask("POST", "/api/pull", {"model": "x"}, {"X-Provider": name})
+            assert answer.status == 400
+            assert f"X-Provider '{name}'" in answer.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -315,11 +334,14 @@ def test_a_pull_that_stands_still_is_ended_after_the_idle_time() -> None:
         wire.send(stream_head("application/x-ndjson") + chunk(_status("pulling")))
         wire.wait_for_peer_to_leave(5)
 
-    with backend(stands_still, style="ollama") as only:
-        with running({"backends": backends(only, timeouts={"idle": 0.1})}) as server, raw(server) as client:
-            client.send(post("/api/pull", {"model": "x"}))
-            client.head()
-            assert b"did not answer in time" in client.rest()
+    with (
+        backend(stands_still, style="ollama") as only,
+        running({"backends": backends(only, timeouts={"idle": 0.1})}) as server,
+        raw(server) as client,
+    ):
+        client.send(post("/api/pull", {"model": "x"}))
+        client.head()
+        assert b"did not answer in time" in client.rest()
 
 
 def test_a_backend_that_is_not_there_is_502_for_what_it_alone_can_do() -> None:
@@ -334,7 +356,11 @@ def test_a_chat_goes_on_while_a_blob_is_sent() -> None:
     def script(asked: Asked, wire: Wire) -> None:
         speaks("Hello")(asked, wire) if asked.path == "/api/chat" else wire.answer(201, b"")
 
-    with backend(script, style="ollama") as only, running({"backends": backends(only)}) as server, raw(server) as client:
+    with (
+        backend(script, style="ollama") as only,
+        running({"backends": backends(only)}) as server,
+        raw(server) as client,
+    ):
         client.send(post(f"/api/blobs/{DIGEST}").replace(b"Length: 0", b"Length: 2000") + b"z" * 1000)
         for dialect in ALL:
             assert dialect.text(dialect.ask(server)) == "Hello"

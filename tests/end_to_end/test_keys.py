@@ -40,8 +40,16 @@ def _bearer(key: str, **more: str) -> dict[str, str]:
 @pytest.mark.parametrize("headers", [{}, _bearer("wrong"), _bearer(""), {"Authorization": f"Basic {USE}"}])
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/api/tags"), ("GET", "/api/ps"), ("GET", "/api/version"), ("POST", "/api/show"), ("POST", "/api/chat"),
-     ("POST", "/api/pull"), ("DELETE", "/api/delete"), ("POST", "/api/blobs/sha256:" + "0" * 64)],
+    [
+        ("GET", "/api/tags"),
+        ("GET", "/api/ps"),
+        ("GET", "/api/version"),
+        ("POST", "/api/show"),
+        ("POST", "/api/chat"),
+        ("POST", "/api/pull"),
+        ("DELETE", "/api/delete"),
+        ("POST", "/api/blobs/sha256:" + "0" * 64),
+    ],
 )
 def test_without_a_valid_key_ollama_clients_are_told_401_in_their_form(
     server: Running, method: str, path: str, headers: dict[str, str]
@@ -75,8 +83,14 @@ def test_a_key_may_come_in_the_query(server: Running) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/api/pull"), ("POST", "/api/push"), ("POST", "/api/create"), ("POST", "/api/copy"),
-     ("DELETE", "/api/delete"), ("POST", "/api/blobs/sha256:" + "0" * 64)],
+    [
+        ("POST", "/api/pull"),
+        ("POST", "/api/push"),
+        ("POST", "/api/create"),
+        ("POST", "/api/copy"),
+        ("DELETE", "/api/delete"),
+        ("POST", "/api/blobs/sha256:" + "0" * 64),
+    ],
 )
 def test_a_key_for_inference_may_not_change_models(server: Running, method: str, path: str) -> None:
     answer = server.ask(method, path, {"model": "x"}, _bearer(USE))
@@ -134,8 +148,12 @@ def test_the_keys_of_clients_and_backends_do_not_meet() -> None:
 
 def _echoes(asked: Asked, wire: Wire) -> None:
     """A backend that repeats the key that it refuses, as some do."""
-    wire.answer(401, {"error": {"message": f"Incorrect API key: {asked.headers.get('authorization')}"}},
-                "application/json", f"X-Key: {asked.headers.get('authorization')}")
+    wire.answer(
+        401,
+        {"error": {"message": f"Incorrect API key: {asked.headers.get('authorization')}"}},
+        "application/json",
+        f"X-Key: {asked.headers.get('authorization')}",
+    )
 
 
 def test_no_secret_is_told_in_an_answer_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -149,7 +167,12 @@ def test_no_secret_is_told_in_an_answer_or_a_log(caplog: pytest.LogCaptureFixtur
                 for model in ("m", "n", "o", "nothing"):
                     for dialect in ALL:
                         seen += repr(server.ask("POST", dialect.path, dialect.body(model), headers))
-                for method, path in (("GET", "/api/tags"), ("GET", "/api/ps"), ("POST", "/api/show"), ("POST", "/api/pull")):
+                for method, path in (
+                    ("GET", "/api/tags"),
+                    ("GET", "/api/ps"),
+                    ("POST", "/api/show"),
+                    ("POST", "/api/pull"),
+                ):
                     seen += repr(server.ask(method, path, {"model": "m"}, headers))
                 for path in ("/", "/readyz", "/nowhere", f"/api/tags?key={USE}", "/v1/models"):
                     seen += repr(server.ask("GET", path, headers=headers))

@@ -11,7 +11,9 @@ from tests.support.raw import eventually, post, raw
 from tests.support.running import running
 from tests.support.scripted import Asked, Script, Wire, backend, chunk, sse, stream_head
 
-every_dialect = pytest.mark.parametrize("dialect", ALL, ids=lambda d: f"{d.path[1:4]}-{'stream' if d.stream else 'whole'}")
+every_dialect = pytest.mark.parametrize(
+    "dialect", ALL, ids=lambda d: f"{d.path[1:4]}-{'stream' if d.stream else 'whole'}"
+)
 
 
 class _Watch:
@@ -66,7 +68,7 @@ def test_in_the_middle_of_a_stream(endless: bool, dialect: Dialect) -> None:
 
 
 def test_in_the_middle_of_an_answer_that_is_collected() -> None:
-    watch = _Watch(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{\"id\":")
+    watch = _Watch(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"id":')
     with backend(watch) as only, running({"backends": backends(only)}) as server, raw(server) as client:
         client.send(post("/v1/chat/completions", ALL[3].body()))
         assert watch.asked.wait(2)
@@ -99,19 +101,24 @@ def test_while_it_waits_in_the_queue() -> None:
         go.wait(5)
         says("Hello")(asked, wire)
 
-    with backend(slow) as only, running({"backends": backends(only, max_concurrent_requests=1)}) as server:
-        with raw(server) as first, raw(server) as second, raw(server) as third:
-            first.send(post("/api/chat", OLLAMA.body()))
-            assert eventually(lambda: len(only.calls) == 1)
-            second.send(post("/api/chat", OLLAMA.body()))
-            assert eventually(lambda: server.server.gateway.admission.waiting == 1)
-            third.send(post("/api/chat", OLLAMA.body()))
-            second.sock.close()
-            assert eventually(lambda: server.server.gateway.admission.waiting == 1)
-            go.set()
-            assert OLLAMA.text(first.answer()) == "Hello"
-            assert OLLAMA.text(third.answer()) == "Hello"
-            assert len(only.calls) == 2
+    with (
+        backend(slow) as only,
+        running({"backends": backends(only, max_concurrent_requests=1)}) as server,
+        raw(server) as first,
+        raw(server) as second,
+        raw(server) as third,
+    ):
+        first.send(post("/api/chat", OLLAMA.body()))
+        assert eventually(lambda: len(only.calls) == 1)
+        second.send(post("/api/chat", OLLAMA.body()))
+        assert eventually(lambda: server.server.gateway.admission.waiting == 1)
+        third.send(post("/api/chat", OLLAMA.body()))
+        second.sock.close()
+        assert eventually(lambda: server.server.gateway.admission.waiting == 1)
+        go.set()
+        assert OLLAMA.text(first.answer()) == "Hello"
+        assert OLLAMA.text(third.answer()) == "Hello"
+        assert len(only.calls) == 2
 
 
 def test_while_it_waits_for_the_backends_to_tell_their_models() -> None:
@@ -132,15 +139,18 @@ def test_before_a_second_backend_is_tried() -> None:
         go.wait(3)
         wire.answer(500, {"error": "late"})
 
-    with backend(fails_late) as first, backend(says("Hello")) as second:
-        with running({"backends": backends(first, second)}) as server:
-            with raw(server) as client:
-                client.send(post("/api/chat", OLLAMA.body()))
-                assert eventually(lambda: len(first.calls) == 1)
-            assert eventually(lambda: server.server.gateway.admission.running("a") == 0)
-            go.set()
-            time.sleep(0.05)
-            assert not second.calls
+    with (
+        backend(fails_late) as first,
+        backend(says("Hello")) as second,
+        running({"backends": backends(first, second)}) as server,
+    ):
+        with raw(server) as client:
+            client.send(post("/api/chat", OLLAMA.body()))
+            assert eventually(lambda: len(first.calls) == 1)
+        assert eventually(lambda: server.server.gateway.admission.running("a") == 0)
+        go.set()
+        time.sleep(0.05)
+        assert not second.calls
 
 
 def test_half_closing_is_leaving() -> None:

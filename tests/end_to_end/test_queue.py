@@ -132,31 +132,38 @@ def test_a_place_is_free_again_however_its_request_ends(end: str) -> None:
         return None
 
     found: Script = script
-    with backend(found) as only, running({"backends": backends(only, max_concurrent_requests=1)}) as server:
-        with raw(server) as first, raw(server) as second:
-            _send(first, OLLAMA, "1")
-            assert eventually(lambda: len(only.calls) == 1)
-            _send(second, OPENAI, "2")
-            assert eventually(lambda: _waiting(server) == 1)
-            if end == "the client leaves":
-                first.sock.close()
-            else:
-                go.set()
-            assert OPENAI.text(second.answer()) == "Hello"
-            assert server.server.gateway.admission.running("a") == 0
+    with (
+        backend(found) as only,
+        running({"backends": backends(only, max_concurrent_requests=1)}) as server,
+        raw(server) as first,
+        raw(server) as second,
+    ):
+        _send(first, OLLAMA, "1")
+        assert eventually(lambda: len(only.calls) == 1)
+        _send(second, OPENAI, "2")
+        assert eventually(lambda: _waiting(server) == 1)
+        if end == "the client leaves":
+            first.sock.close()
+        else:
+            go.set()
+        assert OPENAI.text(second.answer()) == "Hello"
+        assert server.server.gateway.admission.running("a") == 0
 
 
 def test_a_thousand_requests_leave_nothing_behind() -> None:
-    with backend(says("Hello")) as only:
-        with running({"backends": backends(only, max_concurrent_requests=4)}) as server, ExitStack() as stack:
-            clients = [stack.enter_context(raw(server, 20)) for _ in range(20)]
-            for round_ in range(10):
-                for n, client in enumerate(clients):
-                    dialect = (OLLAMA, OPENAI)[(n + round_) % 2]
-                    client.send(post(dialect.path, dialect.body()) * 5)
-                for n, client in enumerate(clients):
-                    for _ in range(5):
-                        assert (OLLAMA, OPENAI)[(n + round_) % 2].text(client.answer()) == "Hello"
-            admission = server.server.gateway.admission
-            assert (admission.waiting, admission.running("a")) == (0, 0)
-            assert len(only.calls) == 1000
+    with (
+        backend(says("Hello")) as only,
+        running({"backends": backends(only, max_concurrent_requests=4)}) as server,
+        ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(raw(server, 20)) for _ in range(20)]
+        for round_ in range(10):
+            for n, client in enumerate(clients):
+                dialect = (OLLAMA, OPENAI)[(n + round_) % 2]
+                client.send(post(dialect.path, dialect.body()) * 5)
+            for n, client in enumerate(clients):
+                for _ in range(5):
+                    assert (OLLAMA, OPENAI)[(n + round_) % 2].text(client.answer()) == "Hello"
+        admission = server.server.gateway.admission
+        assert (admission.waiting, admission.running("a")) == (0, 0)
+        assert len(only.calls) == 1000

@@ -84,15 +84,19 @@ def test_a_stream_that_goes_on_is_cut_after_the_grace_and_its_backend_left() -> 
 
 
 def test_connections_that_wait_for_nothing_are_closed_at_once() -> None:
-    with backend(says("Hello")) as only, running({"backends": backends(only)}) as server:
-        with raw(server) as idle, raw(server) as fresh:
-            idle.send(post("/api/chat", OLLAMA.body()))
-            assert idle.answer().status == 200
-            begun = time.monotonic()
-            _stop(server, 5.0).join(4)
-            assert time.monotonic() - begun < 3
-            assert idle.ends()
-            assert fresh.ends()
+    with (
+        backend(says("Hello")) as only,
+        running({"backends": backends(only)}) as server,
+        raw(server) as idle,
+        raw(server) as fresh,
+    ):
+        idle.send(post("/api/chat", OLLAMA.body()))
+        assert idle.answer().status == 200
+        begun = time.monotonic()
+        _stop(server, 5.0).join(4)
+        assert time.monotonic() - begun < 3
+        assert idle.ends()
+        assert fresh.ends()
 
 
 def test_stopping_twice_does_no_harm() -> None:
@@ -103,6 +107,7 @@ def test_stopping_twice_does_no_harm() -> None:
 
 def test_a_place_that_is_taken_is_told_as_such() -> None:
     with backend(says("Hello")) as only, running({"backends": backends(only)}) as server:
+
         async def again() -> None:
             second = Server(server.server.config)
             try:

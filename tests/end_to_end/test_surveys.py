@@ -16,20 +16,30 @@ from tests.support.scripted import Asked, Wire, backend
 
 
 def test_tags_unite_all_backends_and_ps_what_they_have_loaded() -> None:
-    with backend(speaks("x"), "one:latest", "both", style="ollama") as first, backend(says("x"), "two", "both") as second:
-        with running({"backends": backends(first, second)}) as server:
-            rows = server.ask("GET", "/api/tags").json["models"]
-            assert sorted(row["name"].removesuffix(":latest") for row in rows) == ["both", "one", "two"]
-            assert server.ask("GET", "/api/ps").json == {"models": []}
-            shown = server.ask("POST", "/api/show", {"model": "two"})
-            assert shown.status == 200
-            assert "completion" in shown.json["capabilities"]
+    with (
+        backend(speaks("x"), "one:latest", "both", style="ollama") as first,
+        backend(says("x"), "two", "both") as second,
+        running({"backends": backends(first, second)}) as server,
+    ):
+        rows = server.ask("GET", "/api/tags").json["models"]
+        assert sorted(row["name"].removesuffix(":latest") for row in rows) == ["both", "one", "two"]
+        assert server.ask("GET", "/api/ps").json == {"models": []}
+        shown = server.ask("POST", "/api/show", {"model": "two"})
+        assert shown.status == 200
+        assert "completion" in shown.json["capabilities"]
 
 
 def test_a_black_hole_keeps_nobody_waiting_once_it_is_known() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as hole, backend(says("Hello")) as good:
-        found = [{"id": "hole", "type": "openai_compatible", "endpoint": f"http://127.0.0.1:{hole.getsockname()[1]}",
-                  "priority": 99}, *backends(good)]
+        found = [
+            {
+                "id": "hole",
+                "type": "openai_compatible",
+                "endpoint": f"http://127.0.0.1:{hole.getsockname()[1]}",
+                "priority": 99,
+            },
+            *backends(good),
+        ]
         settings: dict[str, Any] = {"backends": found, "health": {"timeout": 0.2}}
         with running(settings) as server:
             begun = time.monotonic()

@@ -1,3 +1,5 @@
+"""Bodies of requests: how much, how slowly, how deep, in which bytes."""
+
 from __future__ import annotations
 
 import threading
@@ -62,6 +64,7 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(server: Run
 @both
 def test_a_client_that_sends_far_too_much_still_reads_its_413(server: Running, dialect: Dialect) -> None:
     with raw(server) as client:
+
         def send() -> None:
             try:
                 client.send(post(dialect.path, b" " * 5_000_000))

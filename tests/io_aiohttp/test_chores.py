@@ -1,3 +1,5 @@
+"""Probes of the backends, as the runner makes them."""
+
 from __future__ import annotations
 
 import asyncio
@@ -18,7 +20,9 @@ from ollamux_aiohttp.upstream.choose import Upstreams
 
 
 def _run(
-    test: Callable[[Gateway, ChoreRunner, list[int]], Coroutine[object, object, None]], *found: Backend, **health: object
+    test: Callable[[Gateway, ChoreRunner, list[int]], Coroutine[object, object, None]],
+    *found: Backend,
+    **health: object,
 ) -> None:
     async def run() -> None:
         gateway = Gateway(load([Layer("test", {"backends": backends(*found), "health": health})], {}))
@@ -78,8 +82,14 @@ def test_a_backend_that_does_not_answer_in_time_is_unreachable_and_the_others_ar
         assert settled == [2]
 
     silent = threading.Event()
+
+    def lists(path: str, wire: Wire) -> bool:
+        if wire.wait_for_peer_to_leave(5):
+            silent.set()
+        return True
+
     with backend(says("x")) as hole, backend(says("x")) as good:
-        hole._lists = lambda path, wire: wire.wait_for_peer_to_leave(5) and silent.set() or True  # type: ignore[method-assign]
+        hole._lists = lists  # type: ignore[method-assign]
         _run(test, hole, good, timeout=0.1)
         assert silent.wait(2), "its connection was closed"
 

@@ -1,3 +1,5 @@
+"""The wheel of deadlines."""
+
 from __future__ import annotations
 
 import asyncio

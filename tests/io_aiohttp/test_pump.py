@@ -1,3 +1,5 @@
+"""What goes out for what an exchange wants, byte by byte, and what a mistake of ours costs."""
+
 from __future__ import annotations
 
 import asyncio
@@ -42,7 +44,13 @@ def test_a_whole_answer_has_its_length_and_a_stream_comes_in_chunks(server: Runn
 
 
 def test_no_header_is_told_twice_and_every_answer_has_its_date(server: Running) -> None:
-    for method, path in (("GET", "/"), ("GET", "/api/tags"), ("GET", "/nowhere"), ("POST", "/api/chat"), ("GET", "/api/chat")):
+    for method, path in (
+        ("GET", "/"),
+        ("GET", "/api/tags"),
+        ("GET", "/nowhere"),
+        ("POST", "/api/chat"),
+        ("GET", "/api/chat"),
+    ):
         answer = server.ask(method, path, OLLAMA.body() if method == "POST" else None)
         names = [name for name, _ in answer.headers]
         assert len(names) == len(set(names)), answer
@@ -128,12 +136,11 @@ def test_a_mistake_of_ours_ends_its_own_request_with_500(
 
 def test_a_mistake_of_ours_at_the_end_of_an_answer_leaves_no_place_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = OPENAI._replace(stream=False)
-    with backend(says("Hello")) as only:
-        with running({"backends": backends(only, max_concurrent_requests=1)}) as server:
-            monkeypatch.setattr(OpenAIChatServing, "relay_whole", _raises)
-            assert whole.ask(server).status == 500
-            monkeypatch.undo()
-            assert whole.text(whole.ask(server)) == "Hello"
+    with backend(says("Hello")) as only, running({"backends": backends(only, max_concurrent_requests=1)}) as server:
+        monkeypatch.setattr(OpenAIChatServing, "relay_whole", _raises)
+        assert whole.ask(server).status == 500
+        monkeypatch.undo()
+        assert whole.text(whole.ask(server)) == "Hello"
 
 
 def test_what_aiohttp_is_told_of_an_answer_that_is_out_writes_nothing() -> None:

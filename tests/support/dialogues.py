@@ -74,16 +74,29 @@ def says(*texts: str) -> Script:
             message = {"role": "assistant", "content": "".join(texts)}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-            wire.answer(200, {"id": "x", "object": "chat.completion", "created": 1, "model": "m",
-                              "choices": [choice], "usage": usage})
+            wire.answer(
+                200,
+                {
+                    "id": "x",
+                    "object": "chat.completion",
+                    "created": 1,
+                    "model": "m",
+                    "choices": [choice],
+                    "usage": usage,
+                },
+            )
 
     return script
 
 
 def line(text: str = "", *, done: bool = False, model: str = "m") -> bytes:
     """A line of Ollama's chat stream."""
-    value: dict[str, Any] = {"model": model, "created_at": "2026-01-02T03:04:05Z",
-                             "message": {"role": "assistant", "content": text}, "done": done}
+    value: dict[str, Any] = {
+        "model": model,
+        "created_at": "2026-01-02T03:04:05Z",
+        "message": {"role": "assistant", "content": text},
+        "done": done,
+    }
     if done:
         value |= {"done_reason": "stop", "total_duration": 1, "prompt_eval_count": 3, "eval_count": 2}
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"

@@ -76,7 +76,9 @@ class Running:
 
 
 @contextmanager
-def running(settings: dict[str, Any], *, refreshed: bool = True, env: dict[str, str] | None = None) -> Iterator[Running]:
+def running(
+    settings: dict[str, Any], *, refreshed: bool = True, env: dict[str, str] | None = None
+) -> Iterator[Running]:
     """Serves this configuration until the block ends."""
     config: Config = load([Layer("test", settings)], env or {})
     loop = uvloop.new_event_loop()

@@ -133,8 +133,17 @@ class Backend:
         if path.endswith("/models"):
             wire.answer(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
         elif path == "/api/tags" and self.style == "ollama":
-            rows = [{"name": name, "model": name, "modified_at": "2026-01-02T03:04:05Z", "size": 7, "digest": "a" * 64,
-                     "details": {"family": "llama"}} for name in self.models]
+            rows = [
+                {
+                    "name": name,
+                    "model": name,
+                    "modified_at": "2026-01-02T03:04:05Z",
+                    "size": 7,
+                    "digest": "a" * 64,
+                    "details": {"family": "llama"},
+                }
+                for name in self.models
+            ]
             wire.answer(200, {"models": rows})
         elif path == "/api/ps" and self.style == "ollama":
             wire.answer(200, {"models": []})
@@ -168,8 +177,13 @@ def chunk(data: bytes) -> bytes:
 def sse(text: str | None = None, finish: str | None = None, **more: Any) -> bytes:
     """One event of a chat stream."""
     delta: dict[str, Any] = {"content": text} if text is not None else {}
-    value = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
-             "choices": [{"index": 0, "delta": delta | more, "finish_reason": finish}]}
+    value = {
+        "id": "x",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta | more, "finish_reason": finish}],
+    }
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
