@@ -25,14 +25,12 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 _DIALECT = Dialect(
     sampling={
+        "top_k": "top_k",
+        "min_p": "min_p",
+        "typical_p": "typical_p",
+        "repeat_penalty": "repeat_penalty",
+        "repeat_last_n": "repeat_last_n",
         "num_keep": "n_keep",
-        "num_ctx": None,
-        "num_batch": None,
-        "num_gpu": None,
-        "main_gpu": None,
-        "use_mmap": None,
-        "num_thread": None,
-        "draft_num_predict": None,
     },
     think="chat_template_kwargs",
 )
@@ -65,9 +63,7 @@ class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
             if _status(row) == "loaded"
         )
         slots = props.get("total_slots")
-        return Inventory(
-            models=models, loaded=loaded, slots=slots if isinstance(slots, int) and slots > 0 else None
-        )
+        return Inventory(models=models, loaded=loaded, slots=slots if isinstance(slots, int) and slots > 0 else None)
 
 
 def _status(row: dict[str, Any]) -> str:

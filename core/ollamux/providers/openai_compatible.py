@@ -19,31 +19,17 @@ __all__ = ("PROVIDERS", "OpenAiCompatible")
 
 _decode = msgspec.json.Decoder(dict[str, Any] | list[Any]).decode
 
-_OLLAMA_ONLY: dict[str, str | None] = {
-    "num_keep": None,
-    "num_ctx": None,
-    "num_batch": None,
-    "num_gpu": None,
-    "main_gpu": None,
-    "use_mmap": None,
-    "num_thread": None,
-    "draft_num_predict": None,
-}
-_PLAIN = Dialect(
-    sampling=_OLLAMA_ONLY
-    | {"top_k": None, "min_p": None, "typical_p": None, "repeat_penalty": None, "repeat_last_n": None},
-    think="reasoning_effort",
-)
+_PLAIN = Dialect(think="reasoning_effort")
 _VLLM = Dialect(
-    sampling=_OLLAMA_ONLY | {"repeat_penalty": "repetition_penalty", "typical_p": None, "repeat_last_n": None},
+    sampling={"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"},
     think="chat_template_kwargs",
     reasoning_fields=("reasoning", "reasoning_content"),
 )
-_TGI = Dialect(
-    sampling=_OLLAMA_ONLY | {"repeat_penalty": "repetition_penalty", "min_p": None, "repeat_last_n": None},
-    think="",
+_TGI = Dialect(sampling={"top_k": "top_k", "typical_p": "typical_p", "repeat_penalty": "repetition_penalty"})
+_LLAMA_LIKE = Dialect(
+    sampling={name: name for name in ("top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n")},
+    think="chat_template_kwargs",
 )
-_LLAMA_LIKE = Dialect(sampling=_OLLAMA_ONLY, think="chat_template_kwargs")
 _LOADS_ONE = frozenset({"vllm", "tgi"})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 import pytest
 
 from ollamux.config.backends import TYPES
-from ollamux.conversation import Sampling
+from ollamux.conversation import ChatRequest, Sampling
 from ollamux.formats import calling
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, ProbeAnswer
@@ -46,6 +47,33 @@ def test_its_dialect_names_knobs_that_there_are(found: Provider) -> None:
     assert set(dialect.sampling) <= KNOBS
     assert dialect.think in ("", "chat_template_kwargs", "reasoning_effort")
     assert dialect.reasoning_fields and dialect.max_tokens in ("max_tokens", "max_completion_tokens")
+
+
+LLAMAS = {"min_p", "repeat_last_n", "repeat_penalty", "top_k", "typical_p"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "taken"),
+    [
+        ("gguf", LLAMAS | {"num_keep"}),
+        ("llama_cpp", LLAMAS | {"num_keep"}),
+        ("llama_swap", LLAMAS),
+        ("lm_studio", LLAMAS),
+        ("localai", LLAMAS),
+        ("openai_compatible", set()),
+        ("tgi", {"repeat_penalty", "top_k", "typical_p"}),
+        ("vllm", {"min_p", "repeat_penalty", "top_k"}),
+    ],
+)
+def test_a_server_is_sent_the_knobs_that_it_takes_beside_openais_own(type_: str, taken: set[str]) -> None:
+    others = {"num_ctx": 1, "num_gpu": 1, "num_keep": 1}
+    knobs = Sampling(top_k=1, min_p=1, typical_p=1, repeat_penalty=1, repeat_last_n=1, seed=1, other=others)
+    found = provider(type_)
+    outgoing = calling(found.format).build(ChatRequest("m", [], sampling=knobs), "m", found.dialect)
+    (warning,) = outgoing.warnings
+    lost = set(warning.rpartition(": ")[2].split(", "))
+    assert lost == (LLAMAS | set(others)) - taken
+    assert len(json.loads(outgoing.body)) == len({"model", "messages", "seed"} | taken)
 
 
 @pytest.mark.parametrize("found", EVERY, ids=named)
