@@ -82,7 +82,7 @@ class ChoreRunner:
 
     def _sleep(self, now: float) -> None:
         """Until the next is due, or a while."""
-        self._deadlines.set(self, min(self._gateway.chores_at, now + _LONGEST_SLEEP))
+        self._deadlines.set(self, max(now, min(self._gateway.chores_at, now + _LONGEST_SLEEP)))
 
     @property
     def gateway(self) -> Gateway:

@@ -113,6 +113,7 @@ def test_while_it_waits_in_the_queue() -> None:
         second.send(post("/api/chat", OLLAMA.body()))
         assert eventually(lambda: server.server.gateway.admission.waiting == 1)
         third.send(post("/api/chat", OLLAMA.body()))
+        assert eventually(lambda: server.server.gateway.admission.waiting == 2)
         second.sock.close()
         assert eventually(lambda: server.server.gateway.admission.waiting == 1)
         go.set()
@@ -124,7 +125,7 @@ def test_while_it_waits_in_the_queue() -> None:
 def test_while_it_waits_for_the_backends_to_tell_their_models() -> None:
     with backend(says("Hello")) as only, running({"backends": backends(only)}) as server:
         only.models = ("m", "new")
-        time.sleep(1.01)  # what was told within the last second would be believed
+        time.sleep(1.2)  # what was told within the last second would be believed
         with raw(server) as client:
             client.send(post("/api/chat", OLLAMA.body("unknown")))
             client.reset()

@@ -168,3 +168,16 @@ def test_settling_without_anything_under_way_returns_at_once() -> None:
 
     with backend(says("x")) as only:
         _run(test, only)
+
+
+def test_a_backend_whose_models_change_while_it_is_asked_is_asked_once_more() -> None:
+    async def test(gateway: Gateway, runner: ChoreRunner, settled: list[int]) -> None:
+        runner.run()
+        gateway.changed("a")
+        deadline = time.monotonic() + 3
+        while settled[0] < 2:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    with backend(says("x")) as only:
+        _run(test, only)

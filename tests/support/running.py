@@ -79,9 +79,11 @@ class Running:
 def running(
     settings: dict[str, Any], *, refreshed: bool = True, env: dict[str, str] | None = None
 ) -> Iterator[Running]:
-    """Serves this configuration until the block ends."""
+    """Serves this configuration until the block ends. Fails where an exception was left to the event loop."""
     config: Config = load([Layer("test", settings)], env or {})
     loop = uvloop.new_event_loop()
+    mistakes: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: mistakes.append(context))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
@@ -95,6 +97,7 @@ def running(
         if refreshed:
             found.refresh()
         yield found
+        assert not mistakes, "nothing may fail where nobody looks"
     finally:
         found.do(lambda: found.server.stop(0.5))
         loop.call_soon_threadsafe(loop.stop)
