@@ -1,4 +1,4 @@
-"""How a failure on the way to a backend is told to a client.
+"""How what goes wrong on the way to a backend, and back, is told to a client.
 
 Rules: the texts name the backend and what went wrong, never an address's credentials or a header.
 """
@@ -6,9 +6,10 @@ Rules: the texts name the backend and what went wrong, never an address's creden
 from __future__ import annotations
 
 from ollamux.contract import FailureKind
-from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
+from ollamux.conversation import StreamFault
+from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, InvalidRequest, OllamuxError
 
-__all__ = ("failure_of", "stream_broken")
+__all__ = ("failure_of", "long_wait", "of_answer", "of_request", "queue_full", "reported", "stream_broken")
 
 _WORDS: dict[FailureKind, str] = {
     "refused": "refused the connection",
@@ -34,3 +35,30 @@ def failure_of(backend: str, kind: FailureKind, detail: str = "") -> OllamuxErro
 def stream_broken() -> OllamuxError:
     """The error for a stream that ended before its end."""
     return BackendUnavailable("an error was encountered while running the model: unexpected EOF")
+
+
+def reported(fault: StreamFault) -> OllamuxError:
+    """The error that a backend told inside its stream."""
+    return BackendError(fault.detail, status=fault.status, body=fault.detail)
+
+
+def of_request(error: OllamuxError | RecursionError) -> OllamuxError:
+    """What reading or translating a request came to."""
+    return error if isinstance(error, OllamuxError) else InvalidRequest("the request is nested too deeply")
+
+
+def of_answer(error: OllamuxError | RecursionError, status: int = 502) -> OllamuxError:
+    """What reading or translating an answer came to."""
+    if isinstance(error, OllamuxError):
+        return error
+    return BackendUnavailable("the backend's answer is nested too deeply", status=status)
+
+
+def queue_full() -> OllamuxError:
+    """As Ollama says it."""
+    return Busy("server busy, please try again.  maximum pending requests exceeded")
+
+
+def long_wait() -> OllamuxError:
+    """Nobody became free while the request waited."""
+    return Busy("server busy, please try again.  the wait for a backend was too long", retry_after=5)

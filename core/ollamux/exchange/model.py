@@ -1,14 +1,5 @@
 """A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
 
-The phases::
-
-    LOOKING   the model is not known yet; the backends are asked what they have
-    QUEUED    every backend that serves it is full
-    CALLING   an attempt is under way, its answer has not begun
-    ANSWERING content goes to the client; there is no way back
-    PLAYING   a backend without a wire behind it plays its answer out in pieces
-    OVER      ended, by whatever end
-
 Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them); an attempt that fails
 before the first content byte has gone out is followed by one on the next candidate, and the client sees the answer of
 the last one alone. A keepalive commits the status and nothing else. What has gone out is never followed by a made-up
@@ -22,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from enum import Enum
 
 from ollamux.backends import Backend
 from ollamux.contract import (
@@ -38,39 +28,25 @@ from ollamux.contract import (
     Want,
     Wants,
 )
-from ollamux.conversation import Answer, EmbedRequest, Event, StreamFault
-from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, InvalidRequest, OllamuxError
+from ollamux.conversation import Answer, EmbedRequest, Event
+from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
-from ollamux.exchange.failures import failure_of, stream_broken
+from ollamux.exchange.failures import failure_of, long_wait, of_answer, of_request, queue_full, reported, stream_broken
 from ollamux.exchange.gathering import gathered
+from ollamux.exchange.phases import Phase
 from ollamux.formats.base import Calling, Incoming, Neutral, RenderContext, Served, Serving, ServingRoute, WholeRenderer
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 
-__all__ = ("KEEPALIVE", "ModelExchange", "Phase")
+__all__ = ("KEEPALIVE", "ModelExchange")
 
 KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
 _PLAY_EVERY = 0.02
-_TOO_DEEP = "the request is nested too deeply"
-_ANSWER_TOO_DEEP = "the backend's answer is nested too deeply"
-_QUEUE_FULL = "server busy, please try again.  maximum pending requests exceeded"
-_WAITED_LONG = "server busy, please try again.  the wait for a backend was too long"
 _ANOTHER_MAY = (401, 403, 404, 501)
 """Statuses that speak of this backend alone, whatever `retry.on` names."""
-
-
-class Phase(Enum):
-    """Where an exchange stands."""
-
-    LOOKING = 1
-    QUEUED = 2
-    CALLING = 3
-    ANSWERING = 4
-    PLAYING = 5
-    OVER = 6
 
 
 class ModelExchange(Exchange):
@@ -147,10 +123,8 @@ class ModelExchange(Exchange):
         request = self._request
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers)
-        except OllamuxError as error:
-            return self._refuse(error, now)
-        except RecursionError:
-            return self._refuse(InvalidRequest(_TOO_DEEP), now)
+        except (OllamuxError, RecursionError) as error:
+            return self._refuse(of_request(error), now)
         self._incoming = incoming
         self._context = RenderContext(model=incoming.model, clock=self._house.clock, arrived=now)
         if incoming.stream:
@@ -196,12 +170,10 @@ class ModelExchange(Exchange):
             return self._collect(data, now)
         try:
             out = converter.feed(data, now)
-        except OllamuxError as error:
-            return self._break_off(error, now)
-        except RecursionError:
-            return self._break_off(BackendUnavailable(_ANSWER_TOO_DEEP), now)
+        except (OllamuxError, RecursionError) as error:
+            return self._break_off(of_answer(error), now)
         if converter.fault is not None:
-            return self._break_off(_reported(converter.fault), now, out)
+            return self._break_off(reported(converter.fault), now, out)
         if not out:
             return None
         if self._phase is Phase.ANSWERING:
@@ -216,12 +188,10 @@ class ModelExchange(Exchange):
             return self._whole(b"".join(self._collected or ()), now)
         try:
             out = converter.close(now)
-        except OllamuxError as error:
-            return self._break_off(error, now)
-        except RecursionError:
-            return self._break_off(BackendUnavailable(_ANSWER_TOO_DEEP), now)
+        except (OllamuxError, RecursionError) as error:
+            return self._break_off(of_answer(error), now)
         if converter.fault is not None:
-            return self._break_off(_reported(converter.fault), now, out)
+            return self._break_off(reported(converter.fault), now, out)
         if not converter.complete:
             return self._break_off(stream_broken(), now, out)
         if self._phase is Phase.CALLING and not out:
@@ -275,7 +245,7 @@ class ModelExchange(Exchange):
             self._house.forget(self)
             return self._look_up(now, True)
         if phase is Phase.QUEUED and now >= self._queued_until:
-            return self._refuse(Busy(_WAITED_LONG, retry_after=5), now)
+            return self._refuse(long_wait(), now)
         if phase in (Phase.CALLING, Phase.ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
         if now >= self._keepalive_at and phase is not Phase.ANSWERING and self._paused_at is None:
@@ -337,7 +307,7 @@ class ModelExchange(Exchange):
                 del self._candidates[position]
                 return self._call(offer, backend, now)
         if not admission.wait(self):
-            return self._refuse(Busy(_QUEUE_FULL), now)
+            return self._refuse(queue_full(), now)
         self._phase = Phase.QUEUED
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
@@ -363,10 +333,8 @@ class ModelExchange(Exchange):
             else:
                 self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
-        except OllamuxError as error:
-            return self._refuse(error, now)
-        except RecursionError:
-            return self._refuse(InvalidRequest(_TOO_DEEP), now)
+        except (OllamuxError, RecursionError) as error:
+            return self._refuse(of_request(error), now)
         self._warnings = incoming.warnings + outgoing.warnings
         self._attempt += 1
         call, wake = backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now))
@@ -428,7 +396,7 @@ class ModelExchange(Exchange):
         return Head(200, headers + self._warning_headers(), now=True)
 
     def _warning_headers(self) -> HeaderPairs:
-        return _warnings(self._warnings) if self._warnings else ()
+        return tuple([("X-Ollamux-Warning", text) for text in self._warnings])
 
     def _collect(self, data: bytes, now: float) -> Wants:
         if self._collected is None:
@@ -453,10 +421,8 @@ class ModelExchange(Exchange):
             else:
                 assert self._neutral is not None
                 rendered = self._render_whole(backend.calling, self._neutral, body, now)
-        except OllamuxError as error:
-            return self._next(error, now)
-        except RecursionError:
-            return self._next(BackendUnavailable(_ANSWER_TOO_DEEP), now)
+        except (OllamuxError, RecursionError) as error:
+            return self._next(of_answer(error), now)
         self._over()
         return self._answer(self._status, (("Content-Type", kind), *self._warning_headers()), rendered)
 
@@ -475,8 +441,8 @@ class ModelExchange(Exchange):
             self._status = 502
         try:
             error = backend.calling.failure(self._status, headers, body)
-        except RecursionError:
-            error = BackendError(_ANSWER_TOO_DEEP, status=self._status)
+        except RecursionError as deep:
+            error = of_answer(deep, self._status)
             as_it_is = False
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}")
@@ -619,10 +585,6 @@ class ModelExchange(Exchange):
         self._attempt += 1  # whatever is reported now comes too late
 
 
-def _reported(fault: StreamFault) -> OllamuxError:
-    return BackendError(fault.detail, status=fault.status, body=fault.detail)
-
-
 def _served(incoming: Incoming, offer: Offer) -> Served:
     return Served(
         asked=incoming.model,
@@ -630,10 +592,6 @@ def _served(incoming: Incoming, offer: Offer) -> Served:
         capabilities=offer.capabilities,
         context_length=offer.context_length,
     )
-
-
-def _warnings(texts: tuple[str, ...]) -> HeaderPairs:
-    return tuple(("X-Ollamux-Warning", text) for text in texts)
 
 
 def _header(headers: Sequence[tuple[str, str]], name: str) -> str:

@@ -7,8 +7,17 @@ from typing import get_args
 import pytest
 
 from ollamux.contract import FailureKind
+from ollamux.conversation import StreamFault
 from ollamux.errors import BackendTimeout, BackendUnavailable
-from ollamux.exchange.failures import failure_of, stream_broken
+from ollamux.exchange.failures import (
+    failure_of,
+    long_wait,
+    of_answer,
+    of_request,
+    queue_full,
+    reported,
+    stream_broken,
+)
 
 
 @pytest.mark.parametrize("kind", get_args(FailureKind))
@@ -25,3 +34,20 @@ def test_details_are_told_only_where_they_help() -> None:
 
 def test_a_broken_stream_is_told_as_ollama_tells_it() -> None:
     assert stream_broken().message == "an error was encountered while running the model: unexpected EOF"
+
+
+def test_an_error_inside_a_stream_keeps_its_status_and_words() -> None:
+    error = reported(StreamFault("out of memory", status=507))
+    assert (error.message, error.status) == ("out of memory", 507)
+
+
+def test_what_is_nested_too_deeply_is_whose_fault_it_is() -> None:
+    assert of_request(RecursionError()).status == 400
+    assert [of_answer(RecursionError()).status, of_answer(RecursionError(), 500).status] == [502, 500]
+    error = BackendUnavailable("x")
+    assert of_request(error) is error is of_answer(error)
+
+
+def test_a_full_queue_is_told_as_ollama_tells_it_and_a_long_wait_with_when_to_come_back() -> None:
+    assert queue_full().message == "server busy, please try again.  maximum pending requests exceeded"
+    assert (queue_full().retry_after, long_wait().retry_after, long_wait().status) == (None, 5, 503)
