@@ -49,7 +49,7 @@ def test_it_names_every_type_that_is_not_there_yet(text: str) -> None:
 def test_it_says_what_becomes_of_every_option(text: str) -> None:
     head, *rows = _table(text, "Option")
     types = [re.findall(r"`(\w+)`", cell) for cell in head[1:]]
-    expected: list[list[str]] = []
+    expected: list[str] = []
     for option, kind in sorted(OPTION_TYPES.items()):
         cells = [f"`{option}`"]
         for same in types:
@@ -63,8 +63,8 @@ def test_it_says_what_becomes_of_every_option(text: str) -> None:
                 found.add(", ".join(f"`{key}`" for key in sent if key not in ("model", "messages")))
             assert len(found) == 1, f"{', '.join(same)} differ in {option}"
             cells.append(found.pop())
-        expected.append(cells)
-    assert rows == expected
+        expected.append(f"| {' | '.join(cells)} |")
+    assert [f"| {' | '.join(row)} |" for row in rows] == expected
 
 
 def test_it_names_the_options_that_are_for_loading_a_file(text: str) -> None:
