@@ -147,6 +147,12 @@ def test_with_keys_configured_what_is_open_stays_open_and_all_else_wants_one() -
     assert asked.status == 401 and asked.json["error"]["message"] == "invalid or missing API key"
 
 
+def test_a_key_may_be_configured_as_its_text() -> None:
+    run = simple(server={"keys": [{"name": "plain", "key": "s3cret"}]})
+    assert run.ask("GET", "/api/tags", headers={"x-api-key": "s3cret"}).status == 200
+    assert run.ask("GET", "/api/tags", headers={"x-api-key": "plain"}).status == 401
+
+
 def test_what_changes_models_wants_the_scope_for_it() -> None:
     run = driven({"server": {"keys": [KEY, ADMIN]}}, o="ollama")
     asked = run.ask("POST", "/api/pull", {"model": "x"}, {"x-api-key": "s3cret"})

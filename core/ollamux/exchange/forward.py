@@ -208,8 +208,6 @@ class ForwardExchange(Exchange):
         return self._activity + patience if patience else math.inf
 
     def _fail(self, error: OllamuxError) -> tuple[Want, ...]:
-        if self._over:
-            return ()
         self._over = True
         told = msgspec.json.encode({"error": error.message})
         if not self._began:

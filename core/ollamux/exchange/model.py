@@ -507,8 +507,6 @@ class ModelExchange(Exchange):
             return self._queued_until if self._phase is Phase.QUEUED else math.inf
         if self._phase is Phase.QUEUED:
             return min(self._queued_until, self._keepalive_at)
-        if self._phase not in (Phase.CALLING, Phase.ANSWERING):
-            return self._keepalive_at
         backend = self._backend
         assert backend is not None
         # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.

@@ -217,6 +217,43 @@ def test_a_backend_that_ends_whole_streams_with_nothing_in_them_is_followed_by_a
     assert asked.asked == ["a", "b"]
 
 
+def test_a_stream_that_is_none_is_not_taken_for_an_empty_answer() -> None:
+    for end in (b"data: [DONE]\n\n", b"data: {\n\n", b"<html>"):
+        run = driven(a="vllm", b="vllm")
+        asked = run.chat()
+        asked.called.head()
+        asked.called.data(end)
+        if asked.calls[0].open:
+            asked.called.end()
+        assert asked.asked == ["a", "b"] or asked.lines[-1]["done"] is True
+        assert run.running == (0 if asked.over else 1)
+
+
+def test_an_error_in_the_last_line_of_a_stream_that_has_no_newline_goes_on_elsewhere() -> None:
+    run = driven(a="ollama", b="vllm")
+    asked = run.chat()
+    asked.called.head(200, "application/x-ndjson")
+    asked.called.data(b'{"error":"out of memory"}')
+    if asked.calls[0].open:
+        asked.called.end()
+    assert asked.asked == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", [100, 302, 999])
+def test_a_status_that_is_neither_success_nor_error_is_a_bad_gateway(status: int) -> None:
+    run = driven(a="vllm")
+    asked = run.chat(stream=False)
+    asked.called.answer(status, {"x": 1})
+    assert asked.status == 502 and at_rest(run)
+
+
+def test_data_without_a_head_is_not_an_answer() -> None:
+    run = driven(a="vllm")
+    asked = run.chat()
+    asked.called.data(delta("x"))
+    assert asked.heads == [] and not asked.over
+
+
 def test_calls_count_for_the_health_of_a_backend() -> None:
     run = driven(a="vllm")
     for _ in range(3):

@@ -51,6 +51,17 @@ def test_the_slots_that_a_backend_tells_of_are_its_places() -> None:
     assert run.chat().calls == []
 
 
+def test_the_limit_over_all_backends_holds_whatever_they_take_themselves() -> None:
+    run = driven({"queue": {"concurrency": 1}}, a="vllm", b="vllm")
+    first, second, third = run.chat(), run.chat(), run.chat()
+    assert (first.asked, second.asked, third.asked) == (["a"], [], [])
+    finish(first)
+    assert (second.asked, third.asked) == (["a"], [])
+    finish(second)
+    finish(third)
+    assert at_rest(run)
+
+
 def test_a_full_queue_is_a_busy_server() -> None:
     run = driven({"queue": {"size": 1}}, a=TINY)
     run.chat()
