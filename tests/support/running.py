@@ -7,12 +7,14 @@ over real sockets.
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import json
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
+from unittest.mock import patch
 
 import uvloop
 
@@ -89,7 +91,9 @@ def running(
 
     async def start() -> Running:
         server = Server(config)
-        host, port = await server.start("127.0.0.1", 0)
+        # What a process does once is too dear for each of a suite's many servers.
+        with patch.multiple(gc, collect=lambda: 0, freeze=lambda: None, set_threshold=lambda *_: None):
+            host, port = await server.start("127.0.0.1", 0)
         return Running(server, host, port, loop)
 
     found = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
