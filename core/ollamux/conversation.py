@@ -223,7 +223,7 @@ class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
     repeat_last_n: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    other: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies a mutable default
+    other: dict[str, Any] = {}
 
 
 class ChatRequest(msgspec.Struct, frozen=True):

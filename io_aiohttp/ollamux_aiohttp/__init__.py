@@ -8,7 +8,10 @@ from __future__ import annotations
 __all__ = ("EXTENSIONS",)
 
 EXTENSIONS: tuple[str, ...] = (
+    "ollamux_aiohttp._heads",
+    "ollamux_aiohttp.connection",
     "ollamux_aiohttp.deadlines",
+    "ollamux_aiohttp.lane",
     "ollamux_aiohttp.pump",
     "ollamux_aiohttp.upstream.lean",
     "ollamux_aiohttp.upstream.parser",

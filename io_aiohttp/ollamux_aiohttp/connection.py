@@ -3,7 +3,7 @@
 It tells the request under way that the client reads too slowly, reads again, or is gone; bounds the head of a request in
 bytes and in time; and answers what is no HTTP in the form that clients of Ollama read.
 
-Rules: the parsing of requests is aiohttp's own, all of it; nothing here knows a route.
+Rules: a request is parsed by the lane or by aiohttp, never by both; nothing here knows a route.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.lane import MORE, WHOLE, LaneParser
 
 if TYPE_CHECKING:
     from ollamux_aiohttp.pump import Driver
@@ -31,32 +32,37 @@ _HELD_AT_MOST = 64 * 1024
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
-    """Bytes and seconds that the head of a request may take."""
+    """Bytes and seconds that the head of a request may take, and seconds between two pieces of its body."""
 
     header_bytes: int
     header_timeout: float
+    body_timeout: float
 
 
 class Lane(Protocol):
     """What begins the requests that take the lane."""
 
-    def takes(self, message: RawRequestMessage) -> bool:
-        """Whether a request with this head may."""
+    def takes(self, method: str, path: str, /) -> bool:
+        """Whether a request for this target may."""
         ...
 
-    def begin(self, connection: Connection, message: RawRequestMessage, body: bytes) -> None:
+    def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins it; the connection's `leave_lane` is called when its answer is out."""
+        ...
+
+    def give_up(self, connection: Connection, message: LaneParser) -> None:
+        """Refuses one whose body does not come."""
         ...
 
 
 class Connection(RequestHandler):
     """One connection of one client.
 
-    A request that has come whole, alone on an idle connection, takes the *lane*: it is begun in the very call that
-    brought its bytes, with no task and no request object. Whatever follows it before its answer is out is held back,
-    unparsed. Everything else goes the way of aiohttp."""
+    An ordinary request takes the *lane*: it is begun in the very call that brought its last bytes, with no task and no
+    request object. Whatever follows it before its answer is out is held back, unparsed. Everything else goes the way of
+    aiohttp, and what follows on that connection too."""
 
-    __slots__ = ("_deadlines", "_head_bytes", "_held", "_lane", "_lane_over", "_limits", "_refused", "driver", "peer", "slot", "wake_at")
+    __slots__ = ("_deadlines", "_head_bytes", "_held", "_lane", "_lane_over", "_limits", "_reader", "_refused", "driver", "peer", "slot", "wake_at")
 
     def __init__(
         self,
@@ -75,6 +81,7 @@ class Connection(RequestHandler):
         self._deadlines = deadlines
         self._head_bytes = 0
         self._refused = False
+        self._reader: LaneParser | None = LaneParser(lane.takes, limits.header_bytes)
         self.driver: Driver | None = None
         self.peer = ""
         self.wake_at = math.inf
@@ -94,6 +101,22 @@ class Connection(RequestHandler):
             if len(held) > _HELD_AT_MOST and self.transport is not None:
                 self.transport.pause_reading()
             return
+        reader = self._reader
+        if reader is not None and not self._force_close and not self._close:
+            found = reader.feed(data)
+            if found == WHOLE:
+                if self._head_bytes:
+                    self._drop_head()
+                self._held = bytearray()
+                self._request_count += 1
+                self._lane.begin(self, reader, reader.body)
+                return
+            if found == MORE:
+                self._watch_body() if reader.headed else self._watch_head(len(data))
+                return
+            self._drop_head()
+            self._reader = None
+            data = reader.given_up()
         if self._messages or self._upgraded or self._force_close or self._close or not self._idle():
             self._pass_on(data)
             return
@@ -116,7 +139,7 @@ class Connection(RequestHandler):
         if self._head_bytes:
             self._drop_head()
         self._request_count += len(messages)
-        if len(messages) == 1 and not upgraded and payload.is_eof() and self._lane.takes(message):
+        if len(messages) == 1 and not upgraded and payload.is_eof() and self._lane.takes(message.method, message.path):
             parser.message_consumed()
             self._held = bytearray()
             self._lane.begin(self, message, payload.read_nowait())
@@ -192,6 +215,12 @@ class Connection(RequestHandler):
         if self._head_bytes > self._limits.header_bytes:
             self._reject(431, _TOO_LARGE)
 
+    def _watch_body(self) -> None:
+        """Part of a body has come: the next bytes are waited for only so long."""
+        self._head_bytes = 1
+        self._deadlines.drop(self)
+        self._deadlines.set(self, time.monotonic() + self._limits.body_timeout)
+
     def _drop_head(self) -> None:
         self._head_bytes = 0
         self._deadlines.drop(self)
@@ -200,6 +229,10 @@ class Connection(RequestHandler):
         """The head of a request has taken too long, or a client that was refused long enough."""
         if self._refused:
             self.force_close()
+        elif self._head_bytes and self._reader is not None and self._reader.headed:
+            self._drop_head()
+            self._held = bytearray()
+            self._lane.give_up(self, self._reader)
         elif self._head_bytes:
             self._reject(408, "the request's head took too long")
 

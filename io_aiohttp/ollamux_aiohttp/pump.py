@@ -39,6 +39,7 @@ from ollamux.contract import (
 )
 from ollamux.exchange import Exchange
 from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import Transfer
 
@@ -137,7 +138,7 @@ class Driver:
         pump: Pump,
         connection: Connection,
         exchange: Exchange,
-        message: RawRequestMessage,
+        message: RawRequestMessage | LaneParser,
         *,
         lane: bool = False,
     ) -> None:

@@ -21,10 +21,11 @@ from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.gateway import Gateway
-from ollamux_aiohttp.bodies import read_whole, stream_body
+from ollamux_aiohttp.bodies import SlowBody, read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import BackendTransport
@@ -67,7 +68,7 @@ class Server:
         self._front = Front(
             self._handle,
             lane=self,
-            limits=ConnectionLimits(limits.header_bytes, limits.header_timeout),
+            limits=ConnectionLimits(limits.header_bytes, limits.header_timeout, limits.body_timeout),
             deadlines=deadlines,
             access_log=None,
             keepalive_timeout=_KEEPALIVE,
@@ -109,11 +110,11 @@ class Server:
         if self._pump is not None:
             self._pump.deadlines.close()
 
-    def takes(self, message: RawRequestMessage) -> bool:
+    def takes(self, method: str, path: str, /) -> bool:
         """Whether a request may take the lane of its connection."""
-        return not self.gateway.body_streams(message.method, message.path)
+        return not self.gateway.body_streams(method, path)
 
-    def begin(self, connection: Connection, message: RawRequestMessage, body: bytes) -> None:
+    def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins a request that came whole."""
         assert self._pump is not None
         if len(body) > self.config.server.limits.body:
@@ -126,6 +127,12 @@ class Server:
         driver.start(time.monotonic())
         if self.gateway.has_ready:
             self._drain()
+
+    def give_up(self, connection: Connection, message: LaneParser) -> None:
+        """Refuses a request whose body does not come, in the client's format, and closes."""
+        assert self._pump is not None
+        exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
+        Driver(self._pump, connection, exchange, message, lane=True).start(time.monotonic())
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         pump = self._pump

@@ -41,6 +41,9 @@ from ollamux.streaming.translator import Converter, Translator
 
 __all__ = ("KEEPALIVE", "ModelExchange")
 
+_LOOKING, _QUEUED, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+# By these names, since to look up a member of an enum is slow.
+
 KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
@@ -92,7 +95,7 @@ class ModelExchange(Exchange):
         self._request = request
         self._serving = serving
         self._route = route
-        self._phase = Phase.LOOKING
+        self._phase = _LOOKING
         self._incoming: Incoming | None = None
         self._candidates: list[tuple[Offer, Backend]] = []
         self._attempt = 0
@@ -132,9 +135,9 @@ class ModelExchange(Exchange):
         return self._look_up(now, False)
 
     def proceed(self, now: float) -> Wants:
-        if self._phase is Phase.LOOKING:
+        if self._phase is _LOOKING:
             return self._look_up(now, True)
-        if self._phase is Phase.QUEUED:
+        if self._phase is _QUEUED:
             return self._dispatch(now)
         return None
 
@@ -144,7 +147,7 @@ class ModelExchange(Exchange):
         return [backend.id for _, backend in self._candidates]
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
-        if attempt != self._attempt or self._phase is not Phase.CALLING:
+        if attempt != self._attempt or self._phase is not _CALLING:
             return None
         assert self._backend is not None
         self._activity = now
@@ -176,12 +179,12 @@ class ModelExchange(Exchange):
             return self._break_off(reported(converter.fault), now, out)
         if not out:
             return None
-        if self._phase is Phase.ANSWERING:
+        if self._phase is _ANSWERING:
             return out
         return self._begin(out)
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
-        if attempt != self._attempt or self._phase not in (Phase.CALLING, Phase.ANSWERING):
+        if attempt != self._attempt or self._phase not in (_CALLING, _ANSWERING):
             return None
         converter = self._converter
         if converter is None:
@@ -194,27 +197,27 @@ class ModelExchange(Exchange):
             return self._break_off(reported(converter.fault), now, out)
         if not converter.complete:
             return self._break_off(stream_broken(), now, out)
-        if self._phase is Phase.CALLING and not out:
+        if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
-        first = self._begin(out) if self._phase is Phase.CALLING else ((Data(out),) if out else ())
+        first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._over()
         return (*first, End())
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
-        if attempt != self._attempt or self._phase not in (Phase.CALLING, Phase.ANSWERING):
+        if attempt != self._attempt or self._phase not in (_CALLING, _ANSWERING):
             return None
         assert self._backend is not None
         if self._converter is not None and self._converter.complete:
             return self.attempt_end(attempt, now)  # its last word was said; how the connection ended is no matter
         if kind != "configuration":
             self._backend.health.bad(detail or kind)
-        if self._phase is Phase.ANSWERING:
+        if self._phase is _ANSWERING:
             return self._break_off(stream_broken(), now)
         return self._next(failure_of(self._backend.id, kind, detail), now)
 
     def client_paused(self, now: float) -> Wants:
         self._paused_at = now
-        return (Read(self._attempt, False),) if self._phase in (Phase.CALLING, Phase.ANSWERING) else None
+        return (Read(self._attempt, False),) if self._phase in (_CALLING, _ANSWERING) else None
 
     def client_resumed(self, now: float) -> Wants:
         if self._paused_at is None:
@@ -222,33 +225,33 @@ class ModelExchange(Exchange):
         self._dispatched += now - self._paused_at
         self._activity = now
         self._paused_at = None
-        if self._phase is Phase.PLAYING:
+        if self._phase is _PLAYING:
             return (WakeAt(now),)
-        if self._phase in (Phase.CALLING, Phase.ANSWERING):
+        if self._phase in (_CALLING, _ANSWERING):
             return (Read(self._attempt, True), WakeAt(self._next_wake(now)))
-        return (WakeAt(self._next_wake(now)),) if self._phase is Phase.QUEUED else None
+        return (WakeAt(self._next_wake(now)),) if self._phase is _QUEUED else None
 
     def client_gone(self, now: float) -> Wants:
-        if self._phase is Phase.OVER:
+        if self._phase is _OVER:
             return None
-        attempt = self._attempt if self._phase in (Phase.CALLING, Phase.ANSWERING) else 0
+        attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
         self._over()
         return (Cancel(attempt),) if attempt else None
 
     def woken(self, now: float) -> Wants:
         phase = self._phase
-        if phase is Phase.OVER:
+        if phase is _OVER:
             return None
-        if phase is Phase.PLAYING:
+        if phase is _PLAYING:
             return self._play(now)
-        if phase is Phase.LOOKING:
+        if phase is _LOOKING:
             self._house.forget(self)
             return self._look_up(now, True)
-        if phase is Phase.QUEUED and now >= self._queued_until:
+        if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(long_wait(), now)
-        if phase in (Phase.CALLING, Phase.ANSWERING) and self._paused_at is None and now >= self._deadline():
+        if phase in (_CALLING, _ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
-        if now >= self._keepalive_at and phase is not Phase.ANSWERING and self._paused_at is None:
+        if now >= self._keepalive_at and phase is not _ANSWERING and self._paused_at is None:
             return self._keep_alive(now)
         return (WakeAt(self._next_wake(now)),)
 
@@ -302,20 +305,20 @@ class ModelExchange(Exchange):
                 self._over()
                 return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
             if admission.take(backend.id):
-                if self._phase is Phase.QUEUED:
+                if self._phase is _QUEUED:
                     admission.served(self)
                 del self._candidates[position]
                 return self._call(offer, backend, now)
         if not admission.wait(self):
             return self._refuse(queue_full(), now)
-        self._phase = Phase.QUEUED
+        self._phase = _QUEUED
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
 
     def _call(self, offer: Offer, backend: Backend, now: float) -> Wants:
         incoming = self._incoming
         assert incoming is not None
-        self._phase = Phase.CALLING
+        self._phase = _CALLING
         self._backend = backend
         self._offer = offer
         self._converter = None
@@ -382,7 +385,7 @@ class ModelExchange(Exchange):
 
     def _begin(self, out: bytes) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
-        self._phase = Phase.ANSWERING
+        self._phase = _ANSWERING
         self._keepalive_at = math.inf
         if self._committed:
             return (Data(out),)
@@ -465,7 +468,7 @@ class ModelExchange(Exchange):
             body = renderer.embedded(source.embed(neutral), now)
         elif incoming.stream:
             self._playing = source.answer(neutral)
-            self._phase = Phase.PLAYING
+            self._phase = _PLAYING
             return self._play(now)
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
@@ -494,7 +497,7 @@ class ModelExchange(Exchange):
         """When the attempt has taken too long."""
         backend, incoming = self._backend, self._incoming
         assert backend is not None and incoming is not None
-        if self._status == 0 or (self._phase is Phase.CALLING and self._converter is None and self._collected is None):
+        if self._status == 0 or (self._phase is _CALLING and self._converter is None and self._collected is None):
             limit = self._dispatched + backend.first_byte if backend.first_byte else math.inf
         else:
             limit = self._activity + backend.idle if backend.idle else math.inf
@@ -504,8 +507,8 @@ class ModelExchange(Exchange):
 
     def _next_wake(self, now: float) -> float:
         if self._paused_at is not None:  # every clock stands still but the queue's
-            return self._queued_until if self._phase is Phase.QUEUED else math.inf
-        if self._phase is Phase.QUEUED:
+            return self._queued_until if self._phase is _QUEUED else math.inf
+        if self._phase is _QUEUED:
             return min(self._queued_until, self._keepalive_at)
         backend = self._backend
         assert backend is not None
@@ -518,7 +521,7 @@ class ModelExchange(Exchange):
         assert backend is not None
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
         backend.health.bad("it did not answer in time")
-        if self._phase is Phase.ANSWERING:
+        if self._phase is _ANSWERING:
             return self._break_off(error, now)
         return self._next(error, now)
 
@@ -536,9 +539,9 @@ class ModelExchange(Exchange):
 
     def _break_off(self, error: OllamuxError, now: float, out: bytes = b"") -> Wants:
         """The stream broke: another backend where no content has gone out, else the truth."""
-        if self._phase is Phase.CALLING and not out:
+        if self._phase is _CALLING and not out:
             return self._next(error, now)
-        first = self._begin(out) if self._phase is Phase.CALLING else ((Data(out),) if out else ())
+        first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
         cancel = self._release()
         told = self._make_renderer().fault(error)
         self._over()
@@ -575,11 +578,11 @@ class ModelExchange(Exchange):
         if self._backend is not None:
             self._house.admission.give_back(self._backend.id)
             self._backend = None
-        if self._phase is Phase.QUEUED:
+        if self._phase is _QUEUED:
             self._house.admission.leave(self)
-        elif self._phase is Phase.LOOKING:
+        elif self._phase is _LOOKING:
             self._house.forget(self)
-        self._phase = Phase.OVER
+        self._phase = _OVER
         self._attempt += 1  # whatever is reported now comes too late
 
 
@@ -593,4 +596,7 @@ def _served(incoming: Incoming, offer: Offer) -> Served:
 
 
 def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
-    return next((value for key, value in headers if key.lower() == name), "")
+    for key, value in headers:
+        if key == name or key.lower() == name:
+            return value
+    return ""

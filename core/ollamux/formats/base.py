@@ -61,14 +61,14 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     has none; fields that are not named keep the format's own name. `think` says how thinking is switched:
     `chat_template_kwargs` (llama.cpp, vLLM), `reasoning_effort` (OpenAI), or empty."""
 
-    sampling: dict[str, str | None] = {}  # noqa: RUF012
+    sampling: dict[str, str | None] = {}
     think: str = ""
     reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
     stream_options: bool = True
     max_tokens: str = "max_tokens"
     top_logprobs: bool = True
     json_schema: bool = True
-    extra: dict[str, Any] = {}  # noqa: RUF012 - sent with every request
+    extra: dict[str, Any] = {}
 
 
 class RenderContext(msgspec.Struct):

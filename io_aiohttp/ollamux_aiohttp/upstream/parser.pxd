@@ -12,6 +12,7 @@ cdef class ResponseParser:
 
     cpdef expect(self, bint bodyless)
     cpdef feed(self, bytes data)
+    cdef bint _read_plain(self, bytes data) except -1
     cpdef on_message_begin(self)
     cpdef on_header(self, bytes name, bytes value)
     cpdef on_headers_complete(self)

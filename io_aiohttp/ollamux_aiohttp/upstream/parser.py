@@ -17,23 +17,18 @@ from typing import Final
 
 import httptools
 
+from ollamux_aiohttp.heads import Names, read_answer
+
 __all__ = ("HEAD_LIMIT", "ResponseParser")
 
 HEAD_LIMIT: Final = 65536
 
-_NAMES: dict[bytes, str] = {}  # header names as backends spell them; bounded by _NAMES_LIMIT
-_NAMES_LIMIT: Final = 512
+_names: Final = Names()
+_known: Final = _names.known
 
 
 class _StopParsing(Exception):
     """Leaves llhttp from inside a callback."""
-
-
-def _name(raw: bytes) -> str:
-    name = raw.decode("utf-8", "surrogateescape").lower()
-    if len(_NAMES) < _NAMES_LIMIT:
-        _NAMES[raw] = name
-    return name
 
 
 class ResponseParser:
@@ -62,6 +57,8 @@ class ResponseParser:
 
     def feed(self, data: bytes) -> None:
         """Parse what one read brought. Nothing is raised; a fault ends the use of the connection."""
+        if not self._dry and not self.status and not self._bodyless and self._read_plain(data):
+            return
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpResponseParser(self)
@@ -81,6 +78,19 @@ class ResponseParser:
                 self.pieces.clear()
         if self.pieces:
             self._dry = 0
+
+    def _read_plain(self, data: bytes) -> bool:
+        """A 200 that came whole in one read, with its length and nothing that needs a second look."""
+        found = None if self.done else read_answer(data, _known)
+        if found is None:
+            return False
+        self.headers, body = found
+        self.status = 200
+        if body:
+            self.pieces.append(body)
+        self.done = True
+        self.reusable = True
+        return True
 
     @property
     def silent(self) -> bool:
@@ -113,7 +123,7 @@ class ResponseParser:
             text = value.decode()
         except UnicodeDecodeError:
             text = value.decode("utf-8", "surrogateescape")
-        self.headers.append((_NAMES.get(name) or _name(name), text))
+        self.headers.append((_names.lower(name), text))
 
     def on_headers_complete(self) -> None:
         """llhttp: a head is complete."""

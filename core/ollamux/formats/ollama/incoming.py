@@ -9,7 +9,6 @@ itself, since other backends name their models freely: `grammar_error` is for wh
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
@@ -45,7 +44,7 @@ class FormatError(OllamuxError):
     """A `format` that is neither "json" nor a schema. Ollama finds out when it is about to generate."""
 
 
-class OllamaIncoming(ABC):
+class OllamaIncoming:
     """What the four routes share."""
 
     __slots__ = (
@@ -87,11 +86,6 @@ class OllamaIncoming(ABC):
     def check(self, served: Served) -> None:
         """Raises what Ollama answers where this model cannot do what is asked."""
         self._checked_options()
-
-    @abstractmethod
-    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
-        """The request in the neutral model."""
-        ...
 
     def _check_name(self) -> None:
         if not self.model.strip():

@@ -1,0 +1,15 @@
+# The types with which Cython compiles gateway.py; the source is that file alone.
+
+cdef class Gateway:
+    cdef public object config, clock, admission, catalog, retry_on, keep_alive
+    cdef public long attempts, answer_limit
+    cdef public double queue_timeout
+    cdef public bint fail_over, hurry
+    cdef object _router, _gate, _management
+    cdef str _instance
+    cdef dict _servings, _backends, _rounds, _due, _asked, _waiters
+    cdef list _ready
+
+    cpdef open(self, request, double now, serving=*)
+    cpdef backend(self, str id_)
+    cdef _serve(self, target, request, str path, double now)

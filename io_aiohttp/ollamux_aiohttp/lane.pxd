@@ -1,0 +1,29 @@
+# The types with which Cython compiles lane.py; the source is that file alone.
+
+cdef class LaneHeaders:
+    cdef dict _fields
+
+    cpdef get(self, str name, default=*)
+
+
+cdef class LaneParser:
+    cdef object _takes, _parser
+    cdef list _body
+    cdef dict _fields
+    cdef bytearray _raw
+    cdef long _count, _head_size, _head_limit
+    cdef bint _done, _odd
+    cdef public bint headed, should_close
+    cdef public str method, path
+    cdef public tuple version
+    cdef public bytes body
+    cdef public LaneHeaders headers
+
+    cpdef int feed(self, bytes data) except? -2
+    cdef bint _read_plain(self, bytes data) except -1
+    cpdef on_message_begin(self)
+    cpdef on_url(self, bytes url)
+    cpdef on_header(self, bytes name, bytes value)
+    cpdef on_headers_complete(self)
+    cpdef on_body(self, bytes data)
+    cpdef on_message_complete(self)
