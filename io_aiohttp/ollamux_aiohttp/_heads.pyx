@@ -9,7 +9,7 @@ Rules: what is read here, llhttp would read the same way.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 DEF LONGEST = 8192
 
@@ -108,3 +108,54 @@ def read_answer(bytes data, dict names):
         return None
     headers = [(name, (<bytes>value).decode("utf-8", "surrogateescape")) for name, value in fields.items()]
     return headers, PyBytes_FromStringAndSize(p, end - p)
+
+
+def read_chunks(bytes data):
+    """The payload of `data` where it is nothing but whole chunks, none of them the last and none with an extension."""
+    cdef const char* p = PyBytes_AS_STRING(data)
+    cdef const char* end = p + PyBytes_GET_SIZE(data)
+    cdef const char* only = NULL
+    cdef Py_ssize_t size, total = 0
+    cdef int digits, chunks = 0
+    cdef char c
+    cdef bytes joined
+    cdef char* out
+    while p < end:
+        size = 0
+        digits = 0
+        while p < end and digits < 7:
+            c = p[0]
+            if 48 <= c <= 57:
+                size = size * 16 + c - 48
+            elif 97 <= (c | 32) <= 102:
+                size = size * 16 + (c | 32) - 87
+            else:
+                break
+            p += 1
+            digits += 1
+        if size == 0 or end - p < size + 4 or p[0] != 13 or p[1] != 10:
+            return None
+        only = p + 2
+        p = only + size
+        if p[0] != 13 or p[1] != 10:
+            return None
+        p += 2
+        total += size
+        chunks += 1
+    if chunks == 1:
+        return PyBytes_FromStringAndSize(only, total)
+    if chunks == 0:
+        return None
+    joined = PyBytes_FromStringAndSize(NULL, total)
+    out = PyBytes_AS_STRING(joined)
+    p = PyBytes_AS_STRING(data)
+    while p < end:  # a second time, now that everything about it is known to be right
+        size = 0
+        while p[0] != 13:
+            c = p[0]
+            size = size * 16 + (c - 48 if c <= 57 else (c | 32) - 87)
+            p += 1
+        memcpy(out, p + 2, size)
+        out += size
+        p += size + 4
+    return joined

@@ -1,5 +1,8 @@
 # The types with which Cython compiles pump.py; the source is that file alone.
 
+from ollamux.exchange.base cimport Exchange
+
+
 cdef class Pump:
     cdef public object loop, deadlines, upstreams, drain, staying, closing
     cdef dict _heads
@@ -10,7 +13,8 @@ cdef class Pump:
 
 
 cdef class Driver:
-    cdef object _connection, _exchange, _waiter
+    cdef object _connection, _waiter
+    cdef Exchange _exchange
     cdef Pump _pump
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
     cdef dict _transfers
@@ -18,6 +22,9 @@ cdef class Driver:
     cdef public double wake_at
     cdef public long slot
 
+    cpdef attempt_head(self, long attempt, long status, headers)
+    cpdef attempt_data(self, long attempt, bytes data)
+    cpdef attempt_end(self, long attempt)
     cpdef do(self, wants)
     cdef _do_rarely(self, want)
     cdef _begin(self, head, bytes data)

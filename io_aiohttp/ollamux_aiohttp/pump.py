@@ -37,7 +37,7 @@ from ollamux.contract import (
     WakeAt,
     Wants,
 )
-from ollamux.exchange import Exchange
+from ollamux.exchange.base import Exchange
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.upstream.choose import Upstreams

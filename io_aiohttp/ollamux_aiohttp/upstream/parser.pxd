@@ -7,7 +7,7 @@ cdef class ResponseParser:
     cdef public bint done, reusable
     cdef public str fault
     cdef object _parser
-    cdef bint _bodyless
+    cdef bint _bodyless, _between, _chunk_ended
     cdef Py_ssize_t _dry
 
     cpdef expect(self, bint bodyless)
@@ -16,4 +16,6 @@ cdef class ResponseParser:
     cpdef on_message_begin(self)
     cpdef on_header(self, bytes name, bytes value)
     cpdef on_headers_complete(self)
+    cpdef on_chunk_header(self)
+    cpdef on_chunk_complete(self)
     cpdef on_message_complete(self)

@@ -17,7 +17,7 @@ from typing import Final
 
 import httptools
 
-from ollamux_aiohttp.heads import Names, read_answer
+from ollamux_aiohttp.heads import Names, read_answer, read_chunks
 
 __all__ = ("HEAD_LIMIT", "ResponseParser")
 
@@ -36,7 +36,7 @@ class ResponseParser:
     is complete. `pieces` is emptied by the owner. `done`: the response is complete. `reusable`: the connection may
     serve another. `fault`: what was wrong, in words, or empty."""
 
-    __slots__ = ("_bodyless", "_dry", "_parser", "done", "fault", "headers", "on_body", "pieces", "reusable", "status")
+    __slots__ = ("_between", "_bodyless", "_chunk_ended", "_dry", "_parser", "done", "fault", "headers", "on_body", "pieces", "reusable", "status")
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -54,10 +54,17 @@ class ResponseParser:
         self.fault = ""
         self._bodyless = bodyless
         self._dry = 0
+        self._chunk_ended = False
+        self._between = False
 
     def feed(self, data: bytes) -> None:
         """Parse what one read brought. Nothing is raised; a fault ends the use of the connection."""
-        if not self._dry and not self.status and not self._bodyless and self._read_plain(data):
+        if self._between:
+            body = read_chunks(data)
+            if body is not None:
+                self.pieces.append(body)
+                return
+        elif not self._dry and not self.status and not self._bodyless and self._read_plain(data):
             return
         parser = self._parser
         if parser is None:
@@ -69,6 +76,7 @@ class ResponseParser:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._stopped(error, data)
+        self._between = self._chunk_ended and not self.done and data.endswith(b"\r\n")
         self._dry += len(data)
         if self._dry > HEAD_LIMIT and (not self.pieces or (heading and self._head_size() > HEAD_LIMIT)):
             self.fault = self.fault or "the head of the answer is too large"
@@ -140,6 +148,14 @@ class ResponseParser:
             self.done = True
             self.reusable = parser.should_keep_alive()
             raise _StopParsing  # llhttp does not know of the HEAD and would wait for a body
+
+    def on_chunk_header(self) -> None:
+        """llhttp: the size of a chunk."""
+        self._chunk_ended = False
+
+    def on_chunk_complete(self) -> None:
+        """llhttp: the line end behind a chunk's data."""
+        self._chunk_ended = True
 
     def on_message_complete(self) -> None:
         """llhttp: a message is complete."""
