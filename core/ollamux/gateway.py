@@ -22,6 +22,7 @@ import msgspec
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
+from ollamux.config.values import number
 from ollamux.contract import Call, ClientRequest, FailureKind, HeaderPairs
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
@@ -29,6 +30,7 @@ from ollamux.exchange.base import JSON_UTF8
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
+from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.formats.ollama.names import canonical_key
 from ollamux.gate import Gate, IssuedKey
 from ollamux.management import Management
@@ -130,7 +132,7 @@ class Gateway:
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
         self.fail_over = config.routing.fallback != "none"
-        self.keep_alive = _keep_alive(config)
+        self.keep_alive: str | float | None = _keep_alive(config)
         self._management = Management(self)
         self._rounds: dict[str, _Round] = {}
         self._due: dict[str, float] = dict.fromkeys(self._backends, -math.inf)
@@ -442,7 +444,7 @@ def _redirect(path: str, query: str, method: str) -> Exchange:
 
 
 def _issued(config: Config) -> list[IssuedKey]:
-    found = []
+    found: list[IssuedKey] = []
     for key in config.server.keys:
         if key.key_sha256:
             found.append(IssuedKey(key.name, bytes.fromhex(key.key_sha256), key.scopes))
@@ -452,8 +454,16 @@ def _issued(config: Config) -> list[IssuedKey]:
     return found
 
 
-def _keep_alive(config: Config) -> str | float | None:
-    return config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
+def _keep_alive(config: Config) -> float | None:
+    """Seconds, infinite for ever. A number in a text is seconds too, as in Ollama's own variable."""
+    told = config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
+    if told is None:
+        return None
+    seconds = number(told)
+    try:
+        return keep_alive_of(told if seconds is None else seconds)
+    except ValueError:  # longer than Go's durations are
+        return math.inf
 
 
 def _unanswered(kind: FailureKind, detail: str) -> str:

@@ -334,6 +334,9 @@ class ModelExchange(Exchange):
             if self._relaying:
                 outgoing = called.passthrough(incoming, offer.upstream, self._defaults(offer), backend.provider.dialect)
             else:
+                alive = self._house.keep_alive
+                if incoming.keep_alive is None and isinstance(alive, float):
+                    incoming.keep_alive = alive
                 self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
         except (OllamuxError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What a wire format offers: the serving side, the calling side, and the values that pass between them and the exchange.
+"""What a wire format offers: a serving side, a calling side, and the values that pass between them and the exchange.
 
 A format is a folder below `formats` with `SERVING` (clients may speak it), `CALLING` (backends may speak it) or both
 in its `__init__`; it is discovered, never listed. The required protocols are small; passthrough, where client and
@@ -170,8 +170,11 @@ class Calling(Protocol):
         """The backend's request. Raises InvalidRequest for what would change its meaning."""
         ...
 
-    def passthrough(self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect) -> Outgoing:
-        """The client's own request, in this very format, with nothing changed but what must be."""
+    def passthrough(
+        self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
+    ) -> Outgoing:
+        """The client's own request, in this very format, with nothing changed but what must be. `defaults` are configured
+        options, and `keep_alive` in seconds (infinite: for ever) beside them."""
         ...
 
     def reader(self, request: Neutral, dialect: Dialect) -> Reader:

@@ -94,6 +94,18 @@ def test_configured_options_go_with_a_request_that_passes_through_unless_it_has_
     assert asked.called.json["options"] == {"top_k": 7, "seed": 2}
 
 
+@pytest.mark.parametrize(
+    ("told", "sent"), [("10m", 600), ("300", 300), (90, 90), ("-1", -1), (-1, -1), ("-1s", -1), ("9999999h", -1)]
+)
+def test_the_configured_keep_alive_reaches_an_ollama_whichever_format_the_client_speaks(told: object, sent: int) -> None:
+    run = driven({"response_optimization": {"keep_alive": told}}, o="ollama")
+    for path in ("/api/chat", "/v1/chat/completions"):
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        asked = run.ask("POST", path, body)
+        assert asked.called.json["keep_alive"] == sent and "options" not in asked.called.json
+    assert run.chat(keep_alive="1m").called.json["keep_alive"] == "1m"
+
+
 def test_a_body_that_cannot_be_read_is_refused_in_the_clients_words_and_nobody_is_called() -> None:
     run = driven(v="vllm")
     asked = run.ask("POST", "/api/chat", b"{")

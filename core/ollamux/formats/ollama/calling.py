@@ -77,7 +77,7 @@ class OllamaCalling:
             if request.truncate is not None:
                 body["truncate"] = request.truncate
         if request.keep_alive is not None:
-            body["keep_alive"] = -1 if math.isinf(request.keep_alive) else request.keep_alive
+            body["keep_alive"] = _seconds(request.keep_alive)
         options = _options(request.sampling, dialect, warnings)
         if options:
             body["options"] = options
@@ -100,8 +100,11 @@ class OllamaCalling:
             values["model"] = _encode(upstream_model)
         known = members(body)
         own = {member.key.lower(): body[member.start : member.end] for member in known}
-        if defaults:
-            values["options"] = _encode({**defaults, **_known(own.get("options", b"null"))})
+        options = {name: value for name, value in defaults.items() if name != "keep_alive"}
+        if options:
+            values["options"] = _encode({**options, **_known(own.get("options", b"null"))})
+        if len(options) < len(defaults) and own.get("keep_alive", b"null") == b"null":
+            values["keep_alive"] = _encode(_seconds(defaults["keep_alive"]))
         if generates and _is_ours(own.get("context", b"null")):
             values["context"] = b"null"
             warnings = ("the context comes from another backend, and was dropped",)
@@ -120,6 +123,11 @@ class OllamaCalling:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         return backend_failure(status, headers, body, error_of(body))
+
+
+def _seconds(keep_alive: float) -> float:
+    """As Ollama takes it: below zero is for ever."""
+    return -1 if math.isinf(keep_alive) else keep_alive
 
 
 def _add_chat(body: dict[str, Any], request: ChatRequest, warnings: list[str]) -> None:

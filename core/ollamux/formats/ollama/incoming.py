@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -61,6 +61,7 @@ class OllamaIncoming:
     )
 
     route: ClassVar[Route]
+    operation: Operation
 
     def __init__(
         self, body: bytes, model: str | None, keep_alive: float | None, options: Mapping[str, Any] | None
@@ -68,7 +69,7 @@ class OllamaIncoming:
         self.body = body
         self.model = model or ""
         self.keep_alive = keep_alive
-        self.operation: Operation = "chat"
+        self.operation = "chat"
         self.stream = False
         self.needs: frozenset[str] = frozenset()
         self.warnings: tuple[str, ...] = ()
@@ -86,6 +87,12 @@ class OllamaIncoming:
     def check(self, served: Served) -> None:
         """Raises what Ollama answers where this model cannot do what is asked."""
         self._checked_options()
+
+    if TYPE_CHECKING:
+
+        def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
+            """The request in the neutral model."""
+            ...
 
     def _check_name(self) -> None:
         if not self.model.strip():

@@ -47,6 +47,7 @@ class OpenAIChatCalling:
         if defaults or dialect.extra:
             ours: dict[str, Any] = dict(dialect.extra)
             knobs = dict(defaults)
+            knobs.pop("keep_alive", None)  # only Ollama is told how long to keep a model
             limit = knobs.pop("num_predict", None)
             if isinstance(limit, int) and limit > 0:
                 ours[dialect.max_tokens] = limit

@@ -235,6 +235,7 @@ class OpenAIChatIncoming:
             _reasoning(request),
             bool(request.logprobs),
             request.top_logprobs or 0,
+            self.keep_alive,
         )
 
 

@@ -174,6 +174,16 @@ def test_configured_options_are_added_to_the_clients_own() -> None:
     assert json.loads(passed("chat", b'{"model":"m","options":null}', seed=3).body)["options"] == {"seed": 3}
 
 
+@pytest.mark.parametrize("route", ["chat", "generate", "embed", "embeddings"])
+def test_a_configured_keep_alive_stands_beside_the_options_where_the_client_says_none(route: str) -> None:
+    for body in (b'{"model":"m"}', b'{"model":"m","keep_alive":null}'):
+        assert json.loads(passed(route, body, keep_alive=600.0).body) == {"model": "m", "keep_alive": 600}
+    assert json.loads(passed(route, b'{"model":"m"}', keep_alive=math.inf).body)["keep_alive"] == -1
+    own = b'{"model":"m","Keep_Alive":"1m"}'
+    assert passed(route, own, keep_alive=600.0).body == own
+    assert json.loads(passed(route, b'{"model":"m"}', keep_alive=600.0, seed=1).body)["options"] == {"seed": 1}
+
+
 def test_what_a_dialect_always_sends_is_added() -> None:
     assert json.loads(passed("chat", b'{"model":"m","a":2}', dialect=Dialect(extra={"a": 1, "b": 1})).body) == {
         "model": "m", "a": 2, "b": 1,

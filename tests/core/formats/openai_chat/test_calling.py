@@ -55,6 +55,11 @@ def test_configured_options_are_added_where_the_client_set_none() -> None:
     assert json.loads(passed(limited, "m", {"num_predict": 7})) == {"model": "m", "max_completion_tokens": 1}
 
 
+def test_how_long_a_model_is_kept_is_not_told_to_such_a_server() -> None:
+    body = b'{"model":"m","messages":[]}'
+    assert passed(body, "m", {"keep_alive": 600.0}, Dialect(sampling={"keep_alive": "keep_alive"})) == body
+
+
 def test_what_a_dialect_always_sends_is_added() -> None:
     assert passed(b'{"model":"m"}', dialect=Dialect(extra={"a": 1})) == b'{"a":1,"model":"m"}'
 
