@@ -69,7 +69,12 @@ def extensions() -> list[Extension]:
         extension = Extension(name, [source], extra_compile_args=[] if os.name == "nt" else ["-O2", "-g0"])
         extension.optional = not REQUIRED
         try:
-            made += cythonize([extension], compiler_directives=DIRECTIVES | (SCANNERS if source.endswith(".pyx") else {}), include_path=list(ROOTS), quiet=True)
+            made += cythonize(
+                [extension],
+                compiler_directives=DIRECTIVES | (SCANNERS if source.endswith(".pyx") else {}),
+                include_path=list(ROOTS),
+                quiet=True,
+            )
         except Exception as error:  # Cython raises classes of many kinds, and none of them must stop an installation
             without(f"Cython does not compile {source} ({type(error).__name__})")
     return made

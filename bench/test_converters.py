@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -86,7 +87,8 @@ def test_the_cost_of_a_chunk(
             feed(read, now)
 
     benchmark.pedantic(stream, rounds=30, warmup_rounds=2)  # type: ignore[no-untyped-call]
-    assert benchmark.stats is not None
-    seconds = benchmark.stats.stats.median
+    stats: Any = benchmark.stats
+    assert stats is not None
+    seconds: float = stats.stats.median
     benchmark.extra_info["ns_per_event"] = round(seconds / EVENTS * 1e9, 1)
     benchmark.extra_info["mb_per_s"] = round(sum(map(len, reads)) / seconds / 1e6)

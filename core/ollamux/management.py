@@ -12,7 +12,7 @@ and says so in Ollama's form.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -155,7 +155,7 @@ class Management:
 def _checked_name(body: bytes, path: str, action: _Action) -> str:
     """The name that a body holds, checked as far as that needs no catalog."""
     try:
-        asked: object = gojson.decode(body, action.body)
+        asked = cast(object, gojson.decode(body, action.body))
     except gojson.GoJSONError as error:
         raise InvalidRequest(str(error)) from None
     name = _name_of(asked)

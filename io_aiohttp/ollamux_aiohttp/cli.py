@@ -156,7 +156,8 @@ def _print_version(options: argparse.Namespace) -> int:
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
-    parts = [f"ollamux {__version__} ({_build.describe((*_build.EXTENSIONS, *EXTENSIONS))} build)", f"python {platform.python_version()}"]
+    build = _build.describe((*_build.EXTENSIONS, *EXTENSIONS))
+    parts = [f"ollamux {__version__} ({build} build)", f"python {platform.python_version()}"]
     for package in ("aiohttp", "uvloop"):
         try:
             parts.append(f"{package} {version(package)}")

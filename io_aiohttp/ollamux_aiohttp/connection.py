@@ -1,7 +1,7 @@
 """A client's connection: aiohttp's request handler, with what a gateway needs beside it.
 
-It tells the request under way that the client reads too slowly, reads again, or is gone; bounds the head of a request in
-bytes and in time; and answers what is no HTTP in the form that clients of Ollama read.
+It tells the request under way that the client reads too slowly, reads again, or is gone; bounds the head of a request
+in bytes and in time; and answers what is no HTTP in the form that clients of Ollama read.
 
 Rules: a request is parsed by the lane or by aiohttp, never by both; nothing here knows a route.
 """
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -62,7 +63,25 @@ class Connection(RequestHandler):
     request object. Whatever follows it before its answer is out is held back, unparsed. Everything else goes the way of
     aiohttp, and what follows on that connection too."""
 
-    __slots__ = ("_deadlines", "_head_bytes", "_held", "_lane", "_lane_over", "_limits", "_reader", "_refused", "driver", "peer", "slot", "wake_at")
+    __slots__ = (
+        "_deadlines",
+        "_head_bytes",
+        "_held",
+        "_lane",
+        "_lane_over",
+        "_limits",
+        "_reader",
+        "_refused",
+        "driver",
+        "peer",
+        "slot",
+        "wake_at",
+    )
+
+    if TYPE_CHECKING:
+        # aiohttp's own, of which its sources leave the types open.
+        _message_tail: bytes
+        _upgraded: bool
 
     def __init__(
         self,
@@ -83,13 +102,13 @@ class Connection(RequestHandler):
         self._refused = False
         self._reader: LaneParser | None = LaneParser(lane.takes, limits.header_bytes)
         self.driver: Driver | None = None
-        self.peer = ""
+        self.peer: str = ""
         self.wake_at = math.inf
         self.slot = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        name = transport.get_extra_info("peername")
+        name: Any = transport.get_extra_info("peername")
         self.peer = name[0] if isinstance(name, tuple) else ""
 
     def data_received(self, data: bytes) -> None:
@@ -120,9 +139,10 @@ class Connection(RequestHandler):
         if self._messages or self._upgraded or self._force_close or self._close or not self._idle():
             self._pass_on(data)
             return
-        parser = self._parser
+        parser: Any = self._parser
         if parser is None:
             return
+        messages: Sequence[tuple[RawRequestMessage, Any]]
         try:
             messages, upgraded, tail = parser.feed_data(data)
         except HttpProcessingError as error:
@@ -264,7 +284,8 @@ class Connection(RequestHandler):
             status = _status_of(exc)
         else:
             self.log_exception("a request failed inside the gateway", exc_info=exc)
-        answer = web.Response(status=status, body=refusal(_first_line(message) or _REASONS.get(status, "")), content_type="application/json", charset="utf-8")
+        body = refusal(_first_line(message) or _REASONS.get(status, ""))
+        answer = web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
         answer.force_close()
         return answer
 
@@ -304,7 +325,9 @@ class Front(web.Server):
         self._deadlines = deadlines
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, lane=self._lane, limits=self._limits, deadlines=self._deadlines, **self._kwargs)
+        return Connection(
+            self, loop=self._loop, lane=self._lane, limits=self._limits, deadlines=self._deadlines, **self._kwargs
+        )
 
 
 def head_size(message: RawRequestMessage) -> int:

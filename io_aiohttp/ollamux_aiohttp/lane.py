@@ -11,8 +11,9 @@ looked at again, so the two parsers never see different halves of one stream.
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
@@ -58,7 +59,7 @@ class LaneHeaders:
         return default if value is None else value.decode("utf-8", "surrogateescape")
 
 
-Mapping.register(LaneHeaders)
+cast(ABCMeta, Mapping).register(LaneHeaders)  # not its base: a class that Cython compiles has none in Python
 
 
 class LaneParser:
@@ -189,11 +190,13 @@ class LaneParser:
         self.headed = True
         self.method = parser.get_method().decode()
         length = self._fields.get("content-length")
-        if length is not None and int(length) > BODY_LIMIT:
-            self._odd = True
-        elif self._count > _HEADERS_LIMIT or self._head_size > self._head_limit or self.path[:1] != "/":
-            self._odd = True
-        elif not self._takes(self.method, self.path):
+        if (
+            (length is not None and int(length) > BODY_LIMIT)
+            or self._count > _HEADERS_LIMIT
+            or self._head_size > self._head_limit
+            or self.path[:1] != "/"
+            or not self._takes(self.method, self.path)
+        ):
             self._odd = True
 
     def on_body(self, data: bytes) -> None:

@@ -208,7 +208,8 @@ class Driver:
             elif kind is WakeAt:
                 self._pump.deadlines.set(self, want.when)  # type: ignore[union-attr]
             elif kind is Data:
-                data = data + want.data if data else want.data  # type: ignore[union-attr]
+                piece: Data = want  # type: ignore[assignment]
+                data = data + piece.data if data else piece.data
             elif kind is Head:
                 head = want  # type: ignore[assignment]
             elif kind is End:
@@ -256,7 +257,9 @@ class Driver:
         if not sized and self._old:
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        out = self._pump.head(head.status, self._headers(head), _monotonic()) + extra + self._connection_line() + b"\r\n"
+        out = (
+            self._pump.head(head.status, self._headers(head), _monotonic()) + extra + self._connection_line() + b"\r\n"
+        )
         if data and not self._head_only:
             out += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         self._send(out)
@@ -395,5 +398,7 @@ class Driver:
         self._keep_alive = False
         self._exchange.client_gone(_monotonic())
         if not self._wrote_head:
-            self._whole(Head(500, (("Content-Type", "application/json; charset=utf-8"),)), b'{"error":"internal error"}')
+            self._whole(
+                Head(500, (("Content-Type", "application/json; charset=utf-8"),)), b'{"error":"internal error"}'
+            )
         self._finish()

@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
@@ -121,7 +122,8 @@ class Server:
             error = TooLarge(f"request body too large: at most {self.config.server.limits.body} bytes are accepted")
             exchange = self.gateway.refuse(message.path, error)
         else:
-            request = ClientRequest(message.method, message.path, message.headers, body, connection.peer)
+            headers: Mapping[str, str] = message.headers  # type: ignore[assignment]  # it is registered as one
+            request = ClientRequest(message.method, message.path, headers, body, connection.peer)
             exchange = self.gateway.open(request, time.monotonic())
         driver = Driver(self._pump, connection, exchange, message, lane=True)
         driver.start(time.monotonic())
@@ -139,7 +141,8 @@ class Server:
         connection = request.protocol
         assert pump is not None and isinstance(connection, Connection)
         path = request.raw_path
-        if head_size(request._message) > self.config.server.limits.header_bytes:
+        message = request._message  # pyright: ignore[reportPrivateUsage]
+        if head_size(message) > self.config.server.limits.header_bytes:
             return self._refuse(request, connection, TooLarge("request header fields too large", status=431))
         streaming = self.gateway.body_streams(request.method, path)
         body: bytes | None = b""
@@ -154,7 +157,7 @@ class Server:
                 return pump.closing
         now = time.monotonic()
         exchange = self.gateway.open(ClientRequest(request.method, path, request.headers, body, connection.peer), now)
-        driver = Driver(pump, connection, exchange, request._message)
+        driver = Driver(pump, connection, exchange, message)
         driver.start(now)
         if self.gateway.has_ready:
             self._drain()
@@ -171,7 +174,8 @@ class Server:
         """Answers a body that cannot be read, in the client's format, and closes the connection."""
         assert self._pump is not None
         settled = self.gateway.refuse(request.raw_path, error)
-        driver = Driver(self._pump, connection, settled, request._message)
+        message = request._message  # pyright: ignore[reportPrivateUsage]
+        driver = Driver(self._pump, connection, settled, message)
         driver.start(time.monotonic())
         connection.finish_writing()
         return self._pump.closing

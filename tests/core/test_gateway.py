@@ -282,7 +282,8 @@ def test_a_backend_whose_key_cannot_be_read_is_misconfigured_and_never_called() 
     from ollamux.gateway import Gateway
 
     config: Config = driven(a="vllm").gateway.config
-    backend = replace((config.backends or ())[0], key_missing="the variable A is not set")
+    assert config.backends
+    backend = replace(config.backends[0], key_missing="the variable A is not set")
     run = Driven(Gateway(replace(config, backends=(backend,))))
     assert run.chores() == [] and run.state("a") == ("misconfigured", "the variable A is not set")
 

@@ -46,7 +46,7 @@ class OpenAiCompatible(msgspec.Struct, frozen=True, kw_only=True):
     probes: tuple[Probe, ...] = (Probe("/models"),)
 
     def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
-        body = _decode(answers["/models"].body)
+        body: dict[str, Any] | list[Any] = _decode(answers["/models"].body)
         listed = as_rows(body.get("data") if isinstance(body, dict) else body)
         rows = [row for row in listed if isinstance(row.get("id"), str)]
         models = tuple(_model(row) for row in rows)

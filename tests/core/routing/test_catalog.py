@@ -47,7 +47,7 @@ def test_a_registered_name_goes_to_the_backend_it_names_and_to_no_other() -> Non
     )
     found.stock("a", stocked("m"))
     (offer,) = found.find("m")
-    assert (offer.backend, offer.upstream, offer.capabilities) == ("b", "real", {"completion"})
+    assert (offer.backend, offer.upstream, offer.capabilities) == ("b", "real", frozenset({"completion"}))
 
 
 def test_a_registered_name_may_name_a_provider_and_then_any_backend_of_it_serves() -> None:

@@ -61,7 +61,6 @@ class OllamaIncoming:
     )
 
     route: ClassVar[Route]
-    operation: Operation
 
     def __init__(
         self, body: bytes, model: str | None, keep_alive: float | None, options: Mapping[str, Any] | None
@@ -69,7 +68,7 @@ class OllamaIncoming:
         self.body = body
         self.model = model or ""
         self.keep_alive = keep_alive
-        self.operation = "chat"
+        self.operation: Operation = "chat"
         self.stream = False
         self.needs: frozenset[str] = frozenset()
         self.warnings: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class OllamaServing:
     stream_type = "application/x-ndjson"
     whole_type = _WHOLE
 
-    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> Incoming:
+    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> OllamaIncoming:
         try:
             match route.name:
                 case "chat":
