@@ -341,7 +341,8 @@ class ModelExchange(Exchange):
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(of_request(error), now)
-        self._warnings = incoming.warnings + outgoing.warnings
+        # What the reading of a request loses, one that passes through does not.
+        self._warnings = outgoing.warnings if self._relaying else incoming.warnings + outgoing.warnings
         self._attempt += 1
         call, wake = backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now))
         return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -282,3 +283,13 @@ def test_a_demo_may_be_what_takes_over() -> None:
     asked.called.fail("refused")
     run.pass_time(60)
     assert asked.over and asked.lines[-1]["done"] is True and at_rest(run)
+
+
+def test_what_the_translation_for_one_backend_loses_is_no_warning_where_the_next_takes_it_as_it_is() -> None:
+    run = driven(a={"type": "vllm", "priority": 90}, b="ollama")
+    asked = run.ask("POST", "/api/generate", {"model": "m", "prompt": "x", "template": "{{ .Prompt }}"})
+    asked.called.fail("refused")
+    assert asked.asked == ["a", "b"]
+    whole = {"model": "m", "response": "x", "done": True}
+    asked.called.stream(json.dumps(whole).encode() + b"\n", kind="application/x-ndjson")
+    assert asked.status == 200 and "x-ollamux-warning" not in asked.headers
