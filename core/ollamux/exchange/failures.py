@@ -55,8 +55,8 @@ def of_answer(error: OllamuxError | RecursionError, status: int = 502) -> Ollamu
 
 
 def queue_full() -> OllamuxError:
-    """As Ollama says it."""
-    return Busy("server busy, please try again.  maximum pending requests exceeded")
+    """As Ollama says it, and when to come back."""
+    return Busy("server busy, please try again.  maximum pending requests exceeded", retry_after=5)
 
 
 def long_wait() -> OllamuxError:

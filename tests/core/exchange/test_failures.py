@@ -48,6 +48,6 @@ def test_what_is_nested_too_deeply_is_whose_fault_it_is() -> None:
     assert of_request(error) is error is of_answer(error)
 
 
-def test_a_full_queue_is_told_as_ollama_tells_it_and_a_long_wait_with_when_to_come_back() -> None:
+def test_a_full_queue_is_told_as_ollama_tells_it_and_both_it_and_a_long_wait_with_when_to_come_back() -> None:
     assert queue_full().message == "server busy, please try again.  maximum pending requests exceeded"
-    assert (queue_full().retry_after, long_wait().retry_after, long_wait().status) == (None, 5, 503)
+    assert (queue_full().retry_after, long_wait().retry_after, long_wait().status) == (5, 5, 503)
