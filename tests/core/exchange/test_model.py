@@ -242,3 +242,15 @@ def test_a_front_without_paths_names_the_format_itself() -> None:
     exchange = run.gateway.open(ClientRequest("", "", {}, body), run.now, serving)
     wants = exchange.start(run.now)
     assert isinstance(wants, tuple) and len(wants) == 3
+
+
+@pytest.mark.parametrize("fields", [{"messages": []}, {"messages": None}, {}])
+@pytest.mark.parametrize("type_", ["ollama", "demo"])
+def test_a_chat_of_openais_format_without_messages_is_refused_where_it_has_to_be_translated(
+    type_: str, fields: dict[str, Any]
+) -> None:
+    run = driven(o=type_)
+    asked = run.ask("POST", "/v1/chat/completions", {"model": "demo" if type_ == "demo" else "m", **fields})
+    assert asked.status == 400 and asked.calls == [] and at_rest(run)
+    assert asked.json["error"]["message"] == "[] is too short - 'messages'"
+    assert asked.json["error"]["type"] == "invalid_request_error"

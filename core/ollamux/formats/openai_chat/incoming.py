@@ -125,7 +125,7 @@ class ReasoningIn(msgspec.Struct, gc=False):
 class Request(msgspec.Struct, gc=False):
     """The whole request, as far as another format can say it."""
 
-    messages: list[MessageIn] = []
+    messages: list[MessageIn] | None = None
     tools: list[ToolIn] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
@@ -223,6 +223,8 @@ class OpenAIChatIncoming:
             raise InvalidRequest(str(error)) from None
         if request.n is not None and request.n != 1:
             raise InvalidRequest("only one choice can be generated: n must be 1", param="n")
+        if not request.messages:
+            raise InvalidRequest("[] is too short - 'messages'")
         return ChatRequest(
             self.model,
             [_message(message, place) for place, message in enumerate(request.messages)],

@@ -167,7 +167,8 @@ def test_what_would_change_the_meaning_is_refused(fields: dict[str, Any]) -> Non
 
 
 def test_tools_keep_the_bytes_of_their_parameters() -> None:
-    raw = b'{"model":"m","messages":[],"tools":[{"type":"function","function":{"name":"f","parameters":{ "x": 1.0 }}}]}'
+    tools = b'[{"type":"function","function":{"name":"f","parameters":{ "x": 1.0 }}}]'
+    raw = b'{"model":"m","messages":[{"role":"user"}],"tools":' + tools + b"}"
     tool = read_route(raw).neutral(SERVED, {}).tools[0]
     assert tool.parameters is not None
     assert bytes(tool.parameters) == b'{ "x": 1.0 }'
