@@ -83,6 +83,11 @@ def extensions() -> list[Extension]:
 class OptionalBuildExt(build_ext):
     """build_ext whose failure leaves the pure build in place."""
 
+    def finalize_options(self) -> None:
+        """One compiler for each processor, where nobody said how many."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count() or 1
+
     def run(self) -> None:
         """Compile everything; a missing compiler is a reason to go on."""
         try:

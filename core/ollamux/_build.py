@@ -30,8 +30,27 @@ from types import ModuleType
 __all__ = ("EXTENSIONS", "PURE", "compiled", "describe")
 
 EXTENSIONS: tuple[str, ...] = (
+    "ollamux.backends",
     "ollamux.exchange.base",
     "ollamux.exchange.model",
+    "ollamux.formats.ollama.gojson",
+    "ollamux.formats.ollama.gotext",
+    "ollamux.formats.ollama.incoming",
+    "ollamux.formats.ollama.mapping",
+    "ollamux.formats.ollama.rendering",
+    "ollamux.formats.ollama.serving",
+    "ollamux.formats.openai_chat.building",
+    "ollamux.formats.openai_chat.calling",
+    "ollamux.formats.openai_chat.incoming",
+    "ollamux.formats.openai_chat.reading",
+    "ollamux.formats.openai_chat.serving",
+    "ollamux.formats.splice",
+    "ollamux.gate",
+    "ollamux.gateway",
+    "ollamux.resilience.admission",
+    "ollamux.resilience.health",
+    "ollamux.routes",
+    "ollamux.routing.catalog",
     "ollamux.streaming._template",
 )
 """Dotted names of the core's extension modules, sorted; a test holds them against the sources."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import ollamux_aiohttp
 from ollamux import _build
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ def _excuse() -> str:
     return "" if any(map(shutil.which, ("cc", "gcc", "clang", "cl"))) else "there is no C compiler"
 
 
-def test_the_table_of_extensions_names_what_the_core_has_sources_for(tree: Tree) -> None:
-    assert tuple(name for name in tree.extensions if name.startswith("ollamux.")) == _build.EXTENSIONS
+def test_the_table_of_each_package_names_what_it_has_sources_for(tree: Tree) -> None:
+    for package, table in (("ollamux", _build.EXTENSIONS), ("ollamux_aiohttp", ollamux_aiohttp.EXTENSIONS)):
+        assert tuple(name for name in tree.extensions if name.startswith(f"{package}.")) == table
+
+
+def _changed(source: Path) -> float:
+    """When the source, or the types that it is compiled with, were changed."""
+    types = source.with_suffix(".pxd")
+    return max(path.stat().st_mtime for path in (source, types) if path.exists())
 
 
 def test_every_extension_is_loaded_and_newer_than_its_source(tree: Tree) -> None:
@@ -52,7 +60,7 @@ def test_every_extension_is_loaded_and_newer_than_its_source(tree: Tree) -> None
             continue
         if spec is None or spec.origin is None or not isinstance(spec.loader, ExtensionFileLoader):
             slow.append(f"{name}: runs as plain Python")
-        elif Path(spec.origin).stat().st_mtime < source.stat().st_mtime:
+        elif Path(spec.origin).stat().st_mtime < _changed(source):
             slow.append(f"{name}: compiled before its source was changed; install again")
     assert slow == []
 
