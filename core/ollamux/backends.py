@@ -17,7 +17,7 @@ __all__ = ("Backend",)
 
 
 class Backend:
-    """What the gateway knows of one backend."""
+    """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered."""
 
     __slots__ = (
         "answers_itself",
@@ -25,6 +25,7 @@ class Backend:
         "calling",
         "config",
         "connect_timeout",
+        "decision",
         "endpoint",
         "first_byte",
         "headers",
@@ -38,7 +39,9 @@ class Backend:
         "total",
     )
 
-    def __init__(self, config: BackendConfig, provider: Provider, health: Health, via: str) -> None:
+    def __init__(
+        self, config: BackendConfig, provider: Provider, health: Health, via: str, *, decision_headers: bool = True
+    ) -> None:
         self.config = config
         self.provider = provider
         self.health = health
@@ -49,6 +52,7 @@ class Backend:
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle
         self.total = config.timeouts.total
+        self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
         self.misconfigured = ""
         self.models_seen = False
         self.endpoint: str | None = None

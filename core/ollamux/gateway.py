@@ -361,7 +361,13 @@ class Gateway:
         health = Health(
             unhealthy_after=self.config.health.unhealthy_after, healthy_after=self.config.health.healthy_after
         )
-        backend = Backend(config, provider(config.type), health, self._instance)
+        backend = Backend(
+            config,
+            provider(config.type),
+            health,
+            self._instance,
+            decision_headers=self.config.server.decision_headers,
+        )
         if config.key_missing:
             backend.misconfigured = config.key_missing
         return backend

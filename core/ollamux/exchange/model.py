@@ -394,13 +394,18 @@ class ModelExchange(Exchange):
         if self._committed:
             return (Data(out),)
         self._committed = True
-        return (self._stream_head(), Data(out))
+        return (self._stream_head(self._decision()), Data(out))
 
-    def _stream_head(self) -> Head:
+    def _decision(self) -> HeaderPairs:
+        """The headers that tell which backend answers."""
+        assert self._backend is not None
+        return self._backend.decision
+
+    def _stream_head(self, decision: HeaderPairs) -> Head:
         headers: HeaderPairs = (("Content-Type", self._serving.stream_type),)
         if self._serving.stream_type.startswith("text/event-stream"):
             headers = (*headers, ("Cache-Control", "no-cache"))
-        return Head(200, headers + self._warning_headers(), now=True)
+        return Head(200, headers + decision + self._warning_headers(), now=True)
 
     def _warning_headers(self) -> HeaderPairs:
         return tuple([("X-Ollamux-Warning", text) for text in self._warnings])
@@ -431,7 +436,8 @@ class ModelExchange(Exchange):
         except (OllamuxError, RecursionError) as error:
             return self._next(of_answer(error), now)
         self._over()
-        return self._answer(self._status, (("Content-Type", kind), *self._warning_headers()), rendered)
+        told = backend.decision + self._warning_headers()
+        return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._backend is not None
@@ -459,14 +465,15 @@ class ModelExchange(Exchange):
         if as_it_is and not self._committed and self._status not in (401, 403):
             self._over()
             kept = [(n, v) for n, v in self._head_headers if n.lower() in ("content-type", "retry-after")]
-            return self._answer(self._status, tuple(kept), body)
-        return self._refuse(error, now)
+            return self._answer(self._status, (*kept, *backend.decision), body)
+        return self._refuse(error, now, backend.decision)
 
     def _answer_itself(self, offer: Offer, backend: Backend, now: float) -> Wants:
         """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
         incoming, source = self._incoming, backend.answers_itself
         assert incoming is not None and source is not None
         neutral = incoming.neutral(_served(incoming, offer), offer.options)
+        self._warnings = incoming.warnings
         renderer = self._make_renderer()
         if isinstance(neutral, EmbedRequest):
             body = renderer.embedded(source.embed(neutral), now)
@@ -477,7 +484,8 @@ class ModelExchange(Exchange):
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
         self._over()
-        return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
+        told = backend.decision + self._warning_headers()
+        return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
     def _play(self, now: float) -> Wants:
         """The next piece of an answer that plays itself out."""
@@ -487,7 +495,7 @@ class ModelExchange(Exchange):
         out = b""
         while self._playing and not out:
             out = renderer.events([self._playing.pop(0)], now)
-        first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(), Data(out))
+        first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(self._decision()), Data(out))
         self._committed = True
         self._keepalive_at = math.inf
         if self._playing:
@@ -537,7 +545,7 @@ class ModelExchange(Exchange):
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (self._stream_head(), piece, wake)
+        return (self._stream_head(()), piece, wake)  # who will answer is not known before it does
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
@@ -551,7 +559,7 @@ class ModelExchange(Exchange):
         self._over()
         return (*cancel, *first, Data(told), End())
 
-    def _refuse(self, error: OllamuxError, now: float) -> tuple[Want, ...]:
+    def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
         if self._committed:
@@ -560,7 +568,7 @@ class ModelExchange(Exchange):
             return (Data(told), End())
         self._over()
         status, headers, body = self._serving.failure(error, streaming=streaming)
-        return self._answer(status, headers, body)
+        return self._answer(status, headers + decision, body)
 
     def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""

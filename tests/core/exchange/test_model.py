@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.driving import Driven, delta, driven, ending, line
+from tests.support.driving import Asked, Driven, delta, driven, ending, line
 
 
 def whole(text: str = "hello") -> dict[str, Any]:
@@ -254,3 +254,66 @@ def test_a_chat_of_openais_format_without_messages_is_refused_where_it_has_to_be
     assert asked.status == 400 and asked.calls == [] and at_rest(run)
     assert asked.json["error"]["message"] == "[] is too short - 'messages'"
     assert asked.json["error"]["type"] == "invalid_request_error"
+
+
+def name_of_backend(asked: Asked) -> str | None:
+    return asked.headers.get("x-backend-used")
+
+
+@pytest.mark.parametrize("type_", ["ollama", "vllm"])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate", "/v1/chat/completions"])
+def test_an_answer_names_the_backend_that_gave_it_unless_that_is_switched_off(
+    path: str, stream: bool, type_: str
+) -> None:
+    for settings, named in (({}, "near"), ({"server": {"decision_headers": False}}, None)):
+        run = driven(settings, near=type_)
+        body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "prompt": "x", "stream": stream}
+        asked = run.ask("POST", path, body)
+        native = type_ == "ollama"
+        part = {"response": "x"} if native and path == "/api/generate" else {"message": {"content": "x"}}
+        told = {"model": "m", **part, "done": True} if native else whole()
+        if not stream:
+            asked.called.answer(200, told)
+        elif native:
+            asked.called.stream(json.dumps(told).encode() + b"\n", kind="application/x-ndjson")
+        else:
+            asked.called.stream(delta("x"), ending())
+        assert asked.status == 200 and name_of_backend(asked) == named
+
+
+@pytest.mark.parametrize("path", ["/api/embed", "/api/embeddings"])
+@pytest.mark.parametrize("type_", ["ollama", "vllm"])
+def test_vectors_name_the_backend_too(type_: str, path: str) -> None:
+    asked = driven(near={"type": type_}).ask("POST", path, {"model": "m", "input": "x", "prompt": "x"})
+    vectors = {"embeddings": [[1.0]], "embedding": [1.0], "data": [{"index": 0, "embedding": [1.0]}]}
+    asked.called.answer(200, vectors)
+    assert (asked.status, name_of_backend(asked)) == (200, "near")
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_demo_is_named_too(path: str, stream: bool) -> None:
+    run = driven(near="demo")
+    body = {"model": "demo", "messages": [{"role": "user", "content": "x"}], "stream": stream}
+    assert name_of_backend(run.ask("POST", path, body)) == "near"
+
+
+def test_a_backends_own_error_names_it_and_one_of_the_way_to_it_does_not() -> None:
+    for type_ in ("ollama", "vllm"):
+        run = driven(near=type_)
+        asked = run.chat()
+        asked.called.answer(400, {"error": "too long"})
+        assert (asked.status, name_of_backend(asked)) == (400, "near")
+        asked = run.chat()
+        asked.called.fail("refused")
+        assert (asked.status, name_of_backend(asked)) == (502, None)
+
+
+def test_a_keepalive_names_no_backend_for_another_one_may_answer() -> None:
+    run = driven(a={"type": "vllm", "priority": 90}, b="vllm")
+    asked = run.chat()
+    run.pass_time(16)
+    asked.called.fail("reset")
+    asked.called.stream(delta("x"), ending())
+    assert asked.asked == ["a", "b"] and asked.text == "x" and name_of_backend(asked) is None
