@@ -92,7 +92,8 @@ def read_post(bytes data, dict names):
 
 
 def read_answer(bytes data, dict names):
-    """An answer of 200 that is whole in `data`, with its length and a connection that stays: (headers, body)."""
+    """An answer of 200 on a connection that stays: (headers, body, None) where it is whole in `data`, (headers, what
+    has come of the body, its reader) where it comes in chunks."""
     cdef const char* p = PyBytes_AS_STRING(data)
     cdef const char* end = p + PyBytes_GET_SIZE(data)
     cdef dict fields = {}
@@ -102,60 +103,101 @@ def read_answer(bytes data, dict names):
     if p == NULL or (p - 1)[0] != 13:
         return None
     p = _fields(p + 1, end, names, fields)
-    if p == NULL or "transfer-encoding" in fields or "connection" in fields or "upgrade" in fields:
+    if p == NULL or "connection" in fields or "upgrade" in fields:
         return None
-    if _length(fields) != end - p:
+    encoding = fields.get("transfer-encoding")
+    reader = None
+    if encoding is not None:
+        if encoding != b"chunked" or "content-length" in fields:
+            return None
+        reader = ChunkReader()
+    elif _length(fields) != end - p:
         return None
     headers = [(name, (<bytes>value).decode("utf-8", "surrogateescape")) for name, value in fields.items()]
-    return headers, PyBytes_FromStringAndSize(p, end - p)
+    return headers, PyBytes_FromStringAndSize(p, end - p), reader
 
 
-def read_chunks(bytes data):
-    """The payload of `data` where it is nothing but whole chunks, none of them the last and none with an extension."""
-    cdef const char* p = PyBytes_AS_STRING(data)
-    cdef const char* end = p + PyBytes_GET_SIZE(data)
-    cdef const char* only = NULL
-    cdef Py_ssize_t size, total = 0
-    cdef int digits, chunks = 0
-    cdef char c
-    cdef bytes joined
-    cdef char* out
-    while p < end:
-        size = 0
-        digits = 0
-        while p < end and digits < 7:
-            c = p[0]
-            if 48 <= c <= 57:
-                size = size * 16 + c - 48
-            elif 97 <= (c | 32) <= 102:
-                size = size * 16 + (c | 32) - 87
-            else:
+cdef enum:
+    SIZE, EXTENSION, SIZE_END, DATA, DATA_END, DATA_LF, TRAILER, TRAILER_LINE, TRAILER_END, OVER
+
+
+cdef class ChunkReader:
+    """Takes the chunks of a body apart, cut anywhere. `feed` gives the payload of what it is fed; `done` once the last
+    chunk and its trailers have passed; `more` where bytes follow them; `fault` where this is no chunked body. As lenient
+    as llhttp is asked to be: lone line feeds and padded sizes pass."""
+
+    cdef int _state, _digits
+    cdef unsigned long long _left
+    cdef readonly bint done, more, fault
+
+    def __init__(self):
+        self._state = SIZE
+
+    cpdef bytes feed(self, bytes data):
+        cdef const char* p = PyBytes_AS_STRING(data)
+        cdef const char* end = p + PyBytes_GET_SIZE(data)
+        cdef bytes payload = PyBytes_FromStringAndSize(NULL, end - p)
+        cdef char* start = PyBytes_AS_STRING(payload)
+        cdef char* out = start
+        cdef Py_ssize_t size
+        cdef int state = self._state
+        cdef unsigned char c
+        while p < end and not self.fault:
+            if state == DATA:
+                size = end - p
+                if <unsigned long long>size > self._left:
+                    size = <Py_ssize_t>self._left
+                memcpy(out, p, size)
+                out += size
+                p += size
+                self._left -= size
+                if self._left == 0:
+                    state = DATA_END
+                continue
+            if state == OVER:
+                self.more = True
                 break
+            c = <unsigned char>p[0]
             p += 1
-            digits += 1
-        if size == 0 or end - p < size + 4 or p[0] != 13 or p[1] != 10:
-            return None
-        only = p + 2
-        p = only + size
-        if p[0] != 13 or p[1] != 10:
-            return None
-        p += 2
-        total += size
-        chunks += 1
-    if chunks == 1:
-        return PyBytes_FromStringAndSize(only, total)
-    if chunks == 0:
-        return None
-    joined = PyBytes_FromStringAndSize(NULL, total)
-    out = PyBytes_AS_STRING(joined)
-    p = PyBytes_AS_STRING(data)
-    while p < end:  # a second time, now that everything about it is known to be right
-        size = 0
-        while p[0] != 13:
-            c = p[0]
-            size = size * 16 + (c - 48 if c <= 57 else (c | 32) - 87)
-            p += 1
-        memcpy(out, p + 2, size)
-        out += size
-        p += size + 4
-    return joined
+            if state == SIZE:
+                if 48 <= c <= 57 or 97 <= (c | 32) <= 102:
+                    self._left = self._left * 16 + (c - 48 if c <= 57 else (c | 32) - 87)
+                    self._digits += 1
+                    self.fault = self._digits > 15
+                elif self._digits == 0:
+                    self.fault = True
+                elif c == 13:
+                    state = SIZE_END
+                elif c == 10:
+                    state = DATA if self._left else TRAILER
+                elif c == 59 or c == 32 or c == 9:
+                    state = EXTENSION
+                else:
+                    self.fault = True
+            elif state == EXTENSION:
+                if c == 13:
+                    state = SIZE_END
+                elif c == 10:
+                    state = DATA if self._left else TRAILER
+            elif state == SIZE_END:
+                self.fault = c != 10
+                state = DATA if self._left else TRAILER
+            elif state == DATA_END or state == DATA_LF:
+                if c == 10:
+                    state = SIZE
+                    self._digits = 0
+                elif c == 13 and state == DATA_END:
+                    state = DATA_LF
+                else:
+                    self.fault = True
+            elif state == TRAILER:
+                state = OVER if c == 10 else TRAILER_END if c == 13 else TRAILER_LINE
+            elif state == TRAILER_LINE:
+                if c == 10:
+                    state = TRAILER
+            else:
+                self.fault = c != 10
+                state = OVER
+        self._state = state
+        self.done = state == OVER and not self.fault
+        return payload if out - start == PyBytes_GET_SIZE(payload) else PyBytes_FromStringAndSize(start, out - start)

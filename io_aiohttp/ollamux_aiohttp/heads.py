@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ollamux_aiohttp._heads import read_answer, read_chunks, read_post
+    from ollamux_aiohttp._heads import read_answer, read_post
 else:
     try:
-        from ollamux_aiohttp._heads import read_answer, read_chunks, read_post
+        from ollamux_aiohttp._heads import read_answer, read_post
     except ImportError:
 
         def read_post(data: bytes, names: dict[bytes, str]) -> None:
             """Nothing is read quickly."""
 
-        read_answer = read_chunks = read_post
+        read_answer = read_post
 
-__all__ = ("Names", "read_answer", "read_chunks", "read_post")
+__all__ = ("Names", "read_answer", "read_post")
 
 _REMEMBERED: Final = 512
 

@@ -13,11 +13,14 @@ Rules:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
-from ollamux_aiohttp.heads import Names, read_answer, read_chunks
+from ollamux_aiohttp.heads import Names, read_answer
+
+if TYPE_CHECKING:
+    from ollamux_aiohttp._heads import ChunkReader
 
 __all__ = ("HEAD_LIMIT", "ResponseParser")
 
@@ -36,7 +39,7 @@ class ResponseParser:
     is complete. `pieces` is emptied by the owner. `done`: the response is complete. `reusable`: the connection may
     serve another. `fault`: what was wrong, in words, or empty."""
 
-    __slots__ = ("_between", "_bodyless", "_chunk_ended", "_dry", "_parser", "done", "fault", "headers", "on_body", "pieces", "reusable", "status")
+    __slots__ = ("_bodyless", "_chunks", "_dry", "_parser", "done", "fault", "headers", "on_body", "pieces", "reusable", "status")
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -54,17 +57,14 @@ class ResponseParser:
         self.fault = ""
         self._bodyless = bodyless
         self._dry = 0
-        self._chunk_ended = False
-        self._between = False
+        self._chunks: ChunkReader | None = None
 
     def feed(self, data: bytes) -> None:
         """Parse what one read brought. Nothing is raised; a fault ends the use of the connection."""
-        if self._between:
-            body = read_chunks(data)
-            if body is not None:
-                self.pieces.append(body)
-                return
-        elif not self._dry and not self.status and not self._bodyless and self._read_plain(data):
+        if self._chunks is not None:
+            self._feed_chunks(self._chunks, data)
+            return
+        if not self._dry and not self.status and not self._bodyless and self._read_plain(data):
             return
         parser = self._parser
         if parser is None:
@@ -76,7 +76,6 @@ class ResponseParser:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._stopped(error, data)
-        self._between = self._chunk_ended and not self.done and data.endswith(b"\r\n")
         self._dry += len(data)
         if self._dry > HEAD_LIMIT and (not self.pieces or (heading and self._head_size() > HEAD_LIMIT)):
             self.fault = self.fault or "the head of the answer is too large"
@@ -88,17 +87,36 @@ class ResponseParser:
             self._dry = 0
 
     def _read_plain(self, data: bytes) -> bool:
-        """A 200 that came whole in one read, with its length and nothing that needs a second look."""
+        """A 200 that is whole in one read, or comes in chunks, with nothing about it that needs a second look."""
         found = None if self.done else read_answer(data, _known)
         if found is None:
             return False
-        self.headers, body = found
+        self.headers, body, chunks = found
         self.status = 200
+        if chunks is not None:
+            self._chunks = chunks
+            self._feed_chunks(chunks, body)
+            return True
         if body:
             self.pieces.append(body)
         self.done = True
         self.reusable = True
         return True
+
+    def _feed_chunks(self, chunks: ChunkReader, data: bytes) -> None:
+        payload = chunks.feed(data)
+        if payload:
+            self.pieces.append(payload)
+            self._dry = 0
+        else:
+            self._dry += len(data)
+        if chunks.done:
+            self.done = True
+            self.reusable = not chunks.more
+        elif chunks.fault:
+            self.fault = "the answer's chunks are broken"
+        elif self._dry > HEAD_LIMIT:
+            self.fault = "the head of the answer is too large"
 
     @property
     def silent(self) -> bool:
@@ -148,14 +166,6 @@ class ResponseParser:
             self.done = True
             self.reusable = parser.should_keep_alive()
             raise _StopParsing  # llhttp does not know of the HEAD and would wait for a body
-
-    def on_chunk_header(self) -> None:
-        """llhttp: the size of a chunk."""
-        self._chunk_ended = False
-
-    def on_chunk_complete(self) -> None:
-        """llhttp: the line end behind a chunk's data."""
-        self._chunk_ended = True
 
     def on_message_complete(self) -> None:
         """llhttp: a message is complete."""
