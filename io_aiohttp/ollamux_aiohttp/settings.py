@@ -28,6 +28,7 @@ from ollamux.config import (
     parse_dotenv,
     resolve_keys,
 )
+from ollamux_aiohttp.upstream.tls import client_context
 
 __all__ = ("Settings", "read_settings")
 
@@ -57,8 +58,22 @@ def read_settings(
     for path in (*extra_files(env), *_chosen(named, env, folder)):
         layers += _with_includes(path, folder, ())
     config = resolve_keys(load(layers, env, flags), env, lambda path: _text(_resolve(path, folder)))
+    _check_certificates(config)
     files = (*((".env",) if (folder / ".env").is_file() else ()), *dict.fromkeys(layer.source for layer in layers))
     return Settings(config, files)
+
+
+def _check_certificates(config: Config) -> None:
+    """A file of certificates that cannot be used would leave its backend without any way to be called."""
+    problems: list[str] = []
+    for backend in config.backends or ():
+        if backend.enabled and backend.tls.ca is not None:
+            try:
+                client_context(backend.tls.verify, backend.tls.ca)
+            except ValueError as error:
+                problems.append(f"{backend.source}.tls.ca: {backend.tls.ca}: {error}")
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _dotenv(folder: Path) -> dict[str, str]:

@@ -116,3 +116,16 @@ def test_what_is_wrong_in_a_file_names_the_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff")
     with pytest.raises(ConfigError, match=r"\.env: this is not UTF-8"):
         read(tmp_path)
+
+
+def test_a_file_of_certificates_that_cannot_be_used_is_told_with_its_key_and_its_name(tmp_path: Path) -> None:
+    broken = write(tmp_path / "broken.pem", "no certificate")
+    backend = "  - {id: %s, type: vllm, enabled: %s, tls: {ca: '%s'}}\n"
+    listed = (("a", "true", broken), ("b", "true", tmp_path / "gone.pem"), ("c", "false", broken))
+    write(tmp_path / "ollamux.yaml", "backends:\n" + "".join(backend % row for row in listed))
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path)
+    first, second = caught.value.problems
+    assert first.startswith(f"ollamux.yaml: backends[0].tls.ca: {broken}: ")
+    assert second.startswith(f"ollamux.yaml: backends[1].tls.ca: {tmp_path / 'gone.pem'}: ")
+    assert second.endswith("No such file or directory")
