@@ -70,6 +70,7 @@ async def listen(
 
 async def serve(config: Config, notes: tuple[str, ...], say: Callable[[str], None], paint: Paint) -> None:
     """Serves a configuration whose backends are resolved until a signal comes. Raises PortTaken."""
+    say = _whoever_listens(say)
     stop = _signals(say)
     server, host, port, moved = await listen(config)
     children = _Children(server, config, say)
@@ -167,6 +168,18 @@ async def _bound(config: Config, host: str, port: int) -> tuple[Server, str, int
         raise PortTaken(f"{host} port {port} {reason}") from None
 
 
+def _whoever_listens(say: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, but that nothing ends or goes on for ever because nobody reads what is printed."""
+
+    def told(text: str) -> None:
+        try:
+            say(text)
+        except OSError:
+            pass
+
+    return told
+
+
 def _signals(say: Callable[[str], None]) -> asyncio.Event:
     """An event that the first interrupt or request to end sets; the second one ends the process."""
     stop = asyncio.Event()
@@ -175,8 +188,8 @@ def _signals(say: Callable[[str], None]) -> asyncio.Event:
     def came(number: int) -> None:
         if stop.is_set():
             os._exit(128 + number)
-        say("Stopping; once more to stop at once.")
         stop.set()
+        say("Stopping; once more to stop at once.")
 
     for each in (signal.SIGINT, signal.SIGTERM):
         if sys.platform == "win32":

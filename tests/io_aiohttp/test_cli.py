@@ -89,6 +89,19 @@ def test_it_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
         assert err == ""
 
 
+def test_it_serves_and_ends_though_nobody_reads_what_it_prints(tmp_path: Path) -> None:
+    write(tmp_path, DEMO)
+    with serving(tmp_path) as process:
+        url = address(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert url
+
+
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     write(tmp_path, DEMO)
     with serving(tmp_path) as process:
