@@ -338,6 +338,10 @@ class Gateway:
                 )
             case "recommendations":
                 return Settled(200, JSON_UTF8, b'{"recommendations":[]}')
+            case "health":
+                if any(backend.callable and backend.health.usable for backend in self.backends()):
+                    return Settled(200, JSON_UTF8, b'{"status":"ok"}')
+                return Settled(503, JSON_UTF8, b'{"status":"unavailable"}')
             case "alive":
                 return Settled(200, _TEXT, b"ok")
             case "ready":

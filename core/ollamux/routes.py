@@ -18,7 +18,19 @@ from ollamux.formats.base import Serving, ServingRoute
 __all__ = ("Handler", "Match", "NoRoute", "Redirect", "Router", "Target")
 
 Handler = Literal[
-    "model", "root", "version", "status", "tags", "ps", "show", "forward", "blob", "recommendations", "alive", "ready"
+    "model",
+    "root",
+    "version",
+    "status",
+    "tags",
+    "ps",
+    "show",
+    "forward",
+    "blob",
+    "recommendations",
+    "alive",
+    "health",
+    "ready",
 ]
 _METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE")
 
@@ -42,6 +54,7 @@ _TABLE: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("POST", "/api/experimental/web_search", "forward", "inference"),
     ("POST", "/api/experimental/web_fetch", "forward", "inference"),
     ("GET", "/api/experimental/model-recommendations", "recommendations", ""),
+    ("GET", "/health", "health", None),
     ("GET", "/healthz", "alive", None),
     ("GET", "/readyz", "ready", None),
 )

@@ -36,6 +36,7 @@ def names(asked: Asked) -> list[str]:
         ("HEAD", "/api/version", b'{"version":"0.33.0"}'),
         ("GET", "/api/status", b'{"cloud":{"disabled":false,"source":"none"}}'),
         ("GET", "/api/experimental/model-recommendations", b'{"recommendations":[]}'),
+        ("GET", "/health", b'{"status":"ok"}'),
         ("GET", "/healthz", b"ok"),
         ("GET", "/readyz", b"ready: 1/1 backends healthy"),
     ],
@@ -60,6 +61,17 @@ def test_it_is_ready_as_soon_as_one_backend_is() -> None:
     run.learn(a=["m"], b=None)
     asked = run.ask("GET", "/readyz")
     assert (asked.status, asked.body) == (200, b"ready: 1/2 backends healthy")
+
+
+def test_health_says_by_its_status_whether_any_backend_can_be_used() -> None:
+    run = driven(a="vllm", b="vllm", learn=False)
+    assert run.ask("GET", "/health").status == 200  # neither has said anything against it
+    run.learn(a=None, b=None)
+    asked = run.ask("GET", "/health")
+    assert (asked.status, asked.json) == (503, {"status": "unavailable"})
+    assert asked.headers["content-type"].startswith("application/json")
+    run.gateway.backend("b").health.good()
+    assert run.ask("GET", "/health").json == {"status": "ok"}
 
 
 # The router's own answers ---------------------------------------------------------------------------------------------
@@ -137,7 +149,7 @@ def test_a_host_that_is_not_this_machine_is_forbidden_even_for_a_path_that_is_no
 
 def test_with_keys_configured_what_is_open_stays_open_and_all_else_wants_one() -> None:
     run = simple(server={"keys": [KEY, ADMIN]})
-    assert [run.ask("GET", path).status for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
+    assert [run.ask("GET", path).status for path in ("/", "/health", "/healthz", "/readyz")] == [200] * 4
     asked = run.ask("GET", "/api/tags")
     assert (asked.status, asked.json) == (401, {"error": "invalid or missing API key"})
     assert asked.headers["www-authenticate"] == "Bearer"

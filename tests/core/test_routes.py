@@ -34,6 +34,7 @@ SERVED = [
     ("POST", "/api/experimental/web_fetch", "forward", "inference"),
     ("GET", "/api/experimental/model-recommendations", "recommendations", ""),
     ("POST", "/v1/chat/completions", "model", "inference"),
+    ("GET", "/health", "health", None),
     ("GET", "/healthz", "alive", None),
     ("GET", "/readyz", "ready", None),
 ]

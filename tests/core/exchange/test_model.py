@@ -97,7 +97,9 @@ def test_configured_options_go_with_a_request_that_passes_through_unless_it_has_
 @pytest.mark.parametrize(
     ("told", "sent"), [("10m", 600), ("300", 300), (90, 90), ("-1", -1), (-1, -1), ("-1s", -1), ("9999999h", -1)]
 )
-def test_the_configured_keep_alive_reaches_an_ollama_whichever_format_the_client_speaks(told: object, sent: int) -> None:
+def test_the_configured_keep_alive_reaches_an_ollama_whichever_format_the_client_speaks(
+    told: object, sent: int
+) -> None:
     run = driven({"response_optimization": {"keep_alive": told}}, o="ollama")
     for path in ("/api/chat", "/v1/chat/completions"):
         body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
