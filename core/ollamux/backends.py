@@ -10,7 +10,7 @@ from ollamux.config import BackendConfig
 from ollamux.contract import Call, HeaderPairs
 from ollamux.formats import calling
 from ollamux.formats.base import Calling, Outgoing
-from ollamux.providers.base import Provider, SelfAnswering, root_of
+from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
 
 __all__ = ("Backend",)
@@ -27,6 +27,7 @@ class Backend:
         "connect_timeout",
         "decision",
         "endpoint",
+        "files",
         "first_byte",
         "headers",
         "health",
@@ -47,6 +48,7 @@ class Backend:
         self.health = health
         self.id = config.id
         self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
+        self.files: FileServing | None = getattr(provider, "files", None)
         self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
         self.connect_timeout = config.timeouts.connect
         self.first_byte = config.timeouts.first_byte

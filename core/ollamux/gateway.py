@@ -488,7 +488,7 @@ def _catalog(config: Config, backends: Iterable[Backend]) -> Catalog:
             priority=backend.config.priority,
             prefix=backend.config.model_prefix,
             claims=backend.config.models,
-            options=backend.config.options,
+            options=_request_options(backend),
         )
         for backend in backends
     ]
@@ -512,6 +512,12 @@ def _catalog(config: Config, backends: Iterable[Backend]) -> Catalog:
         options=weakest,
         registered_only=config.routing.registered_only,
     )
+
+
+def _request_options(backend: Backend) -> dict[str, Any]:
+    """The configured options that go with each request; a server that loads a file was started with the others."""
+    taken = backend.files.options if backend.files is not None else frozenset[str]()
+    return {name: value for name, value in backend.config.options.items() if name not in taken}
 
 
 def _model_options(options: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:

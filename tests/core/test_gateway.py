@@ -366,3 +366,14 @@ def test_nobody_is_asked_more_often_than_once_a_second_for_a_model_that_does_not
     assert len(run.chores()) == 1 and run.chores() == []
     run.pass_time(2)
     assert all(asked.over for asked in run.open)
+
+
+def test_the_options_that_a_file_is_loaded_with_are_none_of_its_requests() -> None:
+    loading = {"num_ctx": 4096, "num_thread": 4, "num_gpu": 1, "num_batch": 64, "num_parallel": 2, "main_gpu": 0}
+    run = driven(file={"type": "gguf", "file": "/x/m.gguf", "options": {**loading, "temperature": 0.5}}, learn=False)
+    run.gateway.locate("file", "http://127.0.0.1:9")
+    run.learn()
+    asked = run.chat(stream=False)
+    assert asked.called.json["temperature"] == 0.5
+    asked.called.answer(200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}}]})
+    assert asked.status == 200 and "x-ollamux-warning" not in asked.headers

@@ -7,9 +7,11 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ollamux.providers import provider
 from ollamux_aiohttp import llama_supervisor
 from ollamux_aiohttp.llama_supervisor import LlamaSupervisor, problem_of
 
@@ -120,3 +122,8 @@ def test_without_llama_cpp_the_way_to_install_it_is_told(scripted_gguf: Path, mo
     assert problem_of(str(scripted_gguf)) is None
     monkeypatch.setattr(llama_supervisor, "find_spec", lambda name: None)
     assert problem_of(str(scripted_gguf)) == "llama.cpp is not installed: pip install 'ollamux[llamacpp]'"
+
+
+def test_the_options_about_loading_are_those_that_no_request_gets() -> None:
+    gguf: Any = provider("gguf")
+    assert set(llama_supervisor._FLAGS) == gguf.files.options

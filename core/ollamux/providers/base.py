@@ -14,7 +14,7 @@ from ollamux.conversation import ChatRequest, CompletionRequest, EmbedAnswer, Em
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Probe, ProbeAnswer
 
-__all__ = ("Provider", "SelfAnswering", "as_object", "as_rows", "root_of")
+__all__ = ("FileServing", "Provider", "SelfAnswering", "as_object", "as_rows", "root_of")
 
 
 class Provider(Protocol):
@@ -62,6 +62,19 @@ class Provider(Protocol):
 
     def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
         """Reads the answers to `probes`, by their paths. Raises ValueError where they make no sense."""
+        ...
+
+
+class FileServing(Protocol):
+    """A provider whose backend is a model's file, which somebody loads."""
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The options of a backend that are about loading, and not for its requests."""
+        ...
+
+    def model(self, file: str) -> str:
+        """The name that the model will have."""
         ...
 
 

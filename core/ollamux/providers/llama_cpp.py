@@ -37,9 +37,19 @@ _DIALECT = Dialect(
 _THINKING = ("<think>", "enable_thinking", "reasoning_content", "thinking", "<|channel|>analysis")
 
 
+class _Files(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's file, run by llama.cpp."""
+
+    options: frozenset[str] = frozenset({"main_gpu", "num_batch", "num_ctx", "num_gpu", "num_parallel", "num_thread"})
+
+    def model(self, file: str) -> str:
+        name = file.replace("\\", "/").rsplit("/", 1)[-1]
+        return name.rpartition(".")[0] or name
+
+
 class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
     """llama-server, in a process of its own or in a supervised child. `surely` is what its models can do by the way it
-    is started."""
+    is started; `files` is there where its backends are files."""
 
     type: str = "llama_cpp"
     format: str = "openai_chat"
@@ -49,6 +59,7 @@ class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
     fixed: bool = True
     manages_models: bool = False
     surely: frozenset[str] = frozenset()
+    files: _Files | None = None
     probes: tuple[Probe, ...] = (Probe("/v1/models"), Probe("/props", optional=True))
 
     def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
@@ -135,4 +146,4 @@ def _parameter_size(count: object) -> str:
     return str(count)
 
 
-PROVIDERS = (LlamaCpp(), LlamaCpp(type="gguf", default_endpoint=None, surely=frozenset({"embedding"})))
+PROVIDERS = (LlamaCpp(), LlamaCpp(type="gguf", default_endpoint=None, surely=frozenset({"embedding"}), files=_Files()))
