@@ -86,7 +86,7 @@ def read_post(bytes data, dict names):
     if p == NULL or "host" not in fields or _length(fields) != end - p:
         return None
     connection = fields.get("connection")
-    if connection is not None and connection != b"keep-alive":
+    if connection is not None and connection != b"keep-alive" or "proxy-connection" in fields:
         return None
     return PyUnicode_DecodeASCII(target, line - target, NULL), fields, PyBytes_FromStringAndSize(p, end - p)
 
@@ -96,14 +96,15 @@ def read_answer(bytes data, dict names):
     has come of the body, its reader) where it comes in chunks."""
     cdef const char* p = PyBytes_AS_STRING(data)
     cdef const char* end = p + PyBytes_GET_SIZE(data)
+    cdef const char* line
     cdef dict fields = {}
     if end - p < 19 or memcmp(p, b"HTTP/1.1 200 ", 13) != 0:
         return None
-    p = <const char*>memchr(p, 10, end - p)
-    if p == NULL or (p - 1)[0] != 13:
+    line = <const char*>memchr(p, 13, end - p)
+    if line == NULL or line + 1 != <const char*>memchr(p, 10, end - p):
         return None
-    p = _fields(p + 1, end, names, fields)
-    if p == NULL or "connection" in fields or "upgrade" in fields:
+    p = _fields(line + 2, end, names, fields)
+    if p == NULL or "connection" in fields or "proxy-connection" in fields or "upgrade" in fields:
         return None
     encoding = fields.get("transfer-encoding")
     reader = None
