@@ -33,6 +33,7 @@ class Backend:
         "health",
         "id",
         "idle",
+        "loading",
         "misconfigured",
         "models_seen",
         "provider",
@@ -55,6 +56,7 @@ class Backend:
         self.idle = config.timeouts.idle
         self.total = config.timeouts.total
         self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
+        self.loading = False
         self.misconfigured = ""
         self.models_seen = False
         self.endpoint: str | None = None

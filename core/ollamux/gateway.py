@@ -223,10 +223,11 @@ class Gateway:
         round_.failed = round_.failed or _unanswered(kind, detail)
         self._settle(self._backends[chore.backend], round_, now)
 
-    def locate(self, backend_id: str, endpoint: str | None, reason: str = "") -> None:
-        """A supervised backend listens here now; None: it is down, for this reason."""
+    def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
+        """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
         backend = self._backends[backend_id]
         backend.move(endpoint)
+        backend.loading = loading
         if endpoint is None:
             backend.health.bad(reason or "it is not running")
         self._due[backend_id] = -math.inf
@@ -488,6 +489,7 @@ def _catalog(config: Config, backends: Iterable[Backend]) -> Catalog:
             priority=backend.config.priority,
             prefix=backend.config.model_prefix,
             claims=backend.config.models,
+            expected=backend.files.model(backend.config.file or "") if backend.files is not None else "",
             options=_request_options(backend),
         )
         for backend in backends

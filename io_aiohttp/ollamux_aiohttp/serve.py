@@ -143,7 +143,7 @@ class _Children:
         self._waiting.add(backend.id)
 
         def report(endpoint: str | None, reason: str) -> None:
-            self._server.gateway.locate(backend.id, endpoint, reason)
+            self._server.gateway.locate(backend.id, endpoint, reason, loading=reason == LOADING)
             news.reported(endpoint, reason)
             if endpoint is not None:
                 look = loop.create_task(self._server.refresh(_PROBE))

@@ -377,3 +377,22 @@ def test_the_options_that_a_file_is_loaded_with_are_none_of_its_requests() -> No
     assert asked.called.json["temperature"] == 0.5
     asked.called.answer(200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}}]})
     assert asked.status == 200 and "x-ollamux-warning" not in asked.headers
+
+
+@pytest.mark.parametrize("model", ["small", "SMALL:latest", "named"])
+def test_a_model_whose_file_is_being_loaded_is_on_its_way_and_not_unknown(model: str) -> None:
+    file = {"type": "gguf", "file": "/models/small.gguf"}
+    run = driven({"models": {"named": {"backend": "file", "api_model": "small"}}}, file=file, learn=False)
+    run.gateway.locate("file", None, "the model is being loaded", loading=True)
+    for path in ("/api/chat", "/v1/chat/completions"):
+        asked = run.ask("POST", path, {"model": model, "think": True, "messages": [{"role": "user", "content": "hi"}]})
+        assert asked.status == 503 and asked.headers["retry-after"] == "5"
+        assert b"backend 'file' is not available yet: the model is being loaded" in asked.body
+    run.gateway.locate("file", None, "there is no such file")
+    asked = run.chat(model)
+    assert (asked.status, asked.json) == (502, {"error": "backend 'file' is not available: there is no such file"})
+    run.gateway.locate("file", "http://127.0.0.1:9")
+    assert run.chat(model).called.json["model"] == "small"
+    run.learn(file="small")
+    assert run.chat(model).called.json["model"] == "small"
+    assert run.chat("other").status == 404

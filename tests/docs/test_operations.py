@@ -60,10 +60,17 @@ def _queued(size: int, seconds: float) -> Asked:
     return asked
 
 
+def _loading() -> Asked:
+    house = driven(up={"type": "gguf", "file": "m.gguf"}, learn=False)
+    house.gateway.locate("up", None, "the model is being loaded", loading=True)
+    return house.chat()
+
+
 CASES: dict[str, Callable[[], Asked]] = {
     "nobody has the model": lambda: driven({"backends": {"d": {"type": "demo"}}}).chat(),
     "the backend does not listen": lambda: _failing("refused"),
     "it closed the connection": lambda: _failing("reset"),
+    "it still loads its model": _loading,
     "its key is missing": _without_its_key,
     "it does not take our key": _refused_key,
     "it took too long": _late,

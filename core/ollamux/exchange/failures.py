@@ -9,7 +9,7 @@ from ollamux.contract import FailureKind
 from ollamux.conversation import StreamFault
 from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, InvalidRequest, OllamuxError
 
-__all__ = ("failure_of", "long_wait", "of_answer", "of_request", "queue_full", "reported", "stream_broken")
+__all__ = ("failure_of", "long_wait", "not_yet", "of_answer", "of_request", "queue_full", "reported", "stream_broken")
 
 _WORDS: dict[FailureKind, str] = {
     "refused": "refused the connection",
@@ -57,6 +57,11 @@ def of_answer(error: OllamuxError | RecursionError, status: int = 502) -> Ollamu
 def queue_full() -> OllamuxError:
     """As Ollama says it, and when to come back."""
     return Busy("server busy, please try again.  maximum pending requests exceeded", retry_after=5)
+
+
+def not_yet(backend: str, reason: str) -> OllamuxError:
+    """The backend is on its way."""
+    return Busy(f"backend '{backend}' is not available yet: {reason}", retry_after=5)
 
 
 def long_wait() -> OllamuxError:

@@ -31,7 +31,16 @@ from ollamux.contract import (
 from ollamux.conversation import Answer, EmbedRequest, Event
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
-from ollamux.exchange.failures import failure_of, long_wait, of_answer, of_request, queue_full, reported, stream_broken
+from ollamux.exchange.failures import (
+    failure_of,
+    long_wait,
+    not_yet,
+    of_answer,
+    of_request,
+    queue_full,
+    reported,
+    stream_broken,
+)
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
 from ollamux.formats.base import Calling, Incoming, Neutral, RenderContext, Served, Serving, ServingRoute, WholeRenderer
@@ -272,6 +281,9 @@ class ModelExchange(Exchange):
         if len(pairs) > 1:
             pairs = self._ordered(pairs)
         reachable = [pair for pair in pairs if pair[1].callable]
+        coming = None if reachable else next((backend for _, backend in pairs if backend.loading), None)
+        if coming is not None:
+            return self._refuse(not_yet(coming.id, coming.trouble), now)
         offer, backend = (reachable or pairs)[0]
         if not self._same_format(backend):
             try:

@@ -36,13 +36,15 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     """What one backend has to offer, in the catalog's terms. `claims` are the models that the configuration says it
-    serves: a filter where it can list its models, the list itself where it cannot."""
+    serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
+    have: found, but not listed, until the backend tells."""
 
     backend: str
     provider: str
     priority: float = 50.0
     prefix: str = ""
     claims: tuple[str, ...] = ()
+    expected: str = ""
     options: Mapping[str, Any] = {}
 
 
@@ -83,6 +85,7 @@ class Catalog:
         self._registered_only = registered_only
         self._inventories: dict[str, Inventory] = {}
         self._index: dict[str, tuple[Offer, ...]] = {}
+        self._expected: dict[str, tuple[Offer, ...]] = {}
         self._asked: dict[str, tuple[Offer, ...]] = {}
         self._build()
 
@@ -102,7 +105,10 @@ class Catalog:
         found = self._asked.get(name)
         if found is None:
             key = self._key(name)
-            found = self._index.get(key) or self._index.get(self._aliases.get(key, ""), ())
+            target = self._aliases.get(key, "")
+            found = self._index.get(key) or self._index.get(target)
+            if not found:
+                found = self._expected.get(key) or self._expected.get(target, ())
             if found and len(self._asked) < 4096:
                 self._asked[name] = found
         return found
@@ -153,7 +159,18 @@ class Catalog:
         self._index = {
             key: tuple(sorted(offers.values(), key=lambda offer: offer.rank)) for key, offers in found.items()
         }
+        self._expected = {} if self._registered_only else self._not_told()
         self._asked = {}
+
+    def _not_told(self) -> dict[str, tuple[Offer, ...]]:
+        """What backends that have told nothing yet will have."""
+        found: dict[str, tuple[Offer, ...]] = {}
+        for position, shelf in self._shelves.values():
+            if shelf.expected and shelf.backend not in self._inventories:
+                offer = self._offer(shelf.prefix + shelf.expected, ModelInfo(name=shelf.expected), position, shelf, None)
+                key = self._key(offer.name)
+                found[key] = tuple(sorted((*found.get(key, ()), offer), key=lambda each: each.rank))
+        return found
 
     def _homes(self, registered: Registered) -> list[tuple[int, Shelf]]:
         shelves = list(self._shelves.values())

@@ -12,6 +12,7 @@ from ollamux.errors import BackendTimeout, BackendUnavailable
 from ollamux.exchange.failures import (
     failure_of,
     long_wait,
+    not_yet,
     of_answer,
     of_request,
     queue_full,
@@ -46,6 +47,12 @@ def test_what_is_nested_too_deeply_is_whose_fault_it_is() -> None:
     assert [of_answer(RecursionError()).status, of_answer(RecursionError(), 500).status] == [502, 500]
     error = BackendUnavailable("x")
     assert of_request(error) is error is of_answer(error)
+
+
+def test_a_backend_on_its_way_is_told_with_the_reason_and_when_to_come_back() -> None:
+    error = not_yet("g", "the model is being loaded")
+    assert error.message == "backend 'g' is not available yet: the model is being loaded"
+    assert (error.status, error.retry_after) == (503, 5)
 
 
 def test_a_full_queue_is_told_as_ollama_tells_it_and_both_it_and_a_long_wait_with_when_to_come_back() -> None:

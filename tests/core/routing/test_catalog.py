@@ -159,3 +159,22 @@ def test_a_date_that_moves_with_every_question_is_kept_as_it_was_told_first() ->
     assert found.find("m")[0].info.modified == 1.0
     found.stock("a", told(3.0, "d" * 64))
     assert found.find("m")[0].info.modified == 3.0
+
+
+def test_a_model_that_is_expected_is_found_and_not_listed_until_its_backend_tells() -> None:
+    found = catalog(
+        Shelf(backend="a", provider="gguf", prefix="x/", expected="Small"), Shelf(backend="b", provider="vllm"),
+        aliases={"short": "x/small"},
+    )  # fmt: skip
+    (offer,) = found.find("X/SMALL")
+    assert (offer.name, offer.upstream, offer.backend) == ("x/Small", "Small", "a") and found.find("short") == (offer,)
+    assert found.offers() == () == found.of_backend("a")
+    found.stock("b", stocked("x/small"))
+    assert [offer.backend for offer in found.find("x/small")] == ["b"]  # somebody who has it comes first
+    found.stock("b", stocked())
+    found.stock("a", stocked("Other"))
+    assert found.find("x/small") == () and [offer.backend for offer in found.find("x/other")] == ["a"]
+
+
+def test_a_model_that_is_expected_and_not_registered_is_not_served_where_only_registered_ones_are() -> None:
+    assert catalog(Shelf(backend="a", provider="gguf", expected="m"), registered_only=True).find("m") == ()
