@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 
 import httptools
@@ -203,8 +204,8 @@ def test_what_follows_the_last_chunk_is_told_and_not_read() -> None:
 def test_chunks_that_llhttp_reads_say_the_same_to_the_quick_reader(data: bytes, cut: int) -> None:
     told = _asked(CHUNKED + data, answer=True)
     found = read_answer(CHUNKED, NAMES.known)
-    if found is None or not told.whole:
-        return
+    if found is None or not told.whole or re.search(rb"(?<!\r)\n", data):
+        return  # behind a lone line feed, llhttp takes a second one for the same end of line
     chunks = found[2]
     assert chunks is not None
     payload = chunks.feed(data[:cut]) + chunks.feed(data[cut:])

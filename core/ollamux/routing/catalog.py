@@ -167,7 +167,8 @@ class Catalog:
         found: dict[str, tuple[Offer, ...]] = {}
         for position, shelf in self._shelves.values():
             if shelf.expected and shelf.backend not in self._inventories:
-                offer = self._offer(shelf.prefix + shelf.expected, ModelInfo(name=shelf.expected), position, shelf, None)
+                info = ModelInfo(name=shelf.expected)
+                offer = self._offer(shelf.prefix + info.name, info, position, shelf, None)
                 key = self._key(offer.name)
                 found[key] = tuple(sorted((*found.get(key, ()), offer), key=lambda each: each.rank))
         return found
@@ -197,9 +198,7 @@ class Catalog:
             return tuple(model for model, spelled in names if not claims.keys().isdisjoint(spelled))
         return tuple(ModelInfo(name=claim) for claim in claims.values())
 
-    def _offer(
-        self, name: str, info: ModelInfo, position: int, shelf: Shelf, registered: Registered | None
-    ) -> Offer:
+    def _offer(self, name: str, info: ModelInfo, position: int, shelf: Shelf, registered: Registered | None) -> Offer:
         told = registered.capabilities if registered is not None else None
         capabilities = told if told is not None else info.capabilities
         options = {**self._options, **shelf.options, **(registered.options if registered is not None else {})}

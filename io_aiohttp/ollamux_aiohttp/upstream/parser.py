@@ -39,7 +39,19 @@ class ResponseParser:
     is complete. `pieces` is emptied by the owner. `done`: the response is complete. `reusable`: the connection may
     serve another. `fault`: what was wrong, in words, or empty."""
 
-    __slots__ = ("_bodyless", "_chunks", "_dry", "_parser", "done", "fault", "headers", "on_body", "pieces", "reusable", "status")
+    __slots__ = (
+        "_bodyless",
+        "_chunks",
+        "_dry",
+        "_parser",
+        "done",
+        "fault",
+        "headers",
+        "on_body",
+        "pieces",
+        "reusable",
+        "status",
+    )
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
