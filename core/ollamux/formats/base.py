@@ -173,8 +173,8 @@ class Calling(Protocol):
     def passthrough(
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
-        """The client's own request, in this very format, with nothing changed but what must be. `defaults` are configured
-        options, and `keep_alive` in seconds (infinite: for ever) beside them."""
+        """The client's own request, in this very format, with nothing changed but what must be. `defaults` are
+        configured options, and `keep_alive` in seconds (infinite: for ever) beside them."""
         ...
 
     def reader(self, request: Neutral, dialect: Dialect) -> Reader:
