@@ -81,7 +81,8 @@ class ModelReport(msgspec.Struct, frozen=True):
 
 
 class BackendReport(msgspec.Struct, frozen=True):
-    """A backend, for people. `state` is ready, unreachable, checking or misconfigured; `reason` says why."""
+    """A backend, for people. `state` is ready, unreachable, checking or misconfigured; `reason` says why; `hardware` is
+    what the configuration says it runs on."""
 
     id: str
     type: str
@@ -90,6 +91,7 @@ class BackendReport(msgspec.Struct, frozen=True):
     state: str
     reason: str
     models: tuple[ModelReport, ...]
+    hardware: str = ""
 
 
 class _Round:
@@ -438,6 +440,7 @@ class Gateway:
             state_text,
             backend.misconfigured or backend.health.reason,
             tuple(self._model_report(offer) for offer in named.values()),
+            backend.config.hardware or "",
         )
 
     def _model_report(self, offer: Offer) -> ModelReport:

@@ -60,12 +60,16 @@ def check_text(
         lines.append(f"Problem: {problem}")
     lines += [f"Note: {note}" for note in notes]
     lines.append("")
-    rows = [("BACKEND", "TYPE", "ENDPOINT", "STATE", "MODELS", "")]
+    rows = [("BACKEND", "TYPE", "HARDWARE", "ENDPOINT", "STATE", "MODELS", "")]
     for report in reports:
         models = str(len(report.models)) if report.state == "ready" else "-"
         reason = "" if report.state == "ready" else report.reason
-        rows.append((report.id, report.type, shown_endpoint(report.endpoint), report.state, models, reason))
-    lines += table(rows, paint) if len(rows) > 1 else ["No backend is enabled."]
+        where = shown_endpoint(report.endpoint)
+        rows.append((report.id, report.type, report.hardware, where, report.state, models, reason))
+    shown: list[tuple[str, ...]] = [*rows]
+    if not any(report.hardware for report in reports):
+        shown = [(*row[:2], *row[3:]) for row in rows]
+    lines += table(shown, paint) if len(rows) > 1 else ["No backend is enabled."]
     return "\n".join(lines)
 
 
@@ -83,6 +87,7 @@ def check_json(
                 {
                     "id": report.id,
                     "type": report.type,
+                    "hardware": report.hardware or None,
                     "name": report.name,
                     "endpoint": shown_endpoint(report.endpoint),
                     "state": report.state,

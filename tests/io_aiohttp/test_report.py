@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ollamux.config import BackendConfig, Config
@@ -51,6 +52,17 @@ def test_check_shows_every_backend_and_no_secret() -> None:
     assert "No backend" in check_text((), (), (), None, PLAIN)
 
 
+def test_check_shows_the_hardware_where_any_is_configured() -> None:
+    tuned = msgspec.structs.replace(GONE, hardware="nvidia")
+    assert check_text((READY, tuned), (), (), None, PLAIN).splitlines()[2:] == [
+        "BACKEND  TYPE    HARDWARE  ENDPOINT    STATE        MODELS",
+        "a        ollama            http://h:1  ready        1",
+        "b        vllm    nvidia    http://h:2  unreachable  -       nothing listens there",
+    ]
+    told = json.loads(check_json((READY, tuned), (), (), None))["backends"]
+    assert [backend["hardware"] for backend in told] == [None, "nvidia"]
+
+
 def test_models_shows_what_is_served_and_from_where() -> None:
     assert models_text((READY, GONE), {"fast": "mine"}, PLAIN).splitlines() == [
         "MODEL        BACKEND  CONTEXT  CAPABILITIES       SERVED AS",
@@ -78,7 +90,7 @@ def test_a_survey_reaches_every_backend_and_judges_files_without_loading_them(
 ) -> None:
     config = Config(
         backends=(
-            BackendConfig(id="demo", type="demo"),
+            BackendConfig(id="demo", type="demo", hardware="cpu"),
             BackendConfig(id="far", type="vllm", endpoint=unused_endpoint),
             BackendConfig(id="file", type="gguf", file=str(scripted_gguf)),
             BackendConfig(id="small", type="gguf", file=str(scripted_gguf), options={"num_ctx": 512}),
@@ -94,6 +106,7 @@ def test_a_survey_reaches_every_backend_and_judges_files_without_loading_them(
         "small": "ready",
         "lost": "misconfigured",
     }
+    assert (found["demo"].hardware, found["far"].hardware) == ("cpu", "")
     assert found["far"].reason == "nothing listens there"
     assert [(model.name, model.context_length) for model in found["file"].models] == [("scripted", 8192)]
     assert found["small"].models[0].context_length == 512

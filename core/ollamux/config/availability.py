@@ -52,6 +52,8 @@ LATER: Mapping[str, Later] = {
     "models.*.truncation_strategy": Later(text),
     "models.*.price": Later(anything),
     "models.*.fallbacks": Later(anything),
+    "response_optimization.stream": Later(flag, (True,)),
+    "routing.load_balancing": Later(flag, (True,)),
     "routing.regions": Later(anything),
     "routing.context_overflow": Later(choice("reject", "larger_model", "warn"), ("reject",)),
     "routing.efficiency": Later(

@@ -166,7 +166,6 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
 class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
     """What a request that says nothing gets. `keep_alive` as Ollama spells it: a Go duration, or seconds."""
 
-    stream: bool | None = None
     keep_alive: str | float | None = None
 
 
@@ -175,7 +174,6 @@ class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     strategy: Literal["capability_based"] = "capability_based"
     fallback: Literal["next_available", "none"] = "next_available"
-    load_balancing: bool = True
     registered_only: bool = False
 
 

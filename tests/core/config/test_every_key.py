@@ -122,7 +122,7 @@ def test_a_key_whose_feature_does_not_exist_yet_is_refused_by_name_and_accepted_
     path: str,
 ) -> None:
     kind, off = LATER[path]
-    asks = {"flag": True, "positive": 7, "count": 7, "number": 7.5, "duration": "7s", "rate": "7/s"}
+    asks = {"flag": True not in off, "positive": 7, "count": 7, "number": 7.5, "duration": "7s", "rate": "7/s"}
     name = getattr(kind, "__name__", "")
     value = {"context_overflow": "warn", "efficiency": "Quiet"}.get(path.rpartition(".")[2], asks.get(name, "x"))
     with pytest.raises(ConfigError) as caught:

@@ -84,24 +84,24 @@ def test_a_key_needs_a_name_of_its_own_and_one_way_to_tell_it() -> None:
 
 def test_the_lesser_sections_are_read() -> None:
     config = _load(
-        routing={"strategy": "capability_based", "fallback": "none", "load_balancing": False, "registered_only": True},
+        routing={"strategy": "capability_based", "fallback": "none", "load_balancing": True, "registered_only": True},
         retry={"attempts": 5, "on": ["5xx"]},
         health={"interval": "1m", "timeout": 2, "unhealthy_after": 1, "healthy_after": 2},
         queue={"size": 0, "timeout": "1s", "concurrency": 4},
         logging={"level": "WARN", "format": "json"},
         model_options={"temperature": 0.5, "stop": ["a"]},
         performance={"num_thread": 8},
-        response_optimization={"stream": False, "keep_alive": "10m"},
+        response_optimization={"stream": True, "keep_alive": "10m"},
         include=["other.yaml"],
     )
-    assert config.routing == RoutingConfig(fallback="none", load_balancing=False, registered_only=True)
+    assert config.routing == RoutingConfig(fallback="none", registered_only=True)
     assert (config.retry.attempts, len(config.retry.on)) == (5, 100)
     assert config.health == HealthConfig(interval=60.0, timeout=2.0, unhealthy_after=1, healthy_after=2)
     assert config.queue == QueueConfig(size=0, timeout=1.0, concurrency=4)
     assert config.logging == LoggingConfig(level="warning", format="json")
     assert config.model_options == {"temperature": 0.5, "stop": ["a"]}
     assert config.performance == {"num_thread": 8}
-    assert config.response_optimization == ResponseOptimization(stream=False, keep_alive="10m")
+    assert config.response_optimization == ResponseOptimization(keep_alive="10m")
 
 
 def test_models_and_aliases_are_read() -> None:
