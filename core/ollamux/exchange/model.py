@@ -30,17 +30,8 @@ from ollamux.contract import (
 )
 from ollamux.conversation import Answer, EmbedRequest, Event
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
+from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
-from ollamux.exchange.failures import (
-    failure_of,
-    long_wait,
-    not_yet,
-    of_answer,
-    of_request,
-    queue_full,
-    reported,
-    stream_broken,
-)
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
 from ollamux.formats.base import Calling, Incoming, Neutral, RenderContext, Served, Serving, ServingRoute, WholeRenderer
@@ -136,7 +127,7 @@ class ModelExchange(Exchange):
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers)
         except (OllamuxError, RecursionError) as error:
-            return self._refuse(of_request(error), now)
+            return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
         self._context = RenderContext(model=incoming.model, clock=self._house.clock, arrived=now)
         if incoming.stream:
@@ -183,9 +174,9 @@ class ModelExchange(Exchange):
         try:
             out = converter.feed(data, now)
         except (OllamuxError, RecursionError) as error:
-            return self._break_off(of_answer(error), now)
+            return self._break_off(failures.of_answer(error), now)
         if converter.fault is not None:
-            return self._break_off(reported(converter.fault), now, out)
+            return self._break_off(failures.reported(converter.fault), now, out)
         if not out:
             return None
         if self._phase is _ANSWERING:
@@ -201,11 +192,11 @@ class ModelExchange(Exchange):
         try:
             out = converter.close(now)
         except (OllamuxError, RecursionError) as error:
-            return self._break_off(of_answer(error), now)
+            return self._break_off(failures.of_answer(error), now)
         if converter.fault is not None:
-            return self._break_off(reported(converter.fault), now, out)
+            return self._break_off(failures.reported(converter.fault), now, out)
         if not converter.complete:
-            return self._break_off(stream_broken(), now, out)
+            return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
         first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
@@ -221,8 +212,8 @@ class ModelExchange(Exchange):
         if kind != "configuration":
             self._backend.health.bad(detail or kind)
         if self._phase is _ANSWERING:
-            return self._break_off(stream_broken(), now)
-        return self._next(failure_of(self._backend.id, kind, detail), now)
+            return self._break_off(failures.stream_broken(), now)
+        return self._next(failures.failure_of(self._backend.id, kind, detail), now)
 
     def client_paused(self, now: float) -> Wants:
         self._paused_at = now
@@ -257,7 +248,7 @@ class ModelExchange(Exchange):
             self._house.forget(self)
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
-            return self._refuse(long_wait(), now)
+            return self._refuse(failures.long_wait(), now)
         if phase in (_CALLING, _ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
         if now >= self._keepalive_at and phase is not _ANSWERING and self._paused_at is None:
@@ -283,7 +274,7 @@ class ModelExchange(Exchange):
         reachable = [pair for pair in pairs if pair[1].callable]
         coming = None if reachable else next((backend for _, backend in pairs if backend.loading), None)
         if coming is not None:
-            return self._refuse(not_yet(coming.id, coming.trouble), now)
+            return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
         offer, backend = (reachable or pairs)[0]
         if not self._same_format(backend):
             try:
@@ -322,7 +313,7 @@ class ModelExchange(Exchange):
                 del self._candidates[position]
                 return self._call(offer, backend, now)
         if not admission.wait(self):
-            return self._refuse(queue_full(), now)
+            return self._refuse(failures.queue_full(), now)
         self._phase = _QUEUED
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
@@ -352,7 +343,7 @@ class ModelExchange(Exchange):
                 self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
         except (OllamuxError, RecursionError) as error:
-            return self._refuse(of_request(error), now)
+            return self._refuse(failures.of_request(error), now)
         # What the reading of a request loses, one that passes through does not.
         self._warnings = outgoing.warnings if self._relaying else incoming.warnings + outgoing.warnings
         self._attempt += 1
@@ -381,7 +372,7 @@ class ModelExchange(Exchange):
         """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
         if not self._relaying:
             return True
-        kind = _header(headers, "content-type")
+        kind = heads.header(headers, "content-type")
         return kind.startswith(self._serving.stream_type.partition(";")[0])
 
     def _make_converter(self) -> Converter:
@@ -406,21 +397,11 @@ class ModelExchange(Exchange):
         if self._committed:
             return (Data(out),)
         self._committed = True
-        return (self._stream_head(self._decision()), Data(out))
+        return (self._stream_head(), Data(out))
 
-    def _decision(self) -> HeaderPairs:
-        """The headers that tell which backend answers."""
+    def _stream_head(self) -> Head:
         assert self._backend is not None
-        return self._backend.decision
-
-    def _stream_head(self, decision: HeaderPairs) -> Head:
-        headers: HeaderPairs = (("Content-Type", self._serving.stream_type),)
-        if self._serving.stream_type.startswith("text/event-stream"):
-            headers = (*headers, ("Cache-Control", "no-cache"))
-        return Head(200, headers + decision + self._warning_headers(), now=True)
-
-    def _warning_headers(self) -> HeaderPairs:
-        return tuple([("X-Ollamux-Warning", text) for text in self._warnings])
+        return heads.stream_head(self._serving.stream_type, self._backend.decision + heads.warned(self._warnings))
 
     def _collect(self, data: bytes, now: float) -> Wants:
         if self._collected is None:
@@ -441,14 +422,14 @@ class ModelExchange(Exchange):
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, offer.upstream, body)
-                kind = _header(self._head_headers, "content-type") or kind
+                kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None
                 rendered = self._render_whole(backend.calling, self._neutral, body, now)
         except (OllamuxError, RecursionError) as error:
-            return self._next(of_answer(error), now)
+            return self._next(failures.of_answer(error), now)
         self._over()
-        told = backend.decision + self._warning_headers()
+        told = backend.decision + heads.warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
@@ -467,7 +448,7 @@ class ModelExchange(Exchange):
         try:
             error = backend.calling.failure(self._status, headers, body)
         except RecursionError as deep:
-            error = of_answer(deep, self._status)
+            error = failures.of_answer(deep, self._status)
             as_it_is = False
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}")
@@ -496,7 +477,7 @@ class ModelExchange(Exchange):
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
         self._over()
-        told = backend.decision + self._warning_headers()
+        told = backend.decision + heads.warned(self._warnings)
         return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
     def _play(self, now: float) -> Wants:
@@ -507,7 +488,7 @@ class ModelExchange(Exchange):
         out = b""
         while self._playing and not out:
             out = renderer.events([self._playing.pop(0)], now)
-        first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(self._decision()), Data(out))
+        first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(), Data(out))
         self._committed = True
         self._keepalive_at = math.inf
         if self._playing:
@@ -550,14 +531,14 @@ class ModelExchange(Exchange):
         return self._next(error, now)
 
     def _keep_alive(self, now: float) -> Wants:
-        """Still waiting: a sign of life commits the status, so that no proxy or client gives up."""
+        """Still waiting: a sign of life commits the status, for a proxy or client that gives up, and names no backend."""
         self._keepalive_at = now + KEEPALIVE
         piece = Data(self._make_renderer().keepalive(now))
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (self._stream_head(()), piece, wake)  # who will answer is not known before it does
+        return (heads.stream_head(self._serving.stream_type, heads.warned(self._warnings)), piece, wake)
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
@@ -617,10 +598,3 @@ def _served(incoming: Incoming, offer: Offer) -> Served:
         capabilities=offer.capabilities,
         context_length=offer.context_length,
     )
-
-
-def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
-    for key, value in headers:
-        if key == name or key.lower() == name:
-            return value
-    return ""
