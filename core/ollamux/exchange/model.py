@@ -531,7 +531,7 @@ class ModelExchange(Exchange):
         return self._next(error, now)
 
     def _keep_alive(self, now: float) -> Wants:
-        """Still waiting: a sign of life commits the status, for a proxy or client that gives up, and names no backend."""
+        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend."""
         self._keepalive_at = now + KEEPALIVE
         piece = Data(self._make_renderer().keepalive(now))
         wake = WakeAt(self._next_wake(now))
