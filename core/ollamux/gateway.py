@@ -134,7 +134,7 @@ class Gateway:
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
         self.fail_over = config.routing.fallback != "none"
-        self.keep_alive: str | float | None = _keep_alive(config)
+        self.keep_alive: float | None = _keep_alive(config)
         self._management = Management(self)
         self._rounds: dict[str, _Round] = {}
         self._due: dict[str, float] = dict.fromkeys(self._backends, -math.inf)

@@ -38,7 +38,7 @@ class House(Protocol):
     queue_timeout: float
     answer_limit: int
     fail_over: bool
-    keep_alive: str | float | None
+    keep_alive: float | None
 
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""

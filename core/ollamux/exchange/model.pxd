@@ -4,10 +4,11 @@ from ollamux.exchange.base cimport Exchange
 
 
 cdef class ModelExchange(Exchange):
-    cdef object _house, _request, _serving, _route, _phase, _incoming, _backend, _offer, _neutral, _renderer
+    cdef object _house, _request, _serving, _route, _phase, _incoming, _backend, _neutral, _renderer
     cdef object _converter, _context, _error, _head_headers, _paused_at
     cdef list _candidates, _collected, _playing
     cdef tuple _warnings
+    cdef str _upstream
     cdef long _attempt, _calls, _collected_size, _status
     cdef bint _committed, _relaying
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until

@@ -75,7 +75,6 @@ class ModelExchange(Exchange):
         "_keepalive_at",
         "_last_sent",
         "_neutral",
-        "_offer",
         "_paused_at",
         "_phase",
         "_playing",
@@ -86,6 +85,7 @@ class ModelExchange(Exchange):
         "_route",
         "_serving",
         "_status",
+        "_upstream",
         "_warnings",
     )
 
@@ -101,7 +101,7 @@ class ModelExchange(Exchange):
         self._attempt = 0
         self._calls = 0
         self._backend: Backend | None = None
-        self._offer: Offer | None = None
+        self._upstream = ""
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
         self._converter: Converter | None = None
@@ -323,7 +323,7 @@ class ModelExchange(Exchange):
         assert incoming is not None
         self._phase = _CALLING
         self._backend = backend
-        self._offer = offer
+        self._upstream = offer.upstream
         self._converter = None
         self._collected = None
         self._renderer = None  # what an earlier attempt told it is no part of this answer
@@ -335,11 +335,12 @@ class ModelExchange(Exchange):
                 return self._answer_itself(offer, backend, now)
             self._relaying = called.name == self._serving.name
             if self._relaying:
-                outgoing = called.passthrough(incoming, offer.upstream, self._defaults(offer), backend.provider.dialect)
+                if backend.provider.manages_models:  # Ollama: nothing to rename where the client names that very model
+                    self._upstream = self._house.catalog.spelling(incoming.model, offer.upstream)
+                outgoing = called.passthrough(incoming, self._upstream, self._defaults(offer), backend.provider.dialect)
             else:
-                alive = self._house.keep_alive
-                if incoming.keep_alive is None and isinstance(alive, float):
-                    incoming.keep_alive = alive
+                if incoming.keep_alive is None:
+                    incoming.keep_alive = self._house.keep_alive
                 self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
                 outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
         except (OllamuxError, RecursionError) as error:
@@ -376,10 +377,10 @@ class ModelExchange(Exchange):
         return kind.startswith(self._serving.stream_type.partition(";")[0])
 
     def _make_converter(self) -> Converter:
-        incoming, offer, backend = self._incoming, self._offer, self._backend
-        assert incoming is not None and offer is not None and backend is not None and backend.calling is not None
+        incoming, backend = self._incoming, self._backend
+        assert incoming is not None and backend is not None and backend.calling is not None
         if self._relaying:
-            return self._serving.relay(incoming, self._context, offer.upstream)
+            return self._serving.relay(incoming, self._context, self._upstream)
         assert self._neutral is not None
         reader = backend.calling.reader(self._neutral, backend.provider.dialect)
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, backend.calling.text_markers)
@@ -416,12 +417,12 @@ class ModelExchange(Exchange):
         """A whole answer has come: an error, or what the client asked for."""
         if self._status >= 400 or self._status < 200:
             return self._error_status(body, now)
-        serving, incoming, backend, offer = self._serving, self._incoming, self._backend, self._offer
-        assert incoming is not None and backend is not None and offer is not None and backend.calling is not None
+        serving, incoming, backend = self._serving, self._incoming, self._backend
+        assert incoming is not None and backend is not None and backend.calling is not None
         kind = serving.whole_type
         try:
             if self._relaying:
-                rendered = serving.relay_whole(incoming, offer.upstream, body)
+                rendered = serving.relay_whole(incoming, self._upstream, body)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None
@@ -592,9 +593,4 @@ class ModelExchange(Exchange):
 
 
 def _served(incoming: Incoming, offer: Offer) -> Served:
-    return Served(
-        asked=incoming.model,
-        display=offer.name,
-        capabilities=offer.capabilities,
-        context_length=offer.context_length,
-    )
+    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length)

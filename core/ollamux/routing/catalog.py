@@ -22,6 +22,9 @@ from ollamux.models import ASSUMED_CAPABILITIES, Inventory, Loaded, ModelInfo
 __all__ = ("Catalog", "Offer", "Registered", "Shelf")
 
 
+_REMEMBERED = 4096
+
+
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A name that the configuration gives. `backend` is an id, else a provider's type, else None for any backend that
     has the upstream model."""
@@ -87,6 +90,7 @@ class Catalog:
         self._index: dict[str, tuple[Offer, ...]] = {}
         self._expected: dict[str, tuple[Offer, ...]] = {}
         self._asked: dict[str, tuple[Offer, ...]] = {}
+        self._spellings: dict[tuple[str, str], str] = {}
         self._build()
 
     def stock(self, backend: str, inventory: Inventory) -> bool:
@@ -109,7 +113,7 @@ class Catalog:
             found = self._index.get(key) or self._index.get(target)
             if not found:
                 found = self._expected.get(key) or self._expected.get(target, ())
-            if found and len(self._asked) < 4096:
+            if found and len(self._asked) < _REMEMBERED:
                 self._asked[name] = found
         return found
 
@@ -131,6 +135,18 @@ class Catalog:
                 if loaded is not None and (offer.name, backend) not in found:
                     found[(offer.name, backend)] = (offer, loaded)
         return tuple(found.values())
+
+    def spelling(self, asked: str, upstream: str) -> str:
+        """The name to call a backend with that compares names as the catalog does: the client's own where it means that
+        very model, so that nothing has to be renamed on the way back."""
+        if asked == upstream:
+            return upstream
+        found = self._spellings.get((asked, upstream))
+        if found is None:
+            found = asked if self._key(asked) == self._key(upstream) else upstream
+            if len(self._spellings) < _REMEMBERED:
+                self._spellings[(asked, upstream)] = found
+        return found
 
     def is_loaded(self, offer: Offer) -> bool:
         """Whether the backend keeps this model in memory now."""

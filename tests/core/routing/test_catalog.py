@@ -178,3 +178,9 @@ def test_a_model_that_is_expected_is_found_and_not_listed_until_its_backend_tell
 
 def test_a_model_that_is_expected_and_not_registered_is_not_served_where_only_registered_ones_are() -> None:
     assert catalog(Shelf(backend="a", provider="gguf", expected="m"), registered_only=True).find("m") == ()
+
+
+def test_a_name_is_sent_as_the_client_spells_it_where_it_means_that_very_model() -> None:
+    found = catalog(Shelf(backend="a", provider="ollama"))
+    assert found.spelling("Tiny", "tiny:latest") == found.spelling("Tiny", "tiny:latest") == "Tiny"
+    assert found.spelling("other", "tiny:latest") == "tiny:latest" == found.spelling("tiny:latest", "tiny:latest")
