@@ -41,6 +41,8 @@ def _serving(root: Path, backends: dict[str, Any]) -> Iterator[int]:
         async with front.client, await asyncio.start_server(front.serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             probing = asyncio.create_task(front.probe())
+            while any(told.state == "checking" for told in front.gateway.report(0.0)):
+                await asyncio.sleep(0.01)
             began.set()
             await over.wait()
             probing.cancel()
