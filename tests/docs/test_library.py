@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.raw import eventually
 from tests.support.scripted import Asked, Wire, backend, chunk, sse, stream_head
 
 
@@ -30,19 +31,19 @@ def _serving(root: Path, backends: dict[str, Any]) -> Iterator[int]:
     """The guide's front, on a port of its own, until the block ends."""
     guide = _block(root, "async def main")
     began = threading.Event()
+    gateway: Any = None
     port = 0
     stop: Callable[[], object] = lambda: None  # noqa: E731
 
     async def serve() -> None:
-        nonlocal port, stop
+        nonlocal port, stop, gateway
         loop, over = asyncio.get_running_loop(), asyncio.Event()
         stop = lambda: loop.call_soon_threadsafe(over.set)  # noqa: E731
         front = guide["Front"]({"backends": backends})
         async with front.client, await asyncio.start_server(front.serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             probing = asyncio.create_task(front.probe())
-            while any(told.state == "checking" for told in front.gateway.report(0.0)):
-                await asyncio.sleep(0.01)
+            gateway = front.gateway
             began.set()
             await over.wait()
             probing.cancel()
@@ -51,6 +52,7 @@ def _serving(root: Path, backends: dict[str, Any]) -> Iterator[int]:
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert began.wait(10)
+    assert eventually(lambda: all(told.state != "checking" for told in gateway.report(0.0)), 10)
     try:
         yield port
     finally:
