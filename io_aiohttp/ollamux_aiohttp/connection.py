@@ -147,7 +147,7 @@ class Connection(RequestHandler):
             messages, upgraded, tail = parser.feed_data(data)
         except HttpProcessingError as error:
             self._drop_head()
-            self._reject(_status_of(error), _first_line(error.message))
+            self._reject(_status_of(error), _told(error))
             return
         if not messages:
             self._watch_head(len(data))
@@ -281,7 +281,7 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if isinstance(exc, HttpProcessingError):
-            status = _status_of(exc)
+            status, message = _status_of(exc), _told(exc)
         else:
             self.log_exception("a request failed inside the gateway", exc_info=exc)
         body = refusal(_first_line(message) or _REASONS.get(status, ""))
@@ -338,6 +338,11 @@ def head_size(message: RawRequestMessage) -> int:
 def _status_of(error: HttpProcessingError) -> int:
     """431 for what is too large or too much, 400 for what is wrong."""
     return 431 if isinstance(error, LineTooLong) or "Too many headers" in (error.message or "") else 400
+
+
+def _told(error: HttpProcessingError) -> str:
+    """What was wrong, without a byte of what was sent: that may be a key."""
+    return _TOO_LARGE if _status_of(error) == 431 else _first_line(error.message).partition(": b")[0]
 
 
 def _first_line(text: str | None) -> str:

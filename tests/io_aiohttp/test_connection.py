@@ -317,3 +317,11 @@ def test_many_connections_that_say_nothing_keep_nobody_out(server: Running) -> N
     assert OLLAMA.text(found) == "Hello"
     for client in opened:
         client.sock.close()
+
+
+def test_a_refusal_of_a_head_repeats_nothing_of_it(server: Running) -> None:
+    key = b"sk-" + b"s3cret" * 20_000
+    with raw(server) as client:
+        client.send(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key + b"\r\n\r\n")
+        answer = client.answer()
+    assert answer.status == 431 and b"s3cret" not in answer.body
