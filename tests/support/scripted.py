@@ -36,10 +36,21 @@ class Wire:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.closed_by_peer = threading.Event()
+        self._held: list[bytes] | None = None
 
     def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
+        if self._held is None:
+            self.sock.sendall(data)
+        else:
+            self._held.append(data)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent inside goes out as one write, so that nothing of it can come later than the rest."""
+        self._held = []
+        yield
+        held, self._held = self._held, None
+        self.send(b"".join(held))
 
     def answer(self, status: int, value: Any, kind: str = "application/json", *extra: str) -> None:
         """A whole answer with its length."""
