@@ -33,6 +33,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.backends",
     "ollamux.exchange.base",
     "ollamux.exchange.model",
+    "ollamux.exchange.state",
     "ollamux.formats.ollama.gojson",
     "ollamux.formats.ollama.gotext",
     "ollamux.formats.ollama.incoming",

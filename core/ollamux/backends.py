@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from ollamux.config import BackendConfig
 from ollamux.contract import Call, HeaderPairs
+from ollamux.conversation import Operation
 from ollamux.formats import calling
 from ollamux.formats.base import Calling, Outgoing
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
+from ollamux.routing.catalog import Offer
 
 __all__ = ("Backend",)
+
+_APIS = {"chat": "openai_chat", "responses": "openai_responses"}
+"""The words of a model's `api`, and the formats that they mean."""
 
 
 class Backend:
@@ -36,6 +41,7 @@ class Backend:
         "loading",
         "misconfigured",
         "models_seen",
+        "others",
         "provider",
         "root",
         "total",
@@ -51,6 +57,7 @@ class Backend:
         self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
         self.files: FileServing | None = getattr(provider, "files", None)
         self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
+        self.others: dict[str, Calling] = {name: calling(name) for name in provider.other_formats}
         self.connect_timeout = config.timeouts.connect
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle
@@ -83,6 +90,14 @@ class Backend:
         """Why it cannot be called or did not answer, for people."""
         return self.misconfigured or self.health.reason or ("" if self.base else "it is not running")
 
+    def calling_for(self, offer: Offer, client: str, operation: Operation) -> Calling | None:
+        """The side of a format in which this model is called: the one that its configuration names, else the client's
+        own where the backend speaks it, else the backend's first; None where it answers by itself."""
+        if self.others and operation in ("chat", "count"):
+            wanted = _APIS.get(offer.api, client)
+            return self.others.get(wanted, self.calling)
+        return self.calling
+
     def call(self, attempt: int, outgoing: Outgoing) -> Call:
         """The call that sends this request."""
         return Call(
@@ -90,7 +105,7 @@ class Backend:
             self.id,
             "POST",
             self.base + outgoing.path,
-            self.headers,
+            self.headers + outgoing.headers if outgoing.headers else self.headers,
             outgoing.body,
             connect_timeout=self.connect_timeout,
         )

@@ -20,6 +20,7 @@ __all__ = (
     "Bytes",
     "ChatRequest",
     "CompletionRequest",
+    "Document",
     "EmbedAnswer",
     "EmbedRequest",
     "Event",
@@ -36,6 +37,7 @@ __all__ = (
     "Reasoning",
     "ReasoningDelta",
     "ReasoningOptions",
+    "RedactedDelta",
     "RedactedReasoning",
     "Refusal",
     "RefusalDelta",
@@ -59,7 +61,7 @@ __all__ = (
 )
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
-Operation: TypeAlias = Literal["chat", "completion", "embed", "load", "unload"]
+Operation: TypeAlias = Literal["chat", "completion", "embed", "count", "load", "unload"]
 FinishReason: TypeAlias = Literal[
     "stop",
     "stop_sequence",
@@ -108,9 +110,10 @@ Source: TypeAlias = Bytes | Url | FileId
 
 
 class Text(msgspec.Struct, frozen=True, tag="text"):
-    """Plain text."""
+    """Plain text. `cache` asks to keep the prompt up to here for that long: `5m`, `1h`."""
 
     text: str
+    cache: str | None = None
 
 
 class Image(msgspec.Struct, frozen=True, tag="image"):
@@ -118,6 +121,7 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
 
     source: Source
     detail: str | None = None
+    cache: str | None = None
 
 
 class Audio(msgspec.Struct, frozen=True, tag="audio"):
@@ -125,6 +129,14 @@ class Audio(msgspec.Struct, frozen=True, tag="audio"):
 
     source: Source
     format: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, tag="document"):
+    """A file to read: a PDF, a text. `name` is its title or file name."""
+
+    source: Source
+    name: str = ""
+    cache: str | None = None
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag="tool_call"):
@@ -143,6 +155,7 @@ class ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
     parts: list[Part]
     name: str = ""
     is_error: bool = False
+    cache: str | None = None
 
 
 class Reasoning(msgspec.Struct, frozen=True, tag="reasoning"):
@@ -164,7 +177,7 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     text: str
 
 
-Part: TypeAlias = Text | Image | Audio | ToolCall | ToolResult | Reasoning | RedactedReasoning | Refusal
+Part: TypeAlias = Text | Image | Audio | Document | ToolCall | ToolResult | Reasoning | RedactedReasoning | Refusal
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -182,13 +195,15 @@ class Tool(msgspec.Struct, frozen=True):
     description: str | None = None
     parameters: msgspec.Raw | None = None
     strict: bool | None = None
+    cache: str | None = None
 
 
 class ToolChoice(msgspec.Struct, frozen=True):
-    """auto, none, required, or one `name`."""
+    """auto, none, required, or one `name`. Where `allowed` names tools, auto and required choose among these alone."""
 
     mode: Literal["auto", "none", "required", "named"]
     name: str | None = None
+    allowed: tuple[str, ...] = ()
 
 
 class JsonFormat(msgspec.Struct, frozen=True):
@@ -197,19 +212,24 @@ class JsonFormat(msgspec.Struct, frozen=True):
     schema: msgspec.Raw | None = None
     name: str | None = None
     strict: bool | None = None
+    description: str | None = None
 
 
 class ReasoningOptions(msgspec.Struct, frozen=True):
-    """Whether and how hard to think. `effort` is none, minimal, low, medium, high, xhigh or max."""
+    """Whether and how hard to think. `effort` is none, minimal, low, medium, high, xhigh or max; `budget` is in tokens;
+    `summary` is what is to be shown of it: auto, concise, detailed, or omitted."""
 
     enabled: bool | None = None
     effort: str | None = None
     budget: int | None = None
+    summary: str | None = None
 
 
 class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
     """The knobs that formats share, by their common names; None is absent. `other` holds a format's own knobs under
-    their own names (num_ctx, num_gpu, ...), which another format drops with a warning."""
+    their own names (num_ctx, num_gpu, ...), which another format drops with a warning, and what a model's configuration
+    adds: `reasoning_effort` (weaker than the request's own), `summary_level`, `verbosity_level` and
+    `truncation_strategy`, which a format without them drops in silence."""
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -227,7 +247,8 @@ class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """A conversation to go on with. System prompts are messages of role system, in place."""
+    """A conversation to go on with. System prompts are messages of role system, in place. `user` is the client's word
+    for who asks, for the provider's abuse checks."""
 
     model: str
     messages: list[Message]
@@ -243,6 +264,9 @@ class ChatRequest(msgspec.Struct, frozen=True):
     keep_alive: float | None = None
     truncate: bool | None = None
     shift: bool | None = None
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: str | None = None
 
 
 class CompletionRequest(msgspec.Struct, frozen=True):
@@ -307,7 +331,7 @@ class LogProb(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole answer. `finish` None means that the backend named none."""
+    """A whole answer. `finish` None means that the backend named none; `native` is its own word for it."""
 
     parts: list[Part]
     finish: FinishReason | None = None
@@ -317,6 +341,8 @@ class Answer(msgspec.Struct, frozen=True):
     id: str = ""
     model: str = ""
     created: int = 0
+    native: str = ""
+    stop_sequence: str | None = None
 
 
 class EmbedAnswer(msgspec.Struct, frozen=True):
@@ -349,6 +375,12 @@ class ReasoningDelta(msgspec.Struct, frozen=True, tag="reasoning_delta"):
     signature: Opaque | None = None
 
 
+class RedactedDelta(msgspec.Struct, frozen=True, tag="redacted_delta"):
+    """A block of thinking that only its maker can read, whole."""
+
+    content: Opaque
+
+
 class RefusalDelta(msgspec.Struct, frozen=True, tag="refusal_delta"):
     """More of a refusal."""
 
@@ -361,6 +393,7 @@ class ToolCallStart(msgspec.Struct, frozen=True, tag="tool_call_start"):
     index: int
     id: str
     name: str
+    signature: Opaque | None = None
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call_delta"):
@@ -378,10 +411,11 @@ class UsageUpdate(msgspec.Struct, frozen=True, tag="usage"):
 
 
 class Finish(msgspec.Struct, frozen=True, tag="finish"):
-    """The model stopped. `native` is the backend's own word for why."""
+    """The model stopped. `native` is the backend's own word for why, `stop_sequence` the one that it met."""
 
     reason: FinishReason
     native: str = ""
+    stop_sequence: str | None = None
 
 
 class StreamFault(msgspec.Struct, frozen=True, tag="fault"):
@@ -396,6 +430,7 @@ Event: TypeAlias = (
     Start
     | TextDelta
     | ReasoningDelta
+    | RedactedDelta
     | RefusalDelta
     | ToolCallStart
     | ToolCallDelta

@@ -12,4 +12,4 @@ cdef class Gateway:
 
     cpdef open(self, request, double now, serving=*)
     cpdef backend(self, str id_)
-    cdef _serve(self, target, request, str path, double now)
+    cdef _serve(self, target, request, str path, double now, str query)

@@ -169,7 +169,7 @@ class Gateway:
         gate = self._gate
         plain = "origin" not in headers and "x-ollamux-via" not in headers and not gate.guarded
         if target is not None and plain and gate.knows_host(host):
-            return self._serve(target, request, path, now)
+            return self._serve(target, request, path, now, query)
         return self._open_carefully(request, path, query, host, now)
 
     def ready(self, now: float) -> list[Exchange]:
@@ -315,13 +315,16 @@ class Gateway:
             status, pairs, body = self._serving_of(path).failure(error, streaming=False)
             extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
             return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
-        exchange = self._serve(found.target, request, unquote(path), now)
+        exchange = self._serve(found.target, request, unquote(path), now, query)
         exchange.extra_headers = cors
         return exchange
 
-    def _serve(self, target: Target, request: ClientRequest, path: str, now: float) -> Exchange:
+    def _serve(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
         if target.serving is not None and target.route is not None:
-            return ModelExchange(self, request, target.serving, target.route)
+            place = target.place
+            if query:
+                place = place._replace(query=query)
+            return ModelExchange(self, request, target.serving, target.route, place)
         match target.handler:
             case "root":
                 return Settled(200, (*_ROOT, *self._mark), b"Ollama is running")
@@ -360,7 +363,7 @@ class Gateway:
         return (("X-Ollamux", self._instance),)
 
     def _serving_of(self, path: str) -> Serving:
-        return self._servings["openai_chat" if path.startswith("/v1/") else "ollama"]
+        return self._router.serving(path) or self._servings["openai_chat" if path.startswith("/v1/") else "ollama"]
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from ollamux.formats import servings
-from ollamux.formats.base import Serving, ServingRoute
+from ollamux.formats.base import NOWHERE, Place, Serving, ServingRoute
 
 __all__ = ("Handler", "Match", "NoRoute", "Redirect", "Router", "Target")
 
@@ -72,6 +72,7 @@ class Target(NamedTuple):
     scope: str | None
     serving: Serving | None = None
     route: ServingRoute | None = None
+    place: Place = NOWHERE
 
 
 class Match(NamedTuple):
@@ -96,11 +97,18 @@ class Router:
 
     def __init__(self) -> None:
         self._paths: dict[str, dict[str, Target]] = {}
+        self._patterns: dict[tuple[str, str], dict[str, Target]] = {}
         for method, path, handler, scope in _TABLE:
             self._paths.setdefault(path, {})[method] = Target(handler, scope)
         for serving in servings():
             for route in serving.routes:
-                self._paths.setdefault(route.path, {})[route.method] = Target("model", "inference", serving, route)
+                target = Target("model", "inference", serving, route)
+                before, brace, rest = route.path.partition("{")
+                if brace:
+                    pattern = (before, rest.partition("}")[2])
+                    self._patterns.setdefault(pattern, {})[route.method] = target
+                else:
+                    self._paths.setdefault(route.path, {})[route.method] = target
         self._prefixes: dict[str, dict[str, Target]] = {}
         for method, prefix, handler, scope in _PREFIXES:
             self._prefixes.setdefault(prefix, {})[method] = Target(handler, scope)
@@ -122,6 +130,11 @@ class Router:
             return NoRoute()
         return Match(methods.get(method), ", ".join(name for name in _METHODS if name in methods))
 
+    def serving(self, path: str) -> Serving | None:
+        """The client format whose path this is, whatever the method."""
+        methods = self._methods(unquote(path)) or {}
+        return next((target.serving for target in methods.values() if target.serving is not None), None)
+
     def _methods(self, path: str) -> dict[str, Target] | None:
         exact = self._paths.get(path)
         if exact is not None:
@@ -130,4 +143,8 @@ class Router:
             rest = path.removeprefix(prefix)
             if rest != path and rest and "/" not in rest:
                 return methods
+        for (before, after), methods in self._patterns.items():
+            if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after):
+                argument = path[len(before) : len(path) - len(after)]
+                return {method: target._replace(place=Place(argument)) for method, target in methods.items()}
         return None

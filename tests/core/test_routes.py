@@ -95,3 +95,10 @@ def test_a_slash_too_many_or_too_few_is_a_redirect_where_the_method_fits() -> No
 
 def test_a_path_is_decoded_before_it_is_looked_up() -> None:
     assert isinstance(Router().find("POST", "/api/ch%61t"), Match)
+
+
+def test_a_path_tells_the_format_of_its_clients() -> None:
+    router = Router()
+    named = {path: serving.name for path in ("/api/chat", "/v1/chat/completions") if (serving := router.serving(path))}
+    assert named == {"/api/chat": "ollama", "/v1/chat/completions": "openai_chat"}
+    assert router.serving("/api/tags") is None

@@ -14,27 +14,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.contract import (
     Cancel,
-    ClientRequest,
     Data,
     End,
     FailureKind,
-    Head,
     HeaderPairs,
     Read,
     WakeAt,
     Want,
     Wants,
 )
-from ollamux.conversation import Answer, EmbedRequest, Event
+from ollamux.conversation import Answer, EmbedRequest
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures, heads
-from ollamux.exchange.base import FRESH, PATIENCE, Exchange, House, answer
+from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
-from ollamux.formats.base import Calling, Incoming, Neutral, RenderContext, Served, Serving, ServingRoute, WholeRenderer
+from ollamux.exchange.state import ModelState
+from ollamux.formats.base import (
+    Calling,
+    Incoming,
+    Neutral,
+    RenderContext,
+    Served,
+)
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
@@ -48,76 +54,15 @@ KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
 _PLAY_EVERY = 0.02
+_ANSWERED_HERE = ("load", "unload", "count")
 _ANOTHER_MAY = (401, 403, 404, 501)
 """Statuses that speak of this backend alone, whatever `retry.on` names."""
 
 
-class ModelExchange(Exchange):
+class ModelExchange(ModelState):
     """See the module."""
 
-    __slots__ = (
-        "_activity",
-        "_arrived",
-        "_attempt",
-        "_backend",
-        "_calls",
-        "_candidates",
-        "_collected",
-        "_collected_size",
-        "_committed",
-        "_context",
-        "_converter",
-        "_dispatched",
-        "_error",
-        "_head_headers",
-        "_house",
-        "_incoming",
-        "_keepalive_at",
-        "_last_sent",
-        "_neutral",
-        "_paused_at",
-        "_phase",
-        "_playing",
-        "_queued_until",
-        "_relaying",
-        "_renderer",
-        "_request",
-        "_route",
-        "_serving",
-        "_status",
-        "_upstream",
-        "_warnings",
-    )
-
-    def __init__(self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute) -> None:
-        super().__init__()
-        self._house = house
-        self._request = request
-        self._serving = serving
-        self._route = route
-        self._phase = _LOOKING
-        self._incoming: Incoming | None = None
-        self._candidates: list[tuple[Offer, Backend]] = []
-        self._attempt = 0
-        self._calls = 0
-        self._backend: Backend | None = None
-        self._upstream = ""
-        self._neutral: Neutral | None = None
-        self._renderer: WholeRenderer | None = None
-        self._converter: Converter | None = None
-        self._collected: list[bytes] | None = None
-        self._collected_size = 0
-        self._committed = False
-        self._relaying = False
-        self._error: OllamuxError | None = None
-        self._status = 0
-        self._head_headers: Sequence[tuple[str, str]] = ()
-        self._warnings: tuple[str, ...] = ()
-        self._arrived = self._dispatched = self._activity = 0.0
-        self._keepalive_at = math.inf
-        self._queued_until = math.inf
-        self._paused_at: float | None = None
-        self._playing: list[Event] = []
+    __slots__ = ()
 
     # What the front and the house report ------------------------------------------------------------------------------
 
@@ -125,7 +70,7 @@ class ModelExchange(Exchange):
         self._arrived = self._activity = now
         request = self._request
         try:
-            incoming = self._serving.read(self._route, request.body or b"", request.headers)
+            incoming = self._serving.read(self._route, request.body or b"", request.headers, self._place)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
@@ -276,7 +221,7 @@ class ModelExchange(Exchange):
         if coming is not None:
             return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
         offer, backend = (reachable or pairs)[0]
-        if not self._same_format(backend):
+        if not self._same_format(offer, backend):
             try:
                 incoming.check(_served(incoming, offer))
             except OllamuxError as error:
@@ -290,11 +235,16 @@ class ModelExchange(Exchange):
         """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
         assert self._incoming is not None
         needs = self._incoming.needs
-        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[1])]
+        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
         return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
 
-    def _same_format(self, backend: Backend) -> bool:
-        return backend.calling is not None and backend.calling.name == self._serving.name
+    def _same_format(self, offer: Offer, backend: Backend) -> bool:
+        called = self._calling(offer, backend)
+        return called is not None and called.name == self._serving.name
+
+    def _calling(self, offer: Offer, backend: Backend) -> Calling | None:
+        assert self._incoming is not None
+        return backend.calling_for(offer, self._serving.name, self._incoming.operation)
 
     def _dispatch(self, now: float) -> Wants:
         """Takes a place on the first candidate that has one, or joins the queue."""
@@ -302,11 +252,8 @@ class ModelExchange(Exchange):
         assert incoming is not None
         admission = self._house.admission
         for position, (offer, backend) in enumerate(self._candidates):
-            if incoming.operation in ("load", "unload") and not self._same_format(backend):
-                self._context.dispatched = now
-                body = self._make_renderer().loaded(incoming.operation, now)
-                self._over()
-                return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
+            if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
+                return self._answer_here(incoming, offer, now)
             if admission.take(backend.id):
                 if self._phase is _QUEUED:
                     admission.served(self)
@@ -317,6 +264,20 @@ class ModelExchange(Exchange):
         self._phase = _QUEUED
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
+
+    def _answer_here(self, incoming: Incoming, offer: Offer, now: float) -> Wants:
+        """Answers what needs no call: a load of what loads by itself, a count of tokens, estimated."""
+        self._context.dispatched = now
+        renderer = self._make_renderer()
+        try:
+            if incoming.operation == "count":
+                body = renderer.counted(estimate(incoming.neutral(_served(incoming, offer), {})), now)
+            else:
+                body = renderer.loaded(incoming.operation, now)
+        except (OllamuxError, RecursionError) as error:
+            return self._refuse(failures.of_request(error), now)
+        self._over()
+        return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
 
     def _call(self, offer: Offer, backend: Backend, now: float) -> Wants:
         incoming = self._incoming
@@ -329,7 +290,7 @@ class ModelExchange(Exchange):
         self._renderer = None  # what an earlier attempt told it is no part of this answer
         self._calls += 1
         self._dispatched = self._activity = self._context.dispatched = now
-        called = backend.calling
+        self._called = called = self._calling(offer, backend)
         try:
             if called is None:
                 return self._answer_itself(offer, backend, now)
@@ -374,22 +335,17 @@ class ModelExchange(Exchange):
         if not self._relaying:
             return True
         kind = heads.header(headers, "content-type")
-        return kind.startswith(self._serving.stream_type.partition(";")[0])
+        return kind.startswith(self._stream_type().partition(";")[0])
 
     def _make_converter(self) -> Converter:
         incoming, backend = self._incoming, self._backend
-        assert incoming is not None and backend is not None and backend.calling is not None
+        called = self._called
+        assert incoming is not None and backend is not None and called is not None
         if self._relaying:
             return self._serving.relay(incoming, self._context, self._upstream)
         assert self._neutral is not None
-        reader = backend.calling.reader(self._neutral, backend.provider.dialect)
-        return converter_for(Translator(reader, self._make_renderer()), self._house.clock, backend.calling.text_markers)
-
-    def _make_renderer(self) -> WholeRenderer:
-        if self._renderer is None:
-            assert self._incoming is not None
-            self._renderer = self._serving.renderer(self._incoming, self._context)
-        return self._renderer
+        reader = called.reader(self._neutral, backend.provider.dialect)
+        return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
 
     def _begin(self, out: bytes) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
@@ -399,10 +355,6 @@ class ModelExchange(Exchange):
             return (Data(out),)
         self._committed = True
         return (self._stream_head(), Data(out))
-
-    def _stream_head(self) -> Head:
-        assert self._backend is not None
-        return heads.stream_head(self._serving.stream_type, self._backend.decision + heads.warned(self._warnings))
 
     def _collect(self, data: bytes, now: float) -> Wants:
         if self._collected is None:
@@ -418,7 +370,7 @@ class ModelExchange(Exchange):
         if self._status >= 400 or self._status < 200:
             return self._error_status(body, now)
         serving, incoming, backend = self._serving, self._incoming, self._backend
-        assert incoming is not None and backend is not None and backend.calling is not None
+        assert incoming is not None and backend is not None and self._called is not None
         kind = serving.whole_type
         try:
             if self._relaying:
@@ -426,7 +378,7 @@ class ModelExchange(Exchange):
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None
-                rendered = self._render_whole(backend.calling, self._neutral, body, now)
+                rendered = self._render_whole(self._called, self._neutral, body, now)
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._over()
@@ -441,13 +393,13 @@ class ModelExchange(Exchange):
 
     def _error_status(self, body: bytes, now: float) -> Wants:
         backend = self._backend
-        assert backend is not None and backend.calling is not None
+        assert backend is not None and self._called is not None
         headers = {name.lower(): value for name, value in self._head_headers}
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
             self._status = 502
         try:
-            error = backend.calling.failure(self._status, headers, body)
+            error = self._called.failure(self._status, headers, body)
         except RecursionError as deep:
             error = failures.of_answer(deep, self._status)
             as_it_is = False
@@ -499,29 +451,6 @@ class ModelExchange(Exchange):
 
     # Waiting ----------------------------------------------------------------------------------------------------------
 
-    def _deadline(self) -> float:
-        """When the attempt has taken too long."""
-        backend, incoming = self._backend, self._incoming
-        assert backend is not None and incoming is not None
-        if self._status == 0 or (self._phase is _CALLING and self._converter is None and self._collected is None):
-            limit = self._dispatched + backend.first_byte if backend.first_byte else math.inf
-        else:
-            limit = self._activity + backend.idle if backend.idle else math.inf
-        if backend.config.timeout and not incoming.stream:
-            limit = min(limit, self._dispatched + backend.config.timeout)
-        return min(limit, self._dispatched + backend.total) if backend.total else limit
-
-    def _next_wake(self, now: float) -> float:
-        if self._paused_at is not None:  # every clock stands still but the queue's
-            return self._queued_until if self._phase is _QUEUED else math.inf
-        if self._phase is _QUEUED:
-            return min(self._queued_until, self._keepalive_at)
-        backend = self._backend
-        assert backend is not None
-        # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
-        soonest = now + backend.idle if backend.idle else math.inf
-        return min(self._deadline(), soonest, self._keepalive_at)
-
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
         assert backend is not None
@@ -539,7 +468,7 @@ class ModelExchange(Exchange):
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (heads.stream_head(self._serving.stream_type, heads.warned(self._warnings)), piece, wake)
+        return (heads.stream_head(self._stream_type(), heads.warned(self._warnings)), piece, wake)
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
@@ -563,12 +492,6 @@ class ModelExchange(Exchange):
         self._over()
         status, headers, body = self._serving.failure(error, streaming=streaming)
         return self._answer(status, headers + decision, body)
-
-    def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
-        """A whole answer, or, where a keepalive has committed the status, what is left to say."""
-        if self._committed:
-            return (Data(body), End())
-        return answer(status, headers, body)
 
     def _release(self) -> tuple[Want, ...]:
         """Gives the place back and stops what is under way."""

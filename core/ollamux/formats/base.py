@@ -11,7 +11,7 @@ cannot carry is dropped with a warning (`Outgoing.warnings`), what would change 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -22,11 +22,13 @@ from ollamux.errors import OllamuxError
 from ollamux.streaming.translator import Converter, Reader, Renderer
 
 __all__ = (
+    "NOWHERE",
     "Calling",
     "Dialect",
     "Incoming",
     "Neutral",
     "Outgoing",
+    "Place",
     "RenderContext",
     "Served",
     "Serving",
@@ -38,11 +40,22 @@ Neutral: TypeAlias = ChatRequest | CompletionRequest | EmbedRequest
 
 
 class ServingRoute(msgspec.Struct, frozen=True):
-    """A path of a client format that calls a model. `name` is the format's own word for it (chat, generate, embed)."""
+    """A path of a client format that calls a model. `name` is the format's own word for it (chat, generate, embed). One
+    part of a path may be in braces, `/v1beta/models/{model}:generateContent`: it stands for any text, slashes too."""
 
     method: str
     path: str
     name: str
+
+
+class Place(NamedTuple):
+    """What a request's target holds beside its route: what stands in the braces, decoded, and the query as it came."""
+
+    argument: str = ""
+    query: str = ""
+
+
+NOWHERE = Place()
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -121,17 +134,24 @@ class WholeRenderer(Renderer, Protocol):
         """The answer to a load or an unload."""
         ...
 
+    def counted(self, tokens: int, now: float) -> bytes:
+        """How many tokens a request has."""
+        ...
+
 
 class Serving(Protocol):
     """The client's side of a format."""
 
     name: str
     routes: tuple[ServingRoute, ...]
-    stream_type: str
     whole_type: str
 
-    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> Incoming:
+    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE) -> Incoming:
         """Decodes a body. Raises RequestError with the format's own words."""
+        ...
+
+    def stream_type(self, incoming: Incoming) -> str:
+        """The media type of the stream that answers this request."""
         ...
 
     def renderer(self, incoming: Incoming, context: RenderContext) -> WholeRenderer:
@@ -152,11 +172,13 @@ class Serving(Protocol):
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """A request to a backend: the path below its base URL, the body, and what could not be carried."""
+    """A request to a backend: the path below its base URL, the body, what could not be carried, and the headers of this
+    request alone (a version, a beta)."""
 
     path: str
     body: bytes
     warnings: tuple[str, ...] = ()
+    headers: HeaderPairs = ()
 
 
 class Calling(Protocol):

@@ -31,6 +31,12 @@ class Provider(Protocol):
         ...
 
     @property
+    def other_formats(self) -> tuple[str, ...]:
+        """Further calling formats that it speaks, for chats: one is taken where the client speaks it too, or where a
+        model's `api` says so."""
+        ...
+
+    @property
     def dialect(self) -> Dialect:
         """How it spells that format."""
         ...

@@ -43,6 +43,7 @@ class Demo(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str = "demo"
     format: str = ""
+    other_formats: tuple[str, ...] = ()
     dialect: Dialect = Dialect()
     default_endpoint: str | None = None
     version_path: str = ""

@@ -53,6 +53,7 @@ class LlamaCpp(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str = "llama_cpp"
     format: str = "openai_chat"
+    other_formats: tuple[str, ...] = ()
     dialect: Dialect = _DIALECT
     default_endpoint: str | None = "http://127.0.0.1:8080"
     version_path: str = "/v1"

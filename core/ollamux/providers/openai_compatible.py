@@ -38,6 +38,7 @@ class OpenAiCompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str = "openai_compatible"
     format: str = "openai_chat"
+    other_formats: tuple[str, ...] = ()
     dialect: Dialect = _PLAIN
     default_endpoint: str | None = None
     version_path: str = "/v1"

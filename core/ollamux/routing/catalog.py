@@ -27,7 +27,7 @@ _REMEMBERED = 4096
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A name that the configuration gives. `backend` is an id, else a provider's type, else None for any backend that
-    has the upstream model."""
+    has the upstream model. `api` is chat, responses or, where nothing was said, empty."""
 
     name: str
     upstream: str
@@ -35,6 +35,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[str] | None = None
     context_length: int | None = None
     options: Mapping[str, Any] = {}
+    api: str = ""
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any]
     digest: str
     rank: tuple[float, int]
+    api: str = ""
 
 
 class Catalog:
@@ -235,6 +237,7 @@ class Catalog:
             options=options,
             digest=seed,
             rank=(-shelf.priority, position),
+            api=registered.api if registered is not None else "",
         )
 
 

@@ -37,7 +37,7 @@ from ollamux.conversation import (
     Usage,
     UsageUpdate,
 )
-from ollamux.errors import BackendError, OllamuxError
+from ollamux.errors import BackendError, NotSupported, OllamuxError
 from ollamux.formats.base import RenderContext
 from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
@@ -199,6 +199,9 @@ class OllamaRenderer:
         if self._route == "embed":
             return dump({"model": self._context.model, "embeddings": []})
         return self._head(b'""', "", b"", operation, now) + b"}"
+
+    def counted(self, tokens: int, now: float) -> bytes:
+        raise NotSupported("this route counts no tokens")
 
     def _head(self, text: bytes, thinking: str, calls: bytes, reason: str, now: float) -> bytes:
         """An answer that is done, as far as its reason. `text` and `calls` are JSON."""

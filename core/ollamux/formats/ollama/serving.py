@@ -14,7 +14,7 @@ import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, InvalidRequest, OllamuxError
-from ollamux.formats.base import Incoming, RenderContext, ServingRoute
+from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
 from ollamux.formats.failures import unreadable
 from ollamux.formats.ollama import gojson, schema
 from ollamux.formats.ollama.faults import failure_text
@@ -51,10 +51,14 @@ class OllamaServing:
         ServingRoute("POST", "/api/embed", "embed"),
         ServingRoute("POST", "/api/embeddings", "embeddings"),
     )
-    stream_type = "application/x-ndjson"
     whole_type = _WHOLE
 
-    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> OllamaIncoming:
+    def stream_type(self, incoming: Incoming) -> str:
+        return "application/x-ndjson"
+
+    def read(
+        self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE
+    ) -> OllamaIncoming:
         try:
             match route.name:
                 case "chat":

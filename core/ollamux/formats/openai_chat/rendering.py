@@ -204,6 +204,9 @@ class OpenAIChatRenderer:
     def loaded(self, operation: Operation, now: float) -> bytes:
         return self.whole(Answer([]), now)
 
+    def counted(self, tokens: int, now: float) -> bytes:
+        raise NotSupported("this route counts no tokens")
+
 
 def error_body(error: OllamuxError) -> bytes:
     """An error in OpenAI's form. A backend's own words are kept where it sent some."""

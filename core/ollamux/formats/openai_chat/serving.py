@@ -13,7 +13,7 @@ import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.base import Incoming, RenderContext, ServingRoute
+from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
 from ollamux.formats.failures import unreadable
 from ollamux.formats.openai_chat.incoming import OpenAIChatIncoming, read_route
 from ollamux.formats.openai_chat.reading import error_message
@@ -43,10 +43,14 @@ class OpenAIChatServing:
 
     name = "openai_chat"
     routes: tuple[ServingRoute, ...] = (ServingRoute("POST", "/v1/chat/completions", "chat"),)
-    stream_type = "text/event-stream"
     whole_type = _JSON
 
-    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str]) -> OpenAIChatIncoming:
+    def stream_type(self, incoming: Incoming) -> str:
+        return "text/event-stream"
+
+    def read(
+        self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE
+    ) -> OpenAIChatIncoming:
         return read_route(body)
 
     def renderer(self, incoming: Incoming, context: RenderContext) -> OpenAIChatRenderer:

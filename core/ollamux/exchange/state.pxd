@@ -1,0 +1,21 @@
+# The types with which Cython compiles state.py; the source is that file alone.
+
+from ollamux.exchange.base cimport Exchange
+
+
+cdef class ModelState(Exchange):
+    cdef object _house, _request, _serving, _route, _phase, _incoming, _backend, _neutral, _renderer
+    cdef object _converter, _context, _called, _place, _head_headers, _paused_at
+    cdef list _candidates, _collected, _playing
+    cdef tuple _warnings
+    cdef str _upstream
+    cdef long _attempt, _calls, _collected_size, _status
+    cdef bint _committed, _relaying
+    cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until
+
+    cdef str _stream_type(self)
+    cdef _make_renderer(self)
+    cdef _stream_head(self)
+    cdef double _deadline(self) except? -1
+    cdef double _next_wake(self, double now) except? -1
+    cdef tuple _answer(self, status, headers, bytes body)

@@ -1,0 +1,149 @@
+"""What an exchange that calls a model knows while it lasts, and the limits of time that follow from it.
+
+Rules: `model` moves this state and nobody else does; a deadline counts from the dispatch until the answer begins, from
+the last byte after that, and stands still while the client does not read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ollamux.backends import Backend
+from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
+from ollamux.conversation import Event
+from ollamux.exchange import heads
+from ollamux.exchange.base import Exchange, House, answer
+from ollamux.exchange.phases import Phase
+from ollamux.formats.base import (
+    NOWHERE,
+    Calling,
+    Incoming,
+    Neutral,
+    Place,
+    Serving,
+    ServingRoute,
+    WholeRenderer,
+)
+from ollamux.routing.catalog import Offer
+from ollamux.streaming.translator import Converter
+
+__all__ = ("ModelState",)
+
+_LOOKING, _QUEUED, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+# By these names, since to look up a member of an enum is slow.
+
+
+class ModelState(Exchange):
+    """See the module."""
+
+    __slots__ = (
+        "_activity",
+        "_arrived",
+        "_attempt",
+        "_backend",
+        "_called",
+        "_calls",
+        "_candidates",
+        "_collected",
+        "_collected_size",
+        "_committed",
+        "_context",
+        "_converter",
+        "_dispatched",
+        "_head_headers",
+        "_house",
+        "_incoming",
+        "_keepalive_at",
+        "_last_sent",
+        "_neutral",
+        "_paused_at",
+        "_phase",
+        "_place",
+        "_playing",
+        "_queued_until",
+        "_relaying",
+        "_renderer",
+        "_request",
+        "_route",
+        "_serving",
+        "_status",
+        "_upstream",
+        "_warnings",
+    )
+
+    def __init__(
+        self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
+    ) -> None:
+        super().__init__()
+        self._house = house
+        self._request = request
+        self._serving = serving
+        self._route = route
+        self._place = place
+        self._phase = _LOOKING
+        self._incoming: Incoming | None = None
+        self._candidates: list[tuple[Offer, Backend]] = []
+        self._attempt = 0
+        self._called: Calling | None = None
+        self._calls = 0
+        self._backend: Backend | None = None
+        self._upstream = ""
+        self._neutral: Neutral | None = None
+        self._renderer: WholeRenderer | None = None
+        self._converter: Converter | None = None
+        self._collected: list[bytes] | None = None
+        self._collected_size = 0
+        self._committed = False
+        self._relaying = False
+        self._status = 0
+        self._head_headers: Sequence[tuple[str, str]] = ()
+        self._warnings: tuple[str, ...] = ()
+        self._arrived = self._dispatched = self._activity = 0.0
+        self._keepalive_at = math.inf
+        self._queued_until = math.inf
+        self._paused_at: float | None = None
+        self._playing: list[Event] = []
+
+    def _stream_type(self) -> str:
+        assert self._incoming is not None
+        return self._serving.stream_type(self._incoming)
+
+    def _make_renderer(self) -> WholeRenderer:
+        if self._renderer is None:
+            assert self._incoming is not None
+            self._renderer = self._serving.renderer(self._incoming, self._context)
+        return self._renderer
+
+    def _stream_head(self) -> Head:
+        assert self._backend is not None
+        return heads.stream_head(self._stream_type(), self._backend.decision + heads.warned(self._warnings))
+
+    def _deadline(self) -> float:
+        """When the attempt has taken too long."""
+        backend, incoming = self._backend, self._incoming
+        assert backend is not None and incoming is not None
+        if self._status == 0 or (self._phase is _CALLING and self._converter is None and self._collected is None):
+            limit = self._dispatched + backend.first_byte if backend.first_byte else math.inf
+        else:
+            limit = self._activity + backend.idle if backend.idle else math.inf
+        if backend.config.timeout and not incoming.stream:
+            limit = min(limit, self._dispatched + backend.config.timeout)
+        return min(limit, self._dispatched + backend.total) if backend.total else limit
+
+    def _next_wake(self, now: float) -> float:
+        if self._paused_at is not None:  # every clock stands still but the queue's
+            return self._queued_until if self._phase is _QUEUED else math.inf
+        if self._phase is _QUEUED:
+            return min(self._queued_until, self._keepalive_at)
+        backend = self._backend
+        assert backend is not None
+        # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
+        soonest = now + backend.idle if backend.idle else math.inf
+        return min(self._deadline(), soonest, self._keepalive_at)
+
+    def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
+        """A whole answer, or, where a keepalive has committed the status, what is left to say."""
+        if self._committed:
+            return (Data(body), End())
+        return answer(status, headers, body)
