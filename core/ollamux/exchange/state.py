@@ -72,6 +72,9 @@ class ModelState(Exchange):
         "_warnings",
     )
 
+    _calls: int
+    _context: RenderContext
+
     def __init__(
         self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
     ) -> None:
