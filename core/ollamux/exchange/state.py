@@ -21,6 +21,7 @@ from ollamux.formats.base import (
     Incoming,
     Neutral,
     Place,
+    RenderContext,
     Serving,
     ServingRoute,
     WholeRenderer,

@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 
 from ollamux.formats.base import Calling, Serving
 
-__all__ = ("calling", "servings")
+__all__ = ("calling", "callings", "servings")
 
 
 @cache
@@ -23,10 +23,12 @@ def servings() -> tuple[Serving, ...]:
 
 
 @cache
+def callings() -> tuple[Calling, ...]:
+    """Every format that backends may speak."""
+    return tuple(getattr(folder, "CALLING") for folder in _folders() if hasattr(folder, "CALLING"))  # noqa: B009
+
+
+@cache
 def calling(name: str) -> Calling:
     """The calling side of the format with this name. Raises KeyError where there is none."""
-    for folder in _folders():
-        side: Calling | None = getattr(folder, "CALLING", None)
-        if side is not None and side.name == name:
-            return side
-    raise KeyError(name)
+    return {side.name: side for side in callings()}[name]
