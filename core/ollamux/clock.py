@@ -41,13 +41,15 @@ class Clock:
 
     def stamp(self, now: float) -> str:
         """`now` as Go writes a UTC time: RFC 3339, microseconds here, trailing zeros trimmed, `Z`."""
-        unix = self.base + now
-        second = int(unix)
+        since = self.base + now
+        second = int(since)
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        micros = int((unix - second) * 1e6)
-        return f"{self._text}.{micros:06}".rstrip("0").rstrip(".") + "Z" if micros else self._text + "Z"
+        micros = int((since - second) * 1e6)
+        if not micros:
+            return self._text + "Z"
+        return self._text + "." + str(1_000_000 + micros)[1:].rstrip("0") + "Z"
 
     def local(self, unix: float) -> str:
         """A moment in seconds since the epoch as Go writes a local time, with its offset."""

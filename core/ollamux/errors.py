@@ -9,6 +9,7 @@
      |    +-- Unauthorized        401  no key, or one that nobody issued
      |    +-- Forbidden           403  a key without the scope, an Origin or a Host that is not allowed
      |    +-- ModelNotFound       404  no backend serves the model
+     |    +-- SlowBody            408  the request's body did not come in time
      |    +-- TooLarge            413  over a limit of size
      |    +-- LoopDetected        508  the request already came through this gateway
      +-- GatewayError             5xx, ours or a backend's
@@ -38,6 +39,7 @@ __all__ = (
     "NotSupported",
     "OllamuxError",
     "RequestError",
+    "SlowBody",
     "TooLarge",
     "Unauthorized",
 )
@@ -118,6 +120,13 @@ class ModelNotFound(RequestError):
     def __init__(self, model: str) -> None:
         super().__init__(f"model '{model}' not found")
         self.model = model
+
+
+class SlowBody(RequestError):
+    """The client sent nothing for too long."""
+
+    status = 408
+    kind = "timeout"
 
 
 class TooLarge(RequestError):

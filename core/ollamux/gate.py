@@ -57,7 +57,7 @@ class IssuedKey(NamedTuple):
 
 
 class Gate:
-    """The checks before any route."""
+    """The checks before any route. `guarded` says whether keys are asked for."""
 
     def __init__(
         self,
@@ -69,17 +69,13 @@ class Gate:
         addresses: Iterable[str] = (),
     ) -> None:
         self._keys = tuple(keys)
+        self.guarded = bool(self._keys)
         patterns = (*origins, *_DEFAULT_ORIGINS)
         self._any_origin = "*" in patterns
         self._origins = re.compile("|".join(re.escape(p).replace(r"\*", ".*") for p in patterns))
         self._hosts = {host.lower() for host in allowed_hosts} | {"localhost", "", hostname.lower()}
         self._addresses = frozenset(addresses)
         self._seen_hosts: dict[str, bool] = {}
-
-    @property
-    def guarded(self) -> bool:
-        """Whether keys are asked for."""
-        return bool(self._keys)
 
     def cors(self, origin: str | None, host: str) -> HeaderPairs | None:
         """The headers that answer this Origin; None where it is not allowed."""

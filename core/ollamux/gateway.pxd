@@ -1,11 +1,19 @@
 # The types with which Cython compiles gateway.py; the source is that file alone.
 
+from ollamux.clock cimport Clock
+from ollamux.gate cimport Gate
+from ollamux.routes cimport Router
+
+
 cdef class Gateway:
-    cdef public object config, clock, admission, catalog, retry_on, keep_alive
+    cdef public Clock clock
+    cdef Gate _gate
+    cdef Router _router
+    cdef public object config, admission, catalog, retry_on, keep_alive
     cdef public long attempts, answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry
-    cdef object _router, _gate, _management
+    cdef object _management
     cdef str _instance
     cdef dict _servings, _backends, _rounds, _due, _asked, _waiters
     cdef list _ready

@@ -13,7 +13,9 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp.deadlines",
     "ollamux_aiohttp.lane",
     "ollamux_aiohttp.pump",
+    "ollamux_aiohttp.upstream.choose",
     "ollamux_aiohttp.upstream.lean",
     "ollamux_aiohttp.upstream.parser",
+    "ollamux_aiohttp.upstream.pool",
 )
 """Dotted names of the compiled modules of this package, sorted."""

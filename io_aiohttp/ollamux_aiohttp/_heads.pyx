@@ -1,17 +1,33 @@
 """Reads a message that came whole and is written as almost every message is, without a parser's state machine.
 
-Strategy: one pass over the head. Names are looked up among those that llhttp has let pass before; whatever is not
-plainly right (a name never seen, a control character, a field twice, a folded line, a body of another length) is no
-business of this module: None says so, and llhttp reads the message instead. There is no pure twin; llhttp is.
+Strategy: one pass over the head. Whatever is not plainly right (a name that is no token, a control character, a field
+twice, a folded line, a body of another length) is no business of this module: None says so, and llhttp reads the
+message instead. An answer's names are looked up among those that llhttp has let pass before. There is no pure twin;
+llhttp is.
 
 Rules: what is read here, llhttp would read the same way.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeASCII
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy
 
 DEF LONGEST = 8192
+DEF FIELDS = 48
+
+cdef unsigned char TOKEN[256]
+cdef unsigned char LOWER[256]
+
+
+def _tables():
+    """What may stand in a field's name, and every byte in lower case."""
+    cdef int code
+    for code in range(256):
+        TOKEN[code] = chr(code) in "!#$%&'*+-.^_`|~" or code < 128 and chr(code).isalnum()
+        LOWER[code] = code + 32 if 65 <= code <= 90 else code
+
+
+_tables()
 
 
 cdef const char* _fields(const char* p, const char* end, dict names, dict out):
@@ -68,27 +84,187 @@ cdef Py_ssize_t _length(dict fields) except -2:
     return found
 
 
-def read_post(bytes data, dict names):
-    """A POST that is whole in `data` and has a Host, a length and a connection that stays: (target, fields, body)."""
-    cdef const char* p = PyBytes_AS_STRING(data)
-    cdef const char* end = p + PyBytes_GET_SIZE(data)
-    cdef const char* target = p + 5
+cdef struct Field:
+    unsigned short name, name_size, value, value_size
+
+
+cdef class PlainHeaders:
+    """The headers of a request that was read here, by their names in lower case: their places in the head, so that a
+    value is made when somebody asks for it."""
+
+    cdef bytes _head
+    cdef Field _fields[FIELDS]
+    cdef int _count
+
+    cdef int _find(self, const char* name, Py_ssize_t size) noexcept:
+        """The place of a field, -1 where there is none. `name` is in lower case."""
+        cdef const char* head = PyBytes_AS_STRING(self._head)
+        cdef int i
+        for i in range(self._count):
+            if self._fields[i].name_size == size and _same(head + self._fields[i].name, name, size):
+                return i
+        return -1
+
+    cdef str _value(self, int place):
+        cdef const char* start = PyBytes_AS_STRING(self._head) + self._fields[place].value
+        return PyUnicode_DecodeUTF8(start, self._fields[place].value_size, "surrogateescape")
+
+    cdef str _name(self, int place):
+        cdef const char* start = PyBytes_AS_STRING(self._head) + self._fields[place].name
+        return PyUnicode_DecodeASCII(start, self._fields[place].name_size, NULL).lower()
+
+    cpdef get(self, str name, default=None):
+        cdef Py_ssize_t size = 0
+        cdef const char* text = PyUnicode_AsUTF8AndSize(name, &size)
+        cdef int place = self._find(text, size)
+        return default if place < 0 else self._value(place)
+
+    def __getitem__(self, str name):
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name):
+        cdef Py_ssize_t size = 0
+        cdef const char* text
+        if type(name) is not str:
+            return False
+        text = PyUnicode_AsUTF8AndSize(<str>name, &size)
+        return self._find(text, size) >= 0
+
+    def __iter__(self):
+        return iter([self._name(place) for place in range(self._count)])
+
+    def __len__(self):
+        return self._count
+
+    def keys(self):
+        return list(self)
+
+    def values(self):
+        return [self._value(place) for place in range(self._count)]
+
+    def items(self):
+        return [(self._name(place), self._value(place)) for place in range(self._count)]
+
+    cdef const char* _scan(self, const char* p, const char* end) noexcept:
+        """Finds the fields up to the empty line; the place behind it, or NULL where the head is not plain."""
+        cdef const char* base = PyBytes_AS_STRING(self._head)
+        cdef const char* line
+        cdef const char* stop
+        cdef Field* field
+        cdef unsigned char c
+        cdef int i
+        while True:
+            if end - p < 2:
+                return NULL
+            if p[0] == 13:
+                return p + 2 if p[1] == 10 else NULL
+            if self._count == FIELDS:
+                return NULL
+            field = &self._fields[self._count]
+            line = p
+            while p < end and TOKEN[<unsigned char>p[0]]:
+                p += 1
+            if p == end or p[0] != 58 or p == line:
+                return NULL
+            field.name = <unsigned short>(line - base)
+            field.name_size = <unsigned short>(p - line)
+            for i in range(self._count):
+                if self._fields[i].name_size == field.name_size and _alike(base + self._fields[i].name, line, p - line):
+                    return NULL
+            p += 1
+            while p < end and (p[0] == 32 or p[0] == 9):
+                p += 1
+            field.value = <unsigned short>(p - base)
+            while p < end:
+                c = <unsigned char>p[0]
+                if c < 32 and c != 9 or c == 127:
+                    break
+                p += 1
+            if end - p < 2 or p[0] != 13 or p[1] != 10:
+                return NULL
+            stop = p
+            while stop > base + field.value and ((stop - 1)[0] == 32 or (stop - 1)[0] == 9):
+                stop -= 1
+            field.value_size = <unsigned short>(stop - base - field.value)
+            self._count += 1
+            p += 2
+
+    cdef bint _is(self, int place, const char* value, Py_ssize_t size) noexcept:
+        cdef Field* field = &self._fields[place]
+        return field.value_size == size and memcmp(PyBytes_AS_STRING(self._head) + field.value, value, size) == 0
+
+    cdef Py_ssize_t _length(self) noexcept:
+        """Content-Length, or -1 where there is none that is plain."""
+        cdef int place = self._find(b"content-length", 14)
+        cdef const char* p
+        cdef Py_ssize_t found = 0, i
+        if place < 0 or not 0 < self._fields[place].value_size < 10:
+            return -1
+        p = PyBytes_AS_STRING(self._head) + self._fields[place].value
+        for i in range(self._fields[place].value_size):
+            if p[i] < 48 or p[i] > 57:
+                return -1
+            found = found * 10 + (p[i] - 48)
+        return found
+
+    cdef bint _ordinary(self) noexcept:
+        """A Host, a connection that stays, a body of nothing but its bytes."""
+        cdef int place = self._find(b"connection", 10)
+        if place >= 0 and not self._is(place, b"keep-alive", 10):
+            return False
+        return (
+            self._find(b"host", 4) >= 0
+            and self._find(b"proxy-connection", 16) < 0
+            and self._find(b"transfer-encoding", 17) < 0
+            and self._find(b"expect", 6) < 0
+            and self._find(b"upgrade", 7) < 0
+            and self._find(b"content-encoding", 16) < 0
+        )
+
+
+cdef bint _same(const char* text, const char* lower, Py_ssize_t size) noexcept:
+    """Whether a text is this one but for capitals."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        if LOWER[<unsigned char>text[i]] != <unsigned char>lower[i]:
+            return False
+    return True
+
+
+cdef bint _alike(const char* one, const char* other, Py_ssize_t size) noexcept:
+    cdef Py_ssize_t i
+    for i in range(size):
+        if LOWER[<unsigned char>one[i]] != LOWER[<unsigned char>other[i]]:
+            return False
+    return True
+
+
+def read_post(bytes data):
+    """A POST that is whole in `data` and has a Host, a length and a connection that stays: (target, headers, body)."""
+    cdef const char* start = PyBytes_AS_STRING(data)
+    cdef const char* end = start + PyBytes_GET_SIZE(data)
+    cdef const char* limit = end if end - start < LONGEST else start + LONGEST
+    cdef const char* target = start + 5
     cdef const char* line
-    cdef dict fields = {}
-    if end - p < 18 or memcmp(p, b"POST /", 6) != 0:
+    cdef const char* p
+    cdef PlainHeaders headers
+    if end - start < 18 or memcmp(start, b"POST /", 6) != 0:
         return None
     line = target
-    while line < end and 32 < <unsigned char>line[0] < 127:
+    while line < limit and 32 < <unsigned char>line[0] < 127:
         line += 1
-    if end - line < 11 or memcmp(line, b" HTTP/1.1\r\n", 11) != 0:
+    if limit - line < 11 or memcmp(line, b" HTTP/1.1\r\n", 11) != 0:
         return None
-    p = _fields(line + 11, end, names, fields)
-    if p == NULL or "host" not in fields or _length(fields) != end - p:
+    headers = PlainHeaders.__new__(PlainHeaders)
+    headers._head = data
+    p = headers._scan(line + 11, limit)
+    if p == NULL or not headers._ordinary() or headers._length() != end - p:
         return None
-    connection = fields.get("connection")
-    if connection is not None and connection != b"keep-alive" or "proxy-connection" in fields:
-        return None
-    return PyUnicode_DecodeASCII(target, line - target, NULL), fields, PyBytes_FromStringAndSize(p, end - p)
+    headers._head = PyBytes_FromStringAndSize(start, p - start)
+    return PyUnicode_DecodeASCII(target, line - target, NULL), headers, PyBytes_FromStringAndSize(p, end - p)
 
 
 def read_answer(bytes data, dict names):

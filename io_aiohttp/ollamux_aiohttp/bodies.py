@@ -12,17 +12,10 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPException
 
-from ollamux.errors import InvalidRequest, OllamuxError, TooLarge
+from ollamux.errors import InvalidRequest, SlowBody, TooLarge
 from ollamux_aiohttp.pump import Driver
 
-__all__ = ("SlowBody", "ask_for_body", "read_whole", "stream_body")
-
-
-class SlowBody(OllamuxError):
-    """The client sent nothing for too long."""
-
-    status = 408
-    kind = "timeout"
+__all__ = ("ask_for_body", "read_whole", "stream_body")
 
 
 async def read_whole(request: web.BaseRequest, limit: int, patience: float) -> bytes:

@@ -5,23 +5,30 @@ Rules: a name is known once llhttp has let it pass; without the compiled readers
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from abc import ABCMeta
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from ollamux_aiohttp._heads import read_answer, read_post
+    from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post
 else:
     try:
-        from ollamux_aiohttp._heads import read_answer, read_post
+        from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post
     except ImportError:
+        PlainHeaders = dict
 
-        def read_post(data: bytes, names: dict[bytes, str]) -> None:
+        def read_post(data: bytes) -> None:
             """Nothing is read quickly."""
 
-        read_answer = read_post
+        def read_answer(data: bytes, names: dict[bytes, str]) -> None:
+            """Nothing is read quickly."""
 
-__all__ = ("Names", "read_answer", "read_post")
+
+__all__ = ("Names", "PlainHeaders", "read_answer", "read_post")
 
 _REMEMBERED: Final = 512
+
+cast(ABCMeta, Mapping).register(PlainHeaders)  # not its base: a class that Cython compiles has none in Python
 
 
 class Names:

@@ -17,7 +17,7 @@ cdef class LaneParser:
     cdef public str method, path
     cdef public tuple version
     cdef public bytes body
-    cdef public LaneHeaders headers
+    cdef public object headers
 
     cpdef int feed(self, bytes data) except? -2
     cdef bint _read_plain(self, bytes data) except -1

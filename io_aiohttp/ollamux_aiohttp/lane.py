@@ -31,7 +31,6 @@ GIVEN_UP: Final = -1
 _HEADERS_LIMIT: Final = 100
 _ODD: Final = frozenset(("transfer-encoding", "expect", "upgrade", "content-encoding"))
 _names: Final = Names()
-_known: Final = _names.known
 
 
 class LaneHeaders:
@@ -53,6 +52,15 @@ class LaneHeaders:
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def keys(self) -> list[str]:
+        return list(self._fields)
+
+    def values(self) -> list[str]:
+        return [self[name] for name in self._fields]
+
+    def items(self) -> list[tuple[str, str]]:
+        return [(name, self[name]) for name in self._fields]
 
     def get(self, name: str, default: str | None = None) -> str | None:
         value = self._fields.get(name)
@@ -103,7 +111,7 @@ class LaneParser:
         self.should_close = False
         self.version = (1, 1)
         self.body = b""
-        self.headers = LaneHeaders(self._fields)
+        self.headers: Mapping[str, str] = LaneHeaders(self._fields)
 
     def feed(self, data: bytes) -> int:
         """WHOLE: the attributes hold a request, and nothing follows it. MORE: not yet. GIVEN_UP: `given_up` has all
@@ -129,19 +137,17 @@ class LaneParser:
 
     def _read_plain(self, data: bytes) -> bool:
         """A POST that came whole in one read, with nothing about it that needs a second look."""
-        found = read_post(data, _known)
+        found = read_post(data)
         if found is None:
             return False
-        path, fields, body = found
-        if len(body) > BODY_LIMIT or len(data) - len(body) > self._head_limit or len(fields) > _HEADERS_LIMIT:
-            return False
-        if not _ODD.isdisjoint(fields) or not self._takes("POST", path):
+        path, headers, body = found
+        if len(body) > BODY_LIMIT or len(data) - len(body) > self._head_limit or not self._takes("POST", path):
             return False
         self.method = "POST"
         self.path = path
         self.should_close = False
         self.version = (1, 1)
-        self.headers = LaneHeaders(fields)
+        self.headers = headers
         self.body = body
         return True
 

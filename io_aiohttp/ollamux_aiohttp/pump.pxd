@@ -1,10 +1,15 @@
 # The types with which Cython compiles pump.py; the source is that file alone.
 
 from ollamux.exchange.base cimport Exchange
+from ollamux.gateway cimport Gateway
+
+from ollamux_aiohttp.deadlines cimport Deadlines
 
 
 cdef class Pump:
-    cdef public object loop, deadlines, upstreams, drain, staying, closing
+    cdef public Gateway gateway
+    cdef public Deadlines deadlines
+    cdef public object loop, upstreams, drain, staying, closing, body_limit
     cdef dict _heads
     cdef bytes _date
     cdef double _date_until

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from ollamux.contract import (
     CallData,
     CallEnd,
     Cancel,
+    ClientRequest,
     Data,
     End,
     FailureKind,
@@ -37,7 +38,9 @@ from ollamux.contract import (
     WakeAt,
     Wants,
 )
+from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
+from ollamux.gateway import Gateway
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.upstream.choose import Upstreams
@@ -67,14 +70,34 @@ class Written(web.StreamResponse):
 
 
 class Pump:
-    """What all drivers share."""
+    """What all drivers share, and the lane by which connections begin requests that came whole. `drain` is called where
+    exchanges may proceed though nothing was reported to them."""
 
-    __slots__ = ("_date", "_date_until", "_heads", "closing", "deadlines", "drain", "loop", "staying", "upstreams")
+    __slots__ = (
+        "_date",
+        "_date_until",
+        "_heads",
+        "body_limit",
+        "closing",
+        "deadlines",
+        "drain",
+        "gateway",
+        "loop",
+        "staying",
+        "upstreams",
+    )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, upstreams: Upstreams, drain: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        gateway: Gateway,
+        deadlines: Deadlines,
+        upstreams: Upstreams,
+        drain: Callable[[], None],
     ) -> None:
         self.loop = loop
+        self.gateway = gateway
+        self.body_limit = gateway.config.server.limits.body
         self.deadlines = deadlines
         self.upstreams = upstreams
         self.drain = drain
@@ -83,6 +106,30 @@ class Pump:
         self._heads: dict[tuple[int, HeaderPairs], bytes] = {}
         self._date = b""
         self._date_until = 0.0
+
+    def takes(self, method: str, path: str, /) -> bool:
+        """Whether a request may take the lane of its connection."""
+        return not self.gateway.body_streams(method, path)
+
+    def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
+        """Begins a request that came whole."""
+        gateway = self.gateway
+        now = _monotonic()
+        if len(body) > self.body_limit:
+            error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
+            exchange = gateway.refuse(message.path, error)
+        else:
+            headers: Mapping[str, str] = message.headers  # type: ignore[assignment]  # it is registered as one
+            request = ClientRequest(message.method, message.path, headers, body, connection.peer)
+            exchange = gateway.open(request, now)
+        Driver(self, connection, exchange, message, True).start(now)
+        if gateway.has_ready:
+            self.drain()
+
+    def give_up(self, connection: Connection, message: LaneParser) -> None:
+        """Refuses a request whose body does not come, in the client's format, and closes."""
+        exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
+        Driver(self, connection, exchange, message, True).start(_monotonic())
 
     def head(self, status: int, headers: HeaderPairs, now: float) -> bytes:
         """Status line and headers, a Date among them, without the line that ends them."""
@@ -139,7 +186,6 @@ class Driver:
         connection: Connection,
         exchange: Exchange,
         message: RawRequestMessage | LaneParser,
-        *,
         lane: bool = False,
     ) -> None:
         self._pump = pump
@@ -222,7 +268,7 @@ class Driver:
             self._begin(head, data)
         elif data:
             self._write(data)
-        if gave_up:
+        if gave_up and self._pump.gateway.has_ready:
             self._pump.drain()  # the place that it had may be wanted
 
     def _do_rarely(self, want: Cancel | Read | ReadBody | CallData | CallEnd) -> None:
@@ -320,7 +366,8 @@ class Driver:
             self._connection.leave_lane(keep_alive=self._keep_alive)
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        self._pump.drain()
+        if self._pump.gateway.has_ready:
+            self._pump.drain()
 
     # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
 

@@ -13,20 +13,17 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
 
 from aiohttp import web
-from aiohttp.http_parser import RawRequestMessage
 
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.gateway import Gateway
-from ollamux_aiohttp.bodies import SlowBody, read_whole, stream_body
+from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
-from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import BackendTransport
@@ -63,12 +60,12 @@ class Server:
         """Binds and serves. Returns the address; OSError where it is taken."""
         loop = asyncio.get_running_loop()
         deadlines = Deadlines(loop)
-        self._pump = Pump(loop, deadlines, self._upstreams, self._drain)
+        self._pump = Pump(loop, self.gateway, deadlines, self._upstreams, self._drain)
         self._chores = ChoreRunner(self.gateway, self._upstreams, deadlines, self._drain)
         limits = self.config.server.limits
         self._front = Front(
             self._handle,
-            lane=self,
+            lane=self._pump,
             limits=ConnectionLimits(limits.header_bytes, limits.header_timeout, limits.body_timeout),
             deadlines=deadlines,
             access_log=None,
@@ -110,31 +107,6 @@ class Server:
         await self._upstreams.close()
         if self._pump is not None:
             self._pump.deadlines.close()
-
-    def takes(self, method: str, path: str, /) -> bool:
-        """Whether a request may take the lane of its connection."""
-        return not self.gateway.body_streams(method, path)
-
-    def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
-        """Begins a request that came whole."""
-        assert self._pump is not None
-        if len(body) > self.config.server.limits.body:
-            error = TooLarge(f"request body too large: at most {self.config.server.limits.body} bytes are accepted")
-            exchange = self.gateway.refuse(message.path, error)
-        else:
-            headers: Mapping[str, str] = message.headers  # type: ignore[assignment]  # it is registered as one
-            request = ClientRequest(message.method, message.path, headers, body, connection.peer)
-            exchange = self.gateway.open(request, time.monotonic())
-        driver = Driver(self._pump, connection, exchange, message, lane=True)
-        driver.start(time.monotonic())
-        if self.gateway.has_ready:
-            self._drain()
-
-    def give_up(self, connection: Connection, message: LaneParser) -> None:
-        """Refuses a request whose body does not come, in the client's format, and closes."""
-        assert self._pump is not None
-        exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
-        Driver(self._pump, connection, exchange, message, lane=True).start(time.monotonic())
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         pump = self._pump

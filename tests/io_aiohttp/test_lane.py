@@ -41,7 +41,7 @@ def _both_readers(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lane, "read_post", lambda data, names: None)
+        patch.setattr(lane, "read_post", lambda data: None)
         yield
 
 

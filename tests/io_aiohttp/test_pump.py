@@ -16,9 +16,11 @@ from tests.support.raw import post, raw
 from tests.support.running import Running, running
 from tests.support.scripted import Asked, Backend, Wire, backend, chunk, sse, stream_head
 
+from ollamux.config import Config
 from ollamux.exchange import ModelExchange
 from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_chat.serving import OpenAIChatServing
+from ollamux.gateway import Gateway
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.pump import Pump, Written
 from ollamux_aiohttp.upstream.choose import Upstreams
@@ -157,7 +159,7 @@ def test_what_aiohttp_is_told_of_an_answer_that_is_out_writes_nothing() -> None:
 def test_heads_are_written_alike_each_time_and_with_any_bytes() -> None:
     async def write() -> None:
         loop = asyncio.get_running_loop()
-        pump = Pump(loop, Deadlines(loop), Upstreams(), lambda: None)
+        pump = Pump(loop, Gateway(Config()), Deadlines(loop), Upstreams(), lambda: None)
         first = pump.head(200, (("X", "caf\u00e9"), ("Y", "\udcff")), 1.0)
         assert first == pump.head(200, (("X", "caf\u00e9"), ("Y", "\udcff")), 1.5)
         assert first.startswith(b"HTTP/1.1 200 OK\r\nX: caf\xc3\xa9\r\nY: \xff\r\nDate: ")

@@ -34,11 +34,11 @@ from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.state import ModelState
+from ollamux.formats.answering import RenderContext
 from ollamux.formats.base import (
     Calling,
     Incoming,
     Neutral,
-    RenderContext,
     Served,
 )
 from ollamux.routing.catalog import Offer
@@ -74,7 +74,7 @@ class ModelExchange(ModelState):
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
-        self._context = RenderContext(model=incoming.model, clock=self._house.clock, arrived=now)
+        self._context = RenderContext(incoming.model, self._house.clock, now)
         if incoming.stream:
             self._keepalive_at = now + KEEPALIVE
         return self._look_up(now, False)
@@ -382,7 +382,7 @@ class ModelExchange(ModelState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._over()
-        told = backend.decision + heads.warned(self._warnings)
+        told = backend.decision + heads.warned(self._warnings) if self._warnings else backend.decision
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:

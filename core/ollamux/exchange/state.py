@@ -15,13 +15,13 @@ from ollamux.conversation import Event
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
+from ollamux.formats.answering import RenderContext
 from ollamux.formats.base import (
     NOWHERE,
     Calling,
     Incoming,
     Neutral,
     Place,
-    RenderContext,
     Serving,
     ServingRoute,
     WholeRenderer,

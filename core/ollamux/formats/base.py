@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from ollamux.clock import Clock
 from ollamux.contract import HeaderPairs
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
 from ollamux.errors import OllamuxError
+from ollamux.formats.answering import RenderContext
 from ollamux.streaming.translator import Converter, Reader, Renderer
 
 __all__ = (
@@ -82,16 +82,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     top_logprobs: bool = True
     json_schema: bool = True
     extra: dict[str, Any] = {}
-
-
-class RenderContext(msgspec.Struct):
-    """What a renderer has to know beside the events: the model's name as the client asked for it, the clock, when the
-    request arrived and when it was dispatched (monotonic seconds), and what the context of a generate carries on."""
-
-    model: str
-    clock: Clock
-    arrived: float
-    dispatched: float = 0.0
 
 
 class Incoming(Protocol):

@@ -27,6 +27,8 @@ cdef inline const unsigned char* text_end(const unsigned char* p, const unsigned
     escapes that have another spelling."""
     cdef unsigned char kind, byte
     while True:
+        while kinds[p[0]] == PLAIN and kinds[p[1]] == PLAIN and kinds[p[2]] == PLAIN and kinds[p[3]] == PLAIN:
+            p += 4
         kind = kinds[p[0]]
         if kind == PLAIN:
             p += 1

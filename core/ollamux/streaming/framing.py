@@ -43,7 +43,7 @@ class SseBlocks:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The blocks that these bytes complete; some may be empty. Raises FrameTooLarge."""
-        if self._after_cr or b"\r" in data:
+        if self._after_cr or 0x0D in data:
             data = self._with_line_feeds(data)
         tail = self._tail
         if not self._started:

@@ -11,22 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from ollamux.conversation import (
+    NO_SAMPLING,
     ChatRequest,
     CompletionRequest,
     EmbedRequest,
     JsonFormat,
     Message,
     Operation,
+    PlainMessages,
     ReasoningOptions,
     Sampling,
 )
 from ollamux.errors import InvalidRequest, OllamuxError, RequestError
-from ollamux.formats.base import Neutral, Served
+from ollamux.formats.base import Served
 from ollamux.formats.ollama import schema
 from ollamux.formats.ollama.context import Turn, unpack
 from ollamux.formats.ollama.gotext import quote
@@ -35,9 +37,15 @@ from ollamux.formats.ollama.names import NameConflict, parse_name, split_source
 from ollamux.formats.ollama.options import OptionError, check_options
 from ollamux.formats.ollama.rendering import Route
 
-__all__ = ("ChatIncoming", "EmbedIncoming", "EmbeddingsIncoming", "FormatError", "GenerateIncoming", "OllamaIncoming")
-
-R = TypeVar("R", bound=schema.ChatRequest | schema.GenerateRequest)
+__all__ = (
+    "ChatIncoming",
+    "EmbedIncoming",
+    "EmbeddingsIncoming",
+    "FormatError",
+    "GenerateIncoming",
+    "OllamaIncoming",
+    "PlainChatIncoming",
+)
 
 
 class FormatError(OllamuxError):
@@ -60,8 +68,6 @@ class OllamaIncoming:
         "warnings",
     )
 
-    route: ClassVar[Route]
-
     def __init__(
         self, body: bytes, model: str | None, keep_alive: float | None, options: Mapping[str, Any] | None
     ) -> None:
@@ -79,6 +85,11 @@ class OllamaIncoming:
         if not _is_name(self.model):
             self.grammar_error = InvalidRequest("invalid model name")
 
+    @property
+    def route(self) -> Route:
+        """Which of the four it is."""
+        return "chat"
+
     def not_found(self) -> OllamuxError:
         """What Ollama answers on this route where nobody serves the model."""
         return _not_found(f"model '{self.model}' not found")
@@ -86,12 +97,6 @@ class OllamaIncoming:
     def check(self, served: Served) -> None:
         """Raises what Ollama answers where this model cannot do what is asked."""
         self._checked_options()
-
-    if TYPE_CHECKING:
-
-        def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
-            """The request in the neutral model."""
-            ...
 
     def _check_name(self) -> None:
         if not self.model.strip():
@@ -120,23 +125,20 @@ class OllamaIncoming:
         return self.model if name is None else name.full()
 
 
-class _Generating(OllamaIncoming, Generic[R]):
+class _Generating(OllamaIncoming):
     """What chat and generate share: thinking, formats, log probabilities, capabilities."""
 
     __slots__ = ("_request", "think", "top_logprobs")
 
-    verb: ClassVar[str]
-    _request: R
-
-    def __init__(self, body: bytes, request: R) -> None:
-        self._request = request
+    def __init__(self, body: bytes, request: schema.ChatRequest | schema.GenerateRequest) -> None:
+        self._request: Any = request
         self.think: schema.Think | None = request.think
         self.top_logprobs: int = request.top_logprobs or 0
         if not 0 <= self.top_logprobs <= 20:
             raise InvalidRequest("top_logprobs must be between 0 and 20")
         super().__init__(body, request.model, request.keep_alive, request.options)
 
-    def _set(self, operation: Operation, needs: set[str], *, empty: bool) -> None:
+    def _set(self, operation: Operation, needs: set[str], empty: bool) -> None:
         """`empty`: nothing to answer, so the model is loaded, or unloaded where it is not to be kept."""
         if empty:
             self.operation = "unload" if self.keep_alive == 0 else "load"
@@ -156,7 +158,7 @@ class _Generating(OllamaIncoming, Generic[R]):
             if self.think and "thinking" not in can:
                 raise InvalidRequest(f"{quote(self.model)} does not support thinking")
             if "completion" not in can:
-                raise InvalidRequest(f"{quote(self.model)} does not support {self.verb}")
+                raise InvalidRequest(f"{quote(self.model)} does not support {self.route}")
             for need in ("tools", "insert"):
                 if need in self.needs and need not in can:
                     raise InvalidRequest(f"{self._full_name()} does not support {need}")
@@ -208,13 +210,10 @@ class _Generating(OllamaIncoming, Generic[R]):
         )
 
 
-class ChatIncoming(_Generating[schema.ChatRequest]):
+class ChatIncoming(_Generating):
     """POST /api/chat."""
 
     __slots__ = ()
-
-    route = "chat"
-    verb = "chat"
 
     def __init__(self, body: bytes, request: schema.ChatRequest) -> None:
         super().__init__(body, request)
@@ -227,21 +226,64 @@ class ChatIncoming(_Generating[schema.ChatRequest]):
                 if message.images:
                     needs.add("vision")
                     break
-        self._set("chat", needs, empty=not messages)
+        self._set("chat", needs, not messages)
 
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
         request = self._request
         return self._chat(served, defaults, messages_of(request.messages or []), tools=tools_of(request.tools or []))
 
 
-class GenerateIncoming(_Generating[schema.GenerateRequest]):
+class PlainChatIncoming(ChatIncoming):
+    """POST /api/chat with nothing in it but the model, messages of a text each, and whether to stream."""
+
+    __slots__ = ("_messages",)
+
+    def __init__(self, body: bytes, model: str, messages: bytes, stream: bool) -> None:
+        self._request = _NOTHING_ELSE
+        self._messages = messages
+        self.think = None
+        self.top_logprobs = 0
+        self.body = body
+        self.model = model
+        self.keep_alive = None
+        self.operation = "chat"
+        self.stream = stream
+        self.needs = _COMPLETION
+        self.warnings = ()
+        self._raw_options = self._options = None
+        self._check_name()
+        self.grammar_error = None if _is_name(model) else InvalidRequest("invalid model name")
+
+    def check(self, served: Served) -> None:
+        if served.capabilities and "completion" not in served.capabilities:
+            raise InvalidRequest(f"{quote(self.model)} does not support {self.route}")
+
+    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
+        return ChatRequest(
+            self.model,
+            PlainMessages(self._messages),
+            self.stream,
+            (),
+            None,
+            None,
+            self._sampling(defaults) if defaults else NO_SAMPLING,
+            None,
+            self._reasoning(served),
+            False,
+            0,
+            self.keep_alive,
+        )
+
+
+class GenerateIncoming(_Generating):
     """POST /api/generate. Without `raw` and `suffix` it is a chat of one turn, and `turns` is what its `context`
     carries on; else a completion."""
 
     __slots__ = ("_lost", "turns")
 
-    route = "generate"
-    verb = "generate"
+    @property
+    def route(self) -> Route:
+        return "generate"
 
     def __init__(self, body: bytes, request: schema.GenerateRequest) -> None:
         super().__init__(body, request)
@@ -251,7 +293,7 @@ class GenerateIncoming(_Generating[schema.GenerateRequest]):
         if request.suffix:
             needs.add("insert")
         bare = bool(request.raw or request.suffix)
-        self._set("completion" if bare else "chat", needs, empty=not request.prompt)
+        self._set("completion" if bare else "chat", needs, not request.prompt)
         self.turns: list[Turn] | None = None
         self._lost: tuple[str, ...] = ()
         if not request.raw and request.prompt:
@@ -312,7 +354,9 @@ class EmbedIncoming(OllamaIncoming):
 
     __slots__ = ("_request", "inputs")
 
-    route = "embed"
+    @property
+    def route(self) -> Route:
+        return "embed"
 
     def __init__(self, body: bytes, request: schema.EmbedRequest) -> None:
         self._request = request
@@ -345,7 +389,9 @@ class EmbeddingsIncoming(OllamaIncoming):
 
     __slots__ = ("_request",)
 
-    route = "embeddings"
+    @property
+    def route(self) -> Route:
+        return "embeddings"
 
     def __init__(self, body: bytes, request: schema.EmbeddingsRequest) -> None:
         self._request = request
@@ -363,6 +409,8 @@ class EmbeddingsIncoming(OllamaIncoming):
         )
 
 
+_COMPLETION: frozenset[str] = frozenset(("completion",))
+_NOTHING_ELSE = schema.ChatRequest()
 _EMBEDDING: frozenset[str] = frozenset(("embedding",))
 _LONGEST_NAME = 600
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ollamux.conversation import (
+    NO_SAMPLING,
     Audio,
     Bytes,
     Image,
@@ -37,7 +38,6 @@ _ROLES: dict[str, Role] = {
     "user": "user",
 }
 _KNOBS = frozenset(name for name in Sampling.__struct_fields__ if name not in ("max_tokens", "other"))
-_PLAIN = Sampling()
 
 
 def text_message(role: Role, text: str) -> Message:
@@ -128,7 +128,7 @@ def tools_of(tools: Sequence[schema.Tool]) -> tuple[Tool, ...]:
 def sampling_of(options: Mapping[str, Any]) -> Sampling:
     """Checked options. A negative num_predict means no limit and -1 as a seed any seed: both are absent here."""
     if not options:
-        return _PLAIN
+        return NO_SAMPLING
     known: dict[str, Any] = {}
     other: dict[str, Any] = {}
     for name, value in options.items():

@@ -1,7 +1,13 @@
 # The types with which Cython compiles rendering.py; the source is that file alone.
 
+cimport cython
+
+from ollamux.formats.answering cimport RenderContext
+
+
 cdef class OllamaRenderer:
-    cdef object _route, _context, _finish, _usage, _timings, _first
+    cdef RenderContext _context
+    cdef object _route, _finish, _usage, _timings, _first
     cdef bint _generate
     cdef long _tops
     cdef list _turns, _said, _calls
@@ -12,8 +18,10 @@ cdef class OllamaRenderer:
     cpdef bytes end(self, double now)
     cpdef bytes keepalive(self, double now)
     cpdef bytes whole(self, answer, double now)
-    cdef bytes _text(self, str text, logprobs, bytes stamp)
-    cdef bytes _thought(self, str text, bytes stamp)
+    cdef bytes _text(self, str text, logprobs, bytes stamped)
+    cdef bytes _thought(self, str text, bytes stamped)
     cdef bytes _head(self, bytes text, str thinking, bytes calls, str reason, double now)
     cdef bytes _final(self, bytes text, str thinking, list calls, finish, logprobs, double now)
+    cdef bytes _stamp(self, double now)
+    @cython.locals(context=RenderContext, total=longlong, load=longlong, sent=double, first=double, prompt_ns=longlong, output_ns=longlong, read=longlong, written=longlong)
     cdef bytes _metrics(self, double now)

@@ -38,10 +38,11 @@ from ollamux.conversation import (
     UsageUpdate,
 )
 from ollamux.errors import BackendError, NotSupported, OllamuxError
-from ollamux.formats.base import RenderContext
+from ollamux.formats.answering import RenderContext
 from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
 from ollamux.formats.ollama.gotext import dump, embedding_text, float64_text, normalised
+from ollamux.formats.ollama.plain import metrics, stamp
 from ollamux.streaming.translator import TextFrame
 
 __all__ = ("OllamaRenderer", "call_object")
@@ -102,14 +103,14 @@ class OllamaRenderer:
 
     def events(self, events: list[Event], now: float) -> bytes:
         pieces: list[bytes] = []
-        stamp = self._context.clock.stamp(now).encode()
+        stamped = self._stamp(now)
         for event in events:
             kind = type(event)
             if kind is TextDelta:
-                pieces.append(self._text(event.text, event.logprobs, stamp))  # type: ignore[union-attr]
+                pieces.append(self._text(event.text, event.logprobs, stamped))  # type: ignore[union-attr]
             elif kind is ReasoningDelta:
                 if event.text:  # type: ignore[union-attr]
-                    pieces.append(self._thought(event.text, stamp))  # type: ignore[union-attr]
+                    pieces.append(self._thought(event.text, stamped))  # type: ignore[union-attr]
             elif kind is ToolCallStart:
                 self._calls.append([event.id, event.name, ""])  # type: ignore[union-attr]
             elif kind is ToolCallDelta:
@@ -120,7 +121,7 @@ class OllamaRenderer:
             elif kind is Finish:
                 self._finish = event.reason  # type: ignore[union-attr]
             elif kind is RefusalDelta:
-                pieces.append(self._text(event.text, None, stamp))  # type: ignore[union-attr]
+                pieces.append(self._text(event.text, None, stamped))  # type: ignore[union-attr]
         if self._first is None and (pieces or self._calls):
             self._first = now
         return b"".join(pieces)
@@ -135,23 +136,23 @@ class OllamaRenderer:
         return dump({"error": fault_text(error)}) + b"\n"
 
     def keepalive(self, now: float) -> bytes:
-        return self._before + self._context.clock.stamp(now).encode() + self._between + b'""' + self._after
+        return self._before + self._stamp(now) + self._between + b'""' + self._after
 
     def text_frame(self) -> TextFrame | None:
         if self._turns is not None:
             return None  # the text is part of the `context` at the end
         return TextFrame(self._before, self._between + b'"', b'"' + self._after, True)
 
-    def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamp: bytes) -> bytes:
+    def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamped: bytes) -> bytes:
         if self._turns is not None:
             self._said.append(text)
         if logprobs is None:
-            return self._before + stamp + self._between + dump(text) + self._after if text else b""
+            return self._before + stamped + self._between + dump(text) + self._after if text else b""
         told = dump(self._logprobs(logprobs))
-        return self._before + stamp + self._between + dump(text) + self._after[:-2] + b',"logprobs":' + told + b"}\n"
+        return self._before + stamped + self._between + dump(text) + self._after[:-2] + b',"logprobs":' + told + b"}\n"
 
-    def _thought(self, text: str, stamp: bytes) -> bytes:
-        return self._before + stamp + self._between + b'"","thinking":' + dump(text) + self._after
+    def _thought(self, text: str, stamped: bytes) -> bytes:
+        return self._before + stamped + self._between + b'"","thinking":' + dump(text) + self._after
 
     # A whole answer.
 
@@ -206,10 +207,9 @@ class OllamaRenderer:
     def _head(self, text: bytes, thinking: str, calls: bytes, reason: str, now: float) -> bytes:
         """An answer that is done, as far as its reason. `text` and `calls` are JSON."""
         thought = b',"thinking":' + dump(thinking) if thinking else b""
-        start = self._before + self._context.clock.stamp(now).encode() + self._between + text + thought
-        if not self._generate:
-            start += b',"tool_calls":' + calls + b"}" if calls else b"}"
-        return start + b',"done":true,"done_reason":"' + reason.encode() + b'"'
+        end = b"" if self._generate else b',"tool_calls":' + calls + b"}" if calls else b"}"
+        told = (self._before, self._stamp(now), self._between, text, thought, end, b',"done":true,"done_reason":"')
+        return b"".join(told) + reason.encode() + b'"'
 
     def _final(
         self,
@@ -233,27 +233,25 @@ class OllamaRenderer:
     def _metrics(self, now: float) -> bytes:
         """Where the backend does not say how long it took, what was seen from here stands for it."""
         context = self._context
+        usage, timings = self._usage, self._timings
         total = int((now - context.arrived) * 1_000_000_000) or 1
         load = int((context.dispatched - context.arrived) * 1_000_000_000)
-        text = f',"total_duration":{total},"load_duration":{load if load > 0 else 1}'
-        usage, timings = self._usage, self._timings
+        if load <= 0:
+            load = 1
         if usage is None:
-            return text.encode()
+            return metrics(total, load, 0, 0, 0, 0)
         if timings is not None:
-            prompt_ns, output_ns = timings.prompt_ns, timings.output_ns
+            prompt_ns, output_ns = timings.prompt_ns or 0, timings.output_ns or 0
         else:
             sent = context.dispatched or context.arrived
             first = sent if self._first is None else self._first
-            prompt_ns, output_ns = _nanoseconds(first - sent), _nanoseconds(now - first)
-        if read := (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0):
-            text += f',"prompt_eval_count":{read}'
-        if prompt_ns:
-            text += f',"prompt_eval_duration":{prompt_ns}'
-        if written := (usage.output_text or 0) + (usage.reasoning or 0):
-            text += f',"eval_count":{written}'
-        if output_ns:
-            text += f',"eval_duration":{output_ns}'
-        return text.encode()
+            prompt_ns, output_ns = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
+        read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
+        written = (usage.output_text or 0) + (usage.reasoning or 0)
+        return metrics(total, load, read, prompt_ns, written, output_ns)
+
+    def _stamp(self, now: float) -> bytes:
+        return stamp(self._context.clock.base + now)
 
     def _logprobs(self, logprobs: tuple[LogProb, ...]) -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = []
@@ -295,7 +293,3 @@ def _token(token: LogProb) -> dict[str, Any]:
     if data:
         item["bytes"] = data
     return item
-
-
-def _nanoseconds(seconds: float) -> int:
-    return int(seconds * 1_000_000_000)

@@ -26,7 +26,9 @@ from ollamux.formats.ollama.incoming import (
     FormatError,
     GenerateIncoming,
     OllamaIncoming,
+    PlainChatIncoming,
 )
+from ollamux.formats.ollama.plain import read_plain
 from ollamux.formats.ollama.rendering import OllamaRenderer
 from ollamux.formats.splice import members, replace
 from ollamux.streaming.convert import relay_for
@@ -62,6 +64,9 @@ class OllamaServing:
         try:
             match route.name:
                 case "chat":
+                    plain = read_plain(body)
+                    if plain is not None:
+                        return PlainChatIncoming(body, *plain)
                     return ChatIncoming(_sendable(body), gojson.decode(body, schema.ChatRequest))
                 case "generate":
                     return GenerateIncoming(_sendable(body), gojson.decode(body, schema.GenerateRequest))

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from ollamux.conversation import (
+    NO_SAMPLING,
     Audio,
     Bytes,
     ChatRequest,
@@ -25,6 +26,7 @@ from ollamux.conversation import (
     JsonFormat,
     Message,
     Part,
+    PlainMessages,
     Refusal,
     Sampling,
     Source,
@@ -50,12 +52,24 @@ _OWN_NAMES: dict[str, str] = {
 }
 """What the format itself knows; a dialect adds to it or takes away."""
 
+_CHAT = "/chat/completions"
+_STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
+
 
 def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
     """`/chat/completions`."""
-    messages: list[dict[str, Any]] = []
-    for message in request.messages:
-        _add_message(messages, message)
+    said = request.messages
+    if type(said) is PlainMessages and _says_nothing_else(request) and not dialect.extra:
+        streamed = b',"stream":true' if request.stream else b""
+        if request.stream and dialect.stream_options:
+            streamed = _STREAMED
+        return Outgoing(_CHAT, b'{"model":%b,"messages":%b%b}' % (_encode(model), said.text, streamed))
+    messages: list[dict[str, Any]] | msgspec.Raw = []
+    if type(said) is PlainMessages:
+        messages = msgspec.Raw(said.text)
+    else:
+        for message in said:
+            _add_message(messages, message)
     body: dict[str, Any] = {"model": model, "messages": messages}
     warnings: list[str] = []
     if request.stream:
@@ -79,7 +93,21 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
             body["top_logprobs"] = max(request.top_logprobs, 1)
     if request.reasoning is not None:
         _add_thinking(body, request, dialect, warnings)
-    return _outgoing("/chat/completions", body, dialect, warnings)
+    return _outgoing(_CHAT, body, dialect, warnings)
+
+
+def _says_nothing_else(request: ChatRequest) -> bool:
+    """Whether there is nothing to send but the messages."""
+    return (
+        request.sampling is NO_SAMPLING
+        and request.reasoning is None
+        and request.output is None
+        and not request.tools
+        and not request.logprobs
+        and request.user is None
+        and request.metadata is None
+        and request.service_tier is None
+    )
 
 
 def build_completion(request: CompletionRequest, model: str, dialect: Dialect) -> Outgoing:

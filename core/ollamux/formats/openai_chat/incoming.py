@@ -198,7 +198,7 @@ class OpenAIChatIncoming:
         self.needs = _COMPLETION
         if routing.tools:
             self.needs |= {"tools"}
-        if b'"image_url"' in body:
+        if body.find(b'"image_url"') >= 0:
             self.needs |= {"vision"}
 
     def not_found(self) -> OllamuxError:

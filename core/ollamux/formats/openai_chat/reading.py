@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -44,7 +44,18 @@ from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.openai_chat import schema
 from ollamux.streaming.framing import FrameTooLarge, SseDecoder
 
-__all__ = ("ChatReader", "read_answer", "read_vectors")
+if TYPE_CHECKING:
+    from ollamux.formats.openai_chat._plain import read_plain
+else:
+    try:
+        from ollamux.formats.openai_chat._plain import read_plain
+    except ImportError:
+
+        def read_plain(body: bytes) -> None:
+            """Nothing is read quickly."""
+
+
+__all__ = ("ChatReader", "read_answer", "read_answer_carefully", "read_plain", "read_vectors")
 
 FINISHES: dict[str, FinishReason] = {
     "stop": "stop",
@@ -232,6 +243,12 @@ def finish_reason(native: str, complete_call: bool) -> FinishReason:
 
 def read_answer(body: bytes, fields: tuple[str, ...]) -> Answer:
     """A whole chat or completion. Raises BackendError for an error, BackendUnavailable for what is no answer."""
+    plain = read_plain(body)
+    return read_answer_carefully(body, fields) if plain is None else plain
+
+
+def read_answer_carefully(body: bytes, fields: tuple[str, ...]) -> Answer:
+    """The same by way of a typed decode, whatever the answer is."""
     try:
         reply = schema.decode_reply(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

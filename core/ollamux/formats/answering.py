@@ -1,0 +1,20 @@
+"""What a renderer has to know beside the events."""
+
+from __future__ import annotations
+
+from ollamux.clock import Clock
+
+__all__ = ("RenderContext",)
+
+
+class RenderContext:
+    """The model's name as the client asked for it, the clock, when the request arrived and when it was dispatched, both
+    in monotonic seconds."""
+
+    __slots__ = ("arrived", "clock", "dispatched", "model")
+
+    def __init__(self, model: str, clock: Clock, arrived: float, dispatched: float = 0.0) -> None:
+        self.model = model
+        self.clock = clock
+        self.arrived = arrived
+        self.dispatched = dispatched

@@ -1,0 +1,132 @@
+"""Reads a chat of the plain sort in one pass (a model, messages of a text each, and whether to stream), and writes the
+figures at the end of an answer.
+
+Strategy: the body is walked over once and nothing is built but what is handed on: the name, and the messages as they
+came. Whatever is more than plain (any other field, a role that not every format has, an escape that has another
+spelling, a key in capitals or one that comes twice) is no business of this module: None says so, and `gojson` reads the
+body instead.
+
+Rules: what is read here, `gojson` would read the same way; a test compares the two.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from ollamux.streaming._json cimport ANY, FLAG, TEXT, Row, Span, spaces, walk
+from ollamux.streaming._scan cimport digits, fill, stamp_text
+
+from ollamux.clock import Clock
+
+cdef object AT_THE_EPOCH = Clock()
+cdef unsigned char KINDS[256]
+fill(KINDS, b"")
+
+cdef enum:
+    MODEL, MESSAGES, STREAM, ROWS
+
+cdef enum:
+    ROLE, CONTENT, PARTS
+
+cdef Row BODY[ROWS]
+BODY[MODEL] = Row(b"model", 5, TEXT, 0)
+BODY[MESSAGES] = Row(b"messages", 8, ANY, 0)
+BODY[STREAM] = Row(b"stream", 6, FLAG, 0)
+
+cdef int BODY_FIRST[2]
+BODY_FIRST[0] = 0
+BODY_FIRST[1] = ROWS
+
+cdef Row MESSAGE[PARTS]
+MESSAGE[ROLE] = Row(b"role", 4, TEXT, 0)
+MESSAGE[CONTENT] = Row(b"content", 7, TEXT, 0)
+
+cdef int MESSAGE_FIRST[2]
+MESSAGE_FIRST[0] = 0
+MESSAGE_FIRST[1] = PARTS
+
+
+cdef bint _common(Span role) noexcept nogil:
+    """Whether every format has this role."""
+    cdef Py_ssize_t size = role.end - role.start
+    if size == 4:
+        return memcmp(role.start, b"user", 4) == 0
+    if size == 6:
+        return memcmp(role.start, b"system", 6) == 0
+    return size == 9 and memcmp(role.start, b"assistant", 9) == 0
+
+
+cdef bint _plain(Span messages) noexcept nogil:
+    """Whether these are messages, one at least, of a text each. That they are JSON is known."""
+    cdef Span spans[PARTS]
+    cdef const unsigned char* p = messages.start
+    if p[0] != 91:
+        return False
+    while p[0] != 93:
+        memset(spans, 0, sizeof(spans))
+        p = walk(spaces(p + 1), 0, MESSAGE, MESSAGE_FIRST, spans, KINDS, True)
+        if p == NULL or spans[ROLE].start == NULL or not _common(spans[ROLE]):
+            return False
+        if spans[CONTENT].start == NULL or spans[CONTENT].start == spans[CONTENT].end:
+            return False
+        p = spaces(p)
+    return True
+
+
+def read_plain(bytes body):
+    """(model, messages as JSON, stream) of a plain chat, else None."""
+    cdef Span spans[ROWS]
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
+    cdef const unsigned char* p
+    cdef Py_ssize_t size
+    memset(spans, 0, sizeof(spans))
+    p = walk(spaces(start), 0, BODY, BODY_FIRST, spans, KINDS, True)
+    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
+        return None
+    if spans[MODEL].start == NULL or spans[MESSAGES].start == NULL or not _plain(spans[MESSAGES]):
+        return None
+    size = spans[MODEL].end - spans[MODEL].start
+    if size == 0 or memchr(spans[MODEL].start, 92, size) != NULL:
+        return None
+    return (
+        PyUnicode_DecodeUTF8(<const char*>spans[MODEL].start, size, NULL),
+        PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, spans[MESSAGES].end - spans[MESSAGES].start),
+        spans[STREAM].start == NULL or spans[STREAM].start[0] == 116,
+    )
+
+
+cdef char* _write(char* out, const char* key, Py_ssize_t size, long long number) noexcept nogil:
+    """`key` and a number behind it; nothing where that is not above zero."""
+    cdef int count = 1
+    cdef long long rest = number
+    if number <= 0:
+        return out
+    while rest >= 10:
+        rest //= 10
+        count += 1
+    memcpy(out, key, size)
+    digits(out + size, count, number)
+    return out + size + count
+
+
+def metrics(
+    long long total, long long load, long long read, long long prompt, long long written, long long output
+):
+    """The members of an answer that tell how long it took, in nanoseconds, and what it cost, in tokens."""
+    cdef char text[300]
+    cdef char* p = text
+    p = _write(p, b',"total_duration":', 18, total)
+    p = _write(p, b',"load_duration":', 17, load)
+    p = _write(p, b',"prompt_eval_count":', 21, read)
+    p = _write(p, b',"prompt_eval_duration":', 24, prompt)
+    p = _write(p, b',"eval_count":', 14, written)
+    p = _write(p, b',"eval_duration":', 17, output)
+    return PyBytes_FromStringAndSize(text, p - text)
+
+
+def stamp(double unix):
+    """A moment in seconds since the epoch, as `Clock.stamp` writes it."""
+    cdef char text[48]
+    if not 0 <= unix < 2e11:
+        return AT_THE_EPOCH.stamp(unix).encode()
+    return PyBytes_FromStringAndSize(text, stamp_text(unix, text))

@@ -1,0 +1,3 @@
+from ollamux.conversation import Answer
+
+def read_plain(body: bytes) -> Answer | None: ...

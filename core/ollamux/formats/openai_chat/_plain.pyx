@@ -1,0 +1,144 @@
+"""Reads a whole answer of the plain sort in one pass: one choice, text alone, and what it cost.
+
+Strategy: the answer is walked over once; what is of interest is cut out of it, the rest is only seen to be JSON.
+Whatever is more than plain (a tool call, thinking, a refusal, log probabilities, an error, an escape that has another
+spelling, a key that comes twice) is no business of this module: None says so, and `reading` reads the answer instead.
+
+Rules: what is read here, `reading` would read the same way; a test compares the two.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.string cimport memchr, memset
+
+from ollamux.streaming._json cimport COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
+from ollamux.streaming._scan cimport fill
+
+import msgspec
+
+from ollamux.conversation import Answer, Text, Timings, Usage
+
+cdef unsigned char KINDS[256]
+fill(KINDS, b"")
+
+cdef object make_answer = Answer, make_text = Text, make_usage = Usage, make_timings = Timings
+cdef object decode_text = msgspec.json.Decoder(str).decode
+cdef dict FINISHES = {"stop": "stop", "eos": "stop", "eos_token": "stop", "length": "length", "max_length": "length"}
+
+cdef enum:
+    ANSWER, CHOICE, MESSAGE, USAGE, READ, WRITTEN, TIMES, LEVELS
+
+cdef enum:
+    ID, MODEL, CREATED, ERROR, CHOICES, SPENT, TIMINGS, MESSAGES, FINISH, LOGPROBS, DELTA, SAID, CONTENT, REFUSAL
+    REASONING, REASONING_TOO, CALLS, PROMPT, OUTPUT, PROMPT_DETAILS, OUTPUT_DETAILS, CACHED, STORED, THOUGHT
+    CACHE_N, PROMPT_N, PROMPT_MS, PREDICTED_N, PREDICTED_MS, ROWS
+
+cdef Row TABLE[ROWS]
+TABLE[ID] = Row(b"id", 2, TEXT, 0)
+TABLE[MODEL] = Row(b"model", 5, TEXT, 0)
+TABLE[CREATED] = Row(b"created", 7, COUNT, 0)
+TABLE[ERROR] = Row(b"error", 5, NOTHING, 0)
+TABLE[CHOICES] = Row(b"choices", 7, SINGLE, CHOICE)
+TABLE[SPENT] = Row(b"usage", 5, OBJECT, USAGE)
+TABLE[TIMINGS] = Row(b"timings", 7, OBJECT, TIMES)
+TABLE[MESSAGES] = Row(b"message", 7, OBJECT, MESSAGE)
+TABLE[FINISH] = Row(b"finish_reason", 13, TEXT, 0)
+TABLE[LOGPROBS] = Row(b"logprobs", 8, NOTHING, 0)
+TABLE[DELTA] = Row(b"delta", 5, NOTHING, 0)
+TABLE[SAID] = Row(b"text", 4, NO_TEXT, 0)
+TABLE[CONTENT] = Row(b"content", 7, TEXT, 0)
+TABLE[REFUSAL] = Row(b"refusal", 7, NO_TEXT, 0)
+TABLE[REASONING] = Row(b"reasoning", 9, NO_TEXT, 0)
+TABLE[REASONING_TOO] = Row(b"reasoning_content", 17, NO_TEXT, 0)
+TABLE[CALLS] = Row(b"tool_calls", 10, NO_ITEMS, 0)
+TABLE[PROMPT] = Row(b"prompt_tokens", 13, COUNT, 0)
+TABLE[OUTPUT] = Row(b"completion_tokens", 17, COUNT, 0)
+TABLE[PROMPT_DETAILS] = Row(b"prompt_tokens_details", 21, OBJECT, READ)
+TABLE[OUTPUT_DETAILS] = Row(b"completion_tokens_details", 25, OBJECT, WRITTEN)
+TABLE[CACHED] = Row(b"cached_tokens", 13, COUNT, 0)
+TABLE[STORED] = Row(b"cache_write_tokens", 18, COUNT, 0)
+TABLE[THOUGHT] = Row(b"reasoning_tokens", 16, COUNT, 0)
+TABLE[CACHE_N] = Row(b"cache_n", 7, COUNT, 0)
+TABLE[PROMPT_N] = Row(b"prompt_n", 8, COUNT, 0)
+TABLE[PROMPT_MS] = Row(b"prompt_ms", 9, NUMBER, 0)
+TABLE[PREDICTED_N] = Row(b"predicted_n", 11, COUNT, 0)
+TABLE[PREDICTED_MS] = Row(b"predicted_ms", 12, NUMBER, 0)
+
+cdef int FIRST[LEVELS + 1]
+FIRST[ANSWER] = ID
+FIRST[CHOICE] = MESSAGES
+FIRST[MESSAGE] = CONTENT
+FIRST[USAGE] = PROMPT
+FIRST[READ] = CACHED
+FIRST[WRITTEN] = THOUGHT
+FIRST[TIMES] = CACHE_N
+FIRST[LEVELS] = ROWS
+
+
+cdef str _text(Span span):
+    """The text in a span, which has no escape but plain ones."""
+    cdef const char* start = <const char*>span.start
+    cdef Py_ssize_t size = span.end - span.start
+    if start == NULL:
+        return ""
+    if memchr(start, 92, size) != NULL:
+        return decode_text((start - 1)[:size + 2])
+    return PyUnicode_DecodeUTF8(start, size, NULL)
+
+
+cdef object _some(long long number):
+    return None if number < 0 else number
+
+
+cdef object _nanoseconds(Span span):
+    if span.start == NULL:
+        return None
+    return int(float((<const char*>span.start)[:span.end - span.start]) * 1_000_000)
+
+
+def read_plain(bytes body):
+    """The answer, or None where it is not plain."""
+    cdef Span spans[ROWS]
+    cdef long long numbers[ROWS]
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
+    cdef const unsigned char* p
+    cdef long long prompt, output
+    cdef int i
+    memset(spans, 0, sizeof(spans))
+    p = walk(spaces(start), ANSWER, TABLE, FIRST, spans, KINDS, False)
+    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
+        return None
+    if spans[MESSAGES].start == NULL:
+        return None
+    for i in range(ROWS):
+        if TABLE[i].kind == COUNT:
+            numbers[i] = counted(spans[i])
+            if numbers[i] == -2:
+                return None
+    finish = FINISHES.get(_text(spans[FINISH]) or "stop")
+    if finish is None:
+        return None
+    usage = timings = None
+    if spans[SPENT].start != NULL and numbers[PROMPT] >= 0:
+        prompt = numbers[PROMPT] - max(0, numbers[CACHED]) - max(0, numbers[STORED])
+        output = numbers[OUTPUT]
+        if output >= 0 and numbers[THOUGHT] > 0:
+            output = max(0, output - numbers[THOUGHT])
+        usage = make_usage(
+            max(0, prompt), _some(numbers[CACHED]), _some(numbers[STORED]), _some(output), _some(numbers[THOUGHT])
+        )
+    elif spans[TIMINGS].start != NULL and numbers[PROMPT_N] >= 0:
+        usage = make_usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
+    if spans[TIMINGS].start != NULL:
+        timings = make_timings(_nanoseconds(spans[PROMPT_MS]), _nanoseconds(spans[PREDICTED_MS]))
+    text = _text(spans[CONTENT])
+    return make_answer(
+        [make_text(text)] if text else [],
+        finish,
+        usage,
+        timings,
+        None,
+        _text(spans[ID]),
+        _text(spans[MODEL]),
+        numbers[CREATED] if numbers[CREATED] >= 0 else 0,
+    )

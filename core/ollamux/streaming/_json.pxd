@@ -1,0 +1,228 @@
+"""Walking over JSON that is plain, without building anything: C functions over pointers.
+
+Rules: a `bytes` object ends with a NUL, which no value holds, so no end has to be given; NULL says that this is no JSON
+or none of the plain sort (an odd escape, a byte that is no UTF-8, deeply nested), and somebody else must read it.
+"""
+
+from libc.string cimport memcmp
+
+from ollamux.streaming._scan cimport text_end
+
+cdef enum:
+    DEEPEST = 16
+
+
+cdef inline const unsigned char* spaces(const unsigned char* p) noexcept nogil:
+    while p[0] == 32 or p[0] == 10 or p[0] == 13 or p[0] == 9:
+        p += 1
+    return p
+
+
+cdef inline const unsigned char* number_end(const unsigned char* p) noexcept nogil:
+    """Behind the number at p."""
+    if p[0] == 45:
+        p += 1
+    if p[0] == 48:
+        p += 1
+    elif 49 <= p[0] <= 57:
+        while 48 <= p[0] <= 57:
+            p += 1
+    else:
+        return NULL
+    if p[0] == 46:
+        p += 1
+        if not 48 <= p[0] <= 57:
+            return NULL
+        while 48 <= p[0] <= 57:
+            p += 1
+    if p[0] | 32 == 101:
+        p += 1
+        if p[0] == 43 or p[0] == 45:
+            p += 1
+        if not 48 <= p[0] <= 57:
+            return NULL
+        while 48 <= p[0] <= 57:
+            p += 1
+    return p
+
+
+cdef inline const unsigned char* word_end(const unsigned char* p) noexcept nogil:
+    """Behind true, false or null."""
+    if p[0] == 110 and p[1] == 117 and p[2] == 108 and p[3] == 108:
+        return p + 4
+    if p[0] == 116 and p[1] == 114 and p[2] == 117 and p[3] == 101:
+        return p + 4
+    if p[0] == 102 and p[1] == 97 and p[2] == 108 and p[3] == 115 and p[4] == 101:
+        return p + 5
+    return NULL
+
+
+cdef inline const unsigned char* key_end(
+    const unsigned char* p, const unsigned char* kinds, Py_ssize_t* size
+) noexcept nogil:
+    """At the value of the member whose key begins at p, a quote before its text of `size`."""
+    cdef const unsigned char* key = p + 1
+    if p[0] != 34:
+        return NULL
+    p = text_end(key, kinds)
+    if p == NULL:
+        return NULL
+    size[0] = p - key
+    p = spaces(p + 1)
+    if p[0] != 58:
+        return NULL
+    return spaces(p + 1)
+
+
+cdef inline const unsigned char* value_end(const unsigned char* p, const unsigned char* kinds) noexcept nogil:
+    """Behind the value at p. `kinds` is the class of every byte in a string, see `_scan.fill`."""
+    cdef unsigned char closing[DEEPEST]
+    cdef int depth = 0
+    cdef Py_ssize_t size = 0
+    while True:
+        if p[0] == 34:
+            p = text_end(p + 1, kinds)
+            if p == NULL:
+                return NULL
+            p += 1
+        elif p[0] == 123 or p[0] == 91:
+            if depth == DEEPEST:
+                return NULL
+            closing[depth] = p[0] + 2
+            p = spaces(p + 1)
+            if p[0] != closing[depth]:
+                depth += 1
+                if closing[depth - 1] == 93:
+                    continue
+                p = key_end(p, kinds, &size)
+                if p == NULL:
+                    return NULL
+                continue
+            p += 1
+        elif p[0] == 45 or 48 <= p[0] <= 57:
+            p = number_end(p)
+            if p == NULL:
+                return NULL
+        else:
+            p = word_end(p)
+            if p == NULL:
+                return NULL
+        while True:
+            if depth == 0:
+                return p
+            p = spaces(p)
+            if p[0] != closing[depth - 1]:
+                break
+            depth -= 1
+            p += 1
+        if p[0] != 44:
+            return NULL
+        p = spaces(p + 1)
+        if closing[depth - 1] == 125:
+            p = key_end(p, kinds, &size)
+            if p == NULL:
+                return NULL
+
+
+cdef enum Kind:
+    TEXT, COUNT, NUMBER, FLAG, NOTHING, NO_TEXT, NO_ITEMS, ANY, OBJECT, SINGLE
+
+
+cdef struct Row:
+    # A member of interest: its key, what its value has to be, and, of an object (or of the only object of an array,
+    # SINGLE), the level of its own members. The rows of a level stand together.
+    const char* key
+    Py_ssize_t size
+    int kind
+    int inner
+
+
+cdef struct Span:
+    # The value of a member; NULL where it was not there, or null.
+    const unsigned char* start
+    const unsigned char* end
+
+
+cdef inline const unsigned char* walk(
+    const unsigned char* p, int level, const Row* rows, const int* first, Span* spans, const unsigned char* kinds, bint strict
+) noexcept nogil:
+    """Behind the object at p. The values of the members that `rows` names are in `spans`, row by row; a text without its
+    quotes. Level n begins at row `first[n]`. NULL where one comes twice or is of another kind than its row says, and, if `strict`, where there is a
+    member that no row names."""
+    cdef const unsigned char* key
+    cdef const unsigned char* start
+    cdef Py_ssize_t size = 0
+    cdef int i, kind
+    if p[0] != 123:
+        return NULL
+    p = spaces(p + 1)
+    if p[0] == 125:
+        return p + 1
+    while True:
+        key = p + 1
+        p = key_end(p, kinds, &size)
+        if p == NULL:
+            return NULL
+        i = first[level]
+        while i < first[level + 1] and (rows[i].size != size or memcmp(rows[i].key, key, size) != 0):
+            i += 1
+        start = p
+        if i == first[level + 1]:
+            if strict:
+                return NULL
+            p = value_end(p, kinds)
+        elif spans[i].start != NULL:
+            return NULL
+        elif p[0] == 110:
+            p = word_end(p)
+        else:
+            kind = rows[i].kind
+            if kind == TEXT:
+                p = text_end(p + 1, kinds) if p[0] == 34 else NULL
+            elif kind == COUNT or kind == NUMBER:
+                p = number_end(p)
+            elif kind == FLAG:
+                p = word_end(p)
+            elif kind == ANY:
+                p = value_end(p, kinds)
+            elif kind == NO_TEXT:
+                p = p + 2 if p[0] == 34 and p[1] == 34 else NULL
+            elif kind == NO_ITEMS:
+                p = p + 2 if p[0] == 91 and p[1] == 93 else NULL
+            elif kind == NOTHING:
+                p = NULL
+            elif kind == OBJECT:
+                p = walk(p, rows[i].inner, rows, first, spans, kinds, strict)
+            else:
+                p = walk(spaces(p + 1), rows[i].inner, rows, first, spans, kinds, strict) if p[0] == 91 else NULL
+                if p != NULL:
+                    p = spaces(p)
+                    p = p + 1 if p[0] == 93 else NULL
+            if p != NULL:
+                spans[i].start = start + (kind == TEXT)
+                spans[i].end = p
+                p += kind == TEXT
+        if p == NULL:
+            return NULL
+        p = spaces(p)
+        if p[0] == 125:
+            return p + 1
+        if p[0] != 44:
+            return NULL
+        p = spaces(p + 1)
+
+
+cdef inline long long counted(Span span) noexcept nogil:
+    """The whole number in a span; -1 where there is none, -2 where it is another number."""
+    cdef long long found = 0
+    cdef const unsigned char* p = span.start
+    if p == NULL:
+        return -1
+    if span.end - p > 15:
+        return -2
+    while p < span.end:
+        if not 48 <= p[0] <= 57:
+            return -2
+        found = found * 10 + (p[0] - 48)
+        p += 1
+    return found

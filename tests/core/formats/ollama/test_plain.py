@@ -1,0 +1,166 @@
+"""The quick reader of plain chats against the general one, and the figures of answers in both builds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ollamux import _build
+from ollamux.clock import Clock
+from ollamux.errors import OllamuxError
+from ollamux.formats.base import Dialect, Served
+from ollamux.formats.ollama import SERVING, gojson, schema
+from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming
+from ollamux.formats.ollama.plain import metrics, read_plain, stamp
+from ollamux.formats.openai_chat import CALLING
+
+compiled = pytest.mark.skipif(
+    not _build.compiled(("ollamux.formats.ollama._plain",)), reason="the quick reader is not compiled"
+)
+
+PLAIN: dict[str, Any] = {
+    "model": "m:latest",
+    "messages": [
+        {"role": "system", "content": 'Be "brief".\n'},
+        {"role": "user", "content": "w\u00f6rld \U0001f600"},
+        {"content": "hi", "role": "assistant"},
+    ],
+    "stream": False,
+}
+SERVED = tuple(Served("m", "m", frozenset(can)) for can in ((), ("completion",), ("completion", "thinking")))
+VALUES = st.sampled_from(
+    [
+        *(None, "", "x", "USER", "user", "tool", "\u2028", "\ud83d", 0, 1, True, False, [], {}),
+        [{"role": "user", "content": "a"}],
+    ]
+)
+PATHS: list[tuple[Any, ...]] = [
+    *((key,) for key in ("model", "messages", "stream", "Model", "options", "format", "keep_alive", "new")),
+    *(("messages", place, key) for place in (0, 1, 2) for key in ("role", "content", "images", "Role", "new")),
+    *(("messages", place) for place in (0, 1, 2)),
+]
+JUNK = (b"", b"\\", b'"', b",", b"{", b"\x00", b"\xff", b"0", b"\\u0041")
+
+
+def changed(changes: list[tuple[tuple[Any, ...], Any]]) -> Any:
+    found = json.loads(json.dumps(PLAIN))
+    for path, value in changes:
+        at: Any = found
+        try:
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = value
+        except (KeyError, TypeError, IndexError):
+            continue
+    return found
+
+
+def check(body: bytes) -> bool:
+    """Whether the quick reader read it; then the general one understands the same."""
+    plain = read_plain(body)
+    if plain is None:
+        return False
+    quick = PlainChatIncoming(body, *plain)
+    general = ChatIncoming(body, gojson.decode(body, schema.ChatRequest))
+    for name in ("body", "model", "keep_alive", "operation", "stream", "needs", "warnings", "think", "top_logprobs"):
+        assert getattr(quick, name) == getattr(general, name), name
+    assert str(quick.grammar_error) == str(general.grammar_error)
+    for served in SERVED:
+        one, other = quick.neutral(served, {}), general.neutral(served, {})
+        assert (list(one.messages), one.reasoning, one.stream) == (other.messages, other.reasoning, other.stream)
+        for dialect in (Dialect(), Dialect(stream_options=False), Dialect(extra={"cache_prompt": True})):
+            sent, wanted = CALLING.build(one, "up", dialect), CALLING.build(other, "up", dialect)
+            assert (sent.path, json.loads(sent.body)) == (wanted.path, json.loads(wanted.body))
+        warm = {"temperature": 1.5}
+        assert quick.neutral(served, warm).sampling == general.neutral(served, warm).sampling
+    return True
+
+
+@compiled
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("stream", [True, False, None])
+def test_a_chat_of_texts_alone_is_read_quickly(indent: int | None, stream: bool | None) -> None:
+    assert check(json.dumps(PLAIN | {"stream": stream}, indent=indent, ensure_ascii=False).encode())
+    found = SERVING.read(SERVING.routes[0], json.dumps(PLAIN, ensure_ascii=False).encode(), {})
+    assert isinstance(found, PlainChatIncoming)
+
+
+@compiled
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("options",), {"seed": 1}),
+        (("Model",), "n"),
+        (("messages",), []),
+        (("messages", 0, "role"), "tool"),
+        (("messages", 0, "content"), ""),
+        (("messages", 0, "images"), []),
+        (("model",), "a\\b"),
+        (("model",), ""),
+    ],
+)
+def test_what_is_more_than_texts_is_left_to_the_general_reader(path: tuple[Any, ...], value: Any) -> None:
+    assert read_plain(json.dumps(changed([(path, value)])).encode()) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(PATHS), VALUES), max_size=3), st.booleans())
+def test_what_is_read_quickly_is_what_the_general_reader_reads(
+    changes: list[tuple[tuple[Any, ...], Any]], ascii_only: bool
+) -> None:
+    check(json.dumps(changed(changes), ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
+
+
+@given(st.integers(0, 2000), st.sampled_from(JUNK))
+def test_a_broken_chat_is_left_to_the_general_reader(at: int, junk: bytes) -> None:
+    body = json.dumps(PLAIN, ensure_ascii=False).encode()
+    at %= len(body)
+    broken = body[:at] + junk + body[at + 1 :]
+    try:
+        ChatIncoming(broken, gojson.decode(broken, schema.ChatRequest))
+    except (OllamuxError, gojson.GoJSONError):
+        assert read_plain(broken) is None
+    else:
+        check(broken)
+
+
+def test_a_chat_that_is_cut_anywhere_is_none() -> None:
+    body = json.dumps(PLAIN).encode()
+    assert not any(read_plain(body[:cut]) for cut in range(len(body)))
+
+
+def test_a_model_that_cannot_chat_says_so() -> None:
+    with pytest.raises(OllamuxError, match="does not support chat"):
+        PlainChatIncoming(b"", "m", b"[]", True).check(Served("m", "m", frozenset({"embedding"})))
+
+
+@given(st.lists(st.integers(-5, 2**60), min_size=6, max_size=6))
+def test_figures_are_written_alike_in_both_builds(numbers: list[int]) -> None:
+    total, load, read, prompt, written, output = numbers
+    told = metrics(total, load, read, prompt, written, output)
+    assert told == pure().metrics(*numbers)
+    values = json.loads(b'{"a":0' + told + b"}")
+    assert [values.get(key, 0) for key in ("total_duration", "eval_duration")] == [max(total, 0), max(output, 0)]
+
+
+@given(st.floats(-1e9, 1e10, allow_nan=False))
+def test_a_moment_is_written_as_the_clock_writes_it(unix: float) -> None:
+    assert stamp(unix) == Clock().stamp(unix).encode() == pure().stamp(unix)
+
+
+@cache
+def pure() -> Any:
+    """The module as it is where nothing is compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "ollamux.formats.ollama._plain", None)
+        found = importlib.util.find_spec("ollamux.formats.ollama.plain")
+        assert found is not None and found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+    return module
