@@ -14,6 +14,7 @@
      +-- GatewayError             5xx, ours or a backend's
           +-- NotSupported        501  nothing behind the gateway can do this
           +-- Busy                503  every place is taken; carries retry_after
+          +-- Misconfigured       503  a backend lacks its key, which only the operator can give
           +-- BackendUnavailable  502  no backend could be reached, or it broke off
           +-- BackendTimeout      504  a backend did not answer in time
           +-- BackendError        the backend's own answer, its status kept
@@ -34,6 +35,7 @@ __all__ = (
     "GatewayError",
     "InvalidRequest",
     "LoopDetected",
+    "Misconfigured",
     "ModelNotFound",
     "NotSupported",
     "OllamuxError",
@@ -153,6 +155,13 @@ class Busy(GatewayError):
 
     status = 503
     kind = "overloaded"
+
+
+class Misconfigured(GatewayError):
+    """A backend lacks what the configuration had to give: its key, its file. The text names it."""
+
+    status = 503
+    kind = "configuration_error"
 
 
 class BackendUnavailable(GatewayError):

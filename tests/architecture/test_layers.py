@@ -18,9 +18,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ollamux.gateway",),
     ("ollamux.management",),
     ("ollamux.exchange",),
-    ("ollamux.backends", "ollamux.routes"),
+    ("ollamux.backends", "ollamux.routes", "ollamux.shelves"),
     (
         "ollamux.accounting",
+        "ollamux.credentials",
         "ollamux.formats",
         "ollamux.gate",
         "ollamux.hardware",

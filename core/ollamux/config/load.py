@@ -14,7 +14,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ollamux.config.backends import read_backends, type_called
+from ollamux.config.backends import read_backends
+from ollamux.config.types import type_called
 from ollamux.config.document import Layer
 from ollamux.config.environment import dotted_tree, named_tree, vendor_tree
 from ollamux.config.kinds import keep_alive

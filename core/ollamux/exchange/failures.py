@@ -5,11 +5,30 @@ Rules: the texts name the backend and what went wrong, never an address's creden
 
 from __future__ import annotations
 
+from ollamux.backends import Backend
 from ollamux.contract import FailureKind
 from ollamux.conversation import StreamFault
-from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, InvalidRequest, OllamuxError
+from ollamux.errors import (
+    BackendError,
+    BackendTimeout,
+    BackendUnavailable,
+    Busy,
+    InvalidRequest,
+    Misconfigured,
+    OllamuxError,
+)
 
-__all__ = ("failure_of", "long_wait", "not_yet", "of_answer", "of_request", "queue_full", "reported", "stream_broken")
+__all__ = (
+    "failure_of",
+    "long_wait",
+    "not_available",
+    "not_yet",
+    "of_answer",
+    "of_request",
+    "queue_full",
+    "reported",
+    "stream_broken",
+)
 
 _WORDS: dict[FailureKind, str] = {
     "refused": "refused the connection",
@@ -62,6 +81,12 @@ def queue_full() -> OllamuxError:
 def not_yet(backend: str, reason: str) -> OllamuxError:
     """The backend is on its way."""
     return Busy(f"backend '{backend}' is not available yet: {reason}", retry_after=5)
+
+
+def not_available(backend: Backend) -> OllamuxError:
+    """Nobody who has the model can be called. What only the operator can put right says what that is."""
+    text = f"backend '{backend.id}' is not available: {backend.trouble}"
+    return Misconfigured(text) if backend.misconfigured else BackendUnavailable(text)
 
 
 def long_wait() -> OllamuxError:
