@@ -38,6 +38,8 @@ __all__ = ("build_chat", "build_completion", "build_embed", "generation_fields",
 
 _encode = msgspec.json.Encoder().encode
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
+_ALWAYS_THINKS = "gemini-2.5-pro"
+_LEAST_BUDGET = 128
 _SILENT = ("reasoning_effort", "summary_level", "verbosity_level", "truncation_strategy")
 
 
@@ -140,6 +142,9 @@ def thinking_fields(reasoning: ReasoningOptions | None, model: str, warnings: li
         if levels:
             warnings.append("the backend cannot switch thinking off, it thinks as little as it can")
             return {"thinkingLevel": LEVELS["minimal"]}
+        if _ALWAYS_THINKS in model:
+            warnings.append("the backend cannot switch thinking off, it thinks as little as it can")
+            return {"thinkingBudget": _LEAST_BUDGET}
         return {"thinkingBudget": 0}
     found: dict[str, Any] = {"includeThoughts": reasoning.summary != "omitted"}
     if reasoning.budget is not None:

@@ -83,7 +83,10 @@ def stream_fault(error: bytes) -> StreamFault:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    found: list[Any] = []
+    if isinstance(value, list):
+        found += value  # pyright: ignore[reportUnknownArgumentType]
+    return found
 
 
 def _object(value: Any) -> dict[str, Any]:

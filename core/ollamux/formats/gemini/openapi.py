@@ -37,7 +37,7 @@ def _converted(schema: Any) -> Any:
         if name in _ONE:
             made[name] = _converted(value)
         elif name in _MANY and isinstance(value, list):
-            made[name] = [_converted(one) for one in _list(value)]
+            made[name] = _all(value)  # pyright: ignore[reportUnknownArgumentType]
         elif name in _MAPS and isinstance(value, dict):
             made[name] = {key: _converted(one) for key, one in cast(dict[str, Any], value).items()}
         elif name in _COUNTS and isinstance(value, str) and value.isdecimal():
@@ -55,8 +55,8 @@ def _converted(schema: Any) -> Any:
     return made
 
 
-def _list(value: Any) -> list[Any]:
-    return value
+def _all(schemas: list[Any]) -> list[Any]:
+    return [_converted(schema) for schema in schemas]
 
 
 def _allow_null(schema: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ from ollamux.formats.identifiers import Names
 
 __all__ = ("Contents", "knows_levels")
 
-_OLDER = re.compile(r"gemini-(?:pro|[12](?:[.-]|$))|gemma|learnlm|palm", re.IGNORECASE)
+_OLDER = re.compile(r"gemini-[12](?:[.-]|$)|gemma|learnlm", re.IGNORECASE)
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
