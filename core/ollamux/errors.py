@@ -110,12 +110,13 @@ class Forbidden(RequestError):
 
 
 class ModelNotFound(RequestError):
-    """No backend serves the model. `model` is the name as it was asked for."""
+    """No backend serves the model. `model` is the name as it was asked for, `near` some that are served instead."""
 
     status = 404
     kind = "not_found"
     code = "model_not_found"
     param = "model"
+    near: tuple[str, ...] = ()
 
     def __init__(self, model: str) -> None:
         super().__init__(f"model '{model}' not found")

@@ -15,8 +15,11 @@ from ollamux.errors import (
     Busy,
     InvalidRequest,
     Misconfigured,
+    ModelNotFound,
     OllamuxError,
 )
+from ollamux.routing.catalog import Catalog
+from ollamux.routing.nearest import nearest
 
 __all__ = (
     "failure_of",
@@ -28,6 +31,7 @@ __all__ = (
     "queue_full",
     "reported",
     "stream_broken",
+    "with_names",
 )
 
 _WORDS: dict[FailureKind, str] = {
@@ -87,6 +91,13 @@ def not_available(backend: Backend) -> OllamuxError:
     """Nobody who has the model can be called. What only the operator can put right says what that is."""
     text = f"backend '{backend.id}' is not available: {backend.trouble}"
     return Misconfigured(text) if backend.misconfigured else BackendUnavailable(text)
+
+
+def with_names(error: OllamuxError, catalog: Catalog) -> OllamuxError:
+    """That nobody has a model, with names of models that somebody has."""
+    if isinstance(error, ModelNotFound):
+        error.near = nearest(error.model, [offer.name for offer in catalog.offers()])
+    return error
 
 
 def long_wait() -> OllamuxError:

@@ -214,7 +214,7 @@ class ModelExchange(ModelState):
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            return self._refuse(incoming.not_found(), now)
+            return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
         pairs = [(offer, house.backend(offer.backend)) for offer in offers]
         if len(pairs) > 1:
             pairs = self._ordered(pairs)

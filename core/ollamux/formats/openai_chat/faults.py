@@ -47,6 +47,9 @@ def error_body(error: OllamuxError) -> bytes:
     kind, code = told.get("type"), told.get("code")
     if kind in _TOO_LONG or code in _TOO_LONG:
         kind, code = "invalid_request_error", "context_length_exceeded"
+    near = getattr(error, "near", ())
+    if near:
+        message += f"; there are: {', '.join(near)}"
     if error.kind == "configuration_error":
         kind = error.kind
     param = error.param or _word(told.get("param"))
