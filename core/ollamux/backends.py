@@ -1,8 +1,8 @@
 """One configured backend at run time: where it is, how it is called, how it is.
 
 Strategy: what a call needs is computed when the backend is made or moves, not when a request comes; for a backend with
-one key a call is one tuple of headers and one address. Several keys, tokens, signatures and addresses that depend on the
-model stand beside that path, and are asked only where the backend has them (`watched`, `_shaped`).
+one key a call is one tuple of headers and one address. Several keys, tokens, signatures and addresses that depend on
+the model stand beside that path, and are asked only where the backend has them (`watched`, `_shaped`).
 
 Rules: credentials go into this backend's calls and nowhere else.
 """
@@ -20,7 +20,7 @@ from ollamux.credentials.oauth2 import AccessToken
 from ollamux.credentials.placing import key_headers, key_query, with_query
 from ollamux.credentials.ring import KeyRing, rest_after
 from ollamux.credentials.sigv4 import SigV4
-from ollamux.formats import calling
+from ollamux.formats import calling, callings
 from ollamux.formats.base import Calling, Dialect, Outgoing
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
@@ -96,7 +96,7 @@ class Backend:
         self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
         self.files: FileServing | None = getattr(provider, "files", None)
         self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
-        self.others: dict[str, Calling] = {name: calling(name) for name in provider.other_formats}
+        self.others = {side.name: side for side in callings() if side.name in provider.other_formats}
         self.connect_timeout = config.timeouts.connect
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle
@@ -113,6 +113,8 @@ class Backend:
         self._url_hook: Callable[[str, str, str, BackendConfig], str] | None = getattr(provider, "url", None)
         self._signer = self._make_signer()
         self.token = AccessToken(config.oauth2) if config.auth == "oauth2" and config.oauth2 is not None else None
+        self._headers_of: tuple[HeaderPairs, ...] = ()
+        self.headers: HeaderPairs = ()
         self._prepare_keys()
         self.endpoint: str | None = None
         self.root = self.base = ""
@@ -237,7 +239,7 @@ class Backend:
         auth = _auth(config, self.provider)
         self._headers_of = tuple(_headers(config, self.provider, self._via, key) for key in keys)
         self._queries = tuple(key_query(auth, key) for key in keys)
-        self.headers: HeaderPairs = self._headers_of[0]
+        self.headers = self._headers_of[0]
         self._ring = KeyRing(len(keys)) if len(keys) > 1 else None
         self.watched = self._ring is not None or self.token is not None
         self._shaped = bool(
@@ -255,7 +257,8 @@ class Backend:
 
 
 def _auth(config: BackendConfig, provider: Provider) -> str:
-    """How this backend wants its key: as configured, else as its provider does. A key beats the provider's signature."""
+    """How this backend wants its key: as configured, else as its provider does. A key beats the provider's
+    signature."""
     default: str = getattr(provider, "auth", "bearer")
     if config.auth is None and default == "sigv4" and config.access_key is None:
         return "bearer"

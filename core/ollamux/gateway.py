@@ -149,6 +149,8 @@ class Gateway:
             if backend.answers_itself is not None:
                 self._stock(backend, backend.answers_itself.inventory())
                 backend.health.good()
+            elif not backend.provider.probes:  # nobody can be asked, so it is what the configuration says
+                backend.health.good()
 
     # The contract -----------------------------------------------------------------------------------------------------
 

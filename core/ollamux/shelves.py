@@ -2,9 +2,8 @@
 
 Strategy: patterns and tables become predicates here, once; the catalog asks them without knowing where they come from.
 
-Rules: what a model's configuration sets beside the options of a request goes with them, under its own name; formats that
-know it use it.
-"""
+Rules: what a model's configuration sets beside the options of a request goes with them, under its own name; formats
+that know it use it. """
 
 from __future__ import annotations
 
@@ -82,7 +81,8 @@ def _admits(wanted: Capability) -> Callable[[str], bool] | None:
 
 
 def _expects(kind: str, wanted: Capability) -> Callable[[str], bool] | None:
-    """Whether a backend that has told nothing may have a model: by its patterns, else by what its vendor is known for."""
+    """Whether a backend that has told nothing may have a model: by its patterns, else by what its vendor is known
+    for."""
     admits = _admits(wanted)
     if wanted.supported_model_patterns and admits is not None:
         return admits

@@ -213,8 +213,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A name that clients may ask for. `backend` is a backend's id, else a provider's name; `api_model` is the name
-    upstream, None where it is the same; `deployment_name` is what a provider with deployments calls it. `api` is chat or
-    responses, None where the other settings decide. None is not told."""
+    upstream, None where it is the same; `deployment_name` is what a provider with deployments calls it. `api` is chat
+    or responses, None where the other settings decide. None is not told."""
 
     backend: str | None = None
     api_model: str | None = None

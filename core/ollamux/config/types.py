@@ -22,9 +22,9 @@ PLUGINS = "ollamux.providers"
 
 TYPES = (
     "anthropic", "aws_bedrock", "azure", "cerebras", "cohere", "deepinfra", "deepseek", "demo", "fireworks", "gguf",
-    "google", "groq", "huggingface", "litellm", "llama_cpp", "llama_swap", "lm_studio", "localai", "mistral", "moonshot",
-    "nvidia", "ollama", "openai", "openai_compatible", "openrouter", "perplexity", "sambanova", "tgi", "together",
-    "vertex", "vllm", "xai",
+    "google", "groq", "huggingface", "litellm", "llama_cpp", "llama_swap", "lm_studio", "localai", "mistral",
+    "moonshot", "nvidia", "ollama", "openai", "openai_compatible", "openrouter", "perplexity", "sambanova", "tgi",
+    "together", "vertex", "vllm", "xai",
 )  # fmt: skip
 """The providers that there are."""
 
@@ -35,8 +35,8 @@ _ALIASES = {
 
 
 class Vendor(NamedTuple):
-    """What a type is known by. `prefix` begins its variables, `others` are further variables and the keys that they set,
-    `hosts` are patterns of where it is. One that `needs_key` cannot be called there without one; one that
+    """What a type is known by. `prefix` begins its variables, `others` are further variables and the keys that they
+    set, `hosts` are patterns of where it is. One that `needs_key` cannot be called there without one; one that
     `needs_endpoint` is nowhere until it is told where. `hints` set keys, and make no backend by themselves."""
 
     prefix: str

@@ -1,8 +1,9 @@
 """OAuth 2 client credentials: a token for a client's id and secret, fetched ahead of its need and again before it ends.
 
-Strategy: the state of one backend's token. `request` is what to send to the token endpoint, `told` reads what came back,
-`due` says when to ask again. Whoever runs chores makes the call. The secret is shown as RFC 6749 wants it (Basic); an
-endpoint that refuses that is asked once more with the secret in the body, which is the other way that there is.
+Strategy: the state of one backend's token. `request` is what to send to the token endpoint, `told` reads what came
+back, `due` says when to ask again. Whoever runs chores makes the call. The secret is shown as RFC 6749 wants it
+(Basic); an endpoint that refuses that is asked once more with the secret in the body, which is the other way that there
+is.
 
 Rules: time is an argument; reasons name the endpoint's own word for an error and nothing else of its answer, so no
 secret is repeated; a token that a backend refused is not used again.

@@ -29,8 +29,9 @@ _REMEMBERED = 4096
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A name that the configuration gives. `backend` is an id, else a provider's type, else None for any backend that
-    has the upstream model; `provider` is the type that it means as an id of none. `deployment` is what a backend with deployments calls it. `api` is chat, responses or, where
-    nothing was said, empty; `price` in US dollars for a million tokens."""
+    has the upstream model; `provider` is the type that it means as an id of none. `deployment` is what a backend with
+    deployments calls it. `api` is chat, responses or, where nothing was said, empty; `price` in US dollars for a
+    million tokens."""
 
     name: str
     upstream: str

@@ -1,7 +1,7 @@
 """What is publicly known of models whose backends tell nothing of them: lengths, abilities, prices.
 
-Strategy: one table, `data/models.json`, read when somebody first asks. A row is about the models of some providers whose
-names match one of its patterns; the first row that fits is the answer, and a row stands before a wider one.
+Strategy: one table, `data/models.json`, read when somebody first asks. A row is about the models of some providers
+whose names match one of its patterns; the first row that fits is the answer, and a row stands before a wider one.
 
 Rules: each row names its source and the date on which that was read; what the configuration or a backend says comes
 before it; what a source does not say is left out.
