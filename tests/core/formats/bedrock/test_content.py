@@ -153,20 +153,8 @@ def answered(*parts: Part, model: str = CLAUDE, **rest: Any) -> tuple[list[dict[
 
 
 def test_a_tool_answers_with_texts_pictures_and_documents() -> None:
-    parts = [
-        Text("a"),
-        Text(" "),
-        Image(
-            Bytes(
-                PNG,
-                "",
-            ),
-            cache="5m",
-        ),
-        Document(Bytes(PDF)),
-        Audio(Bytes(DATA), "wav"),
-    ]
-    (block,), warnings = answered(*parts)
+    parts: list[Part] = [Text("a"), Text(" "), Image(Bytes(PNG), cache="5m"), Document(Bytes(PDF))]
+    (block,), warnings = answered(*parts, Audio(Bytes(DATA), "wav"))
     assert [next(iter(inner)) for inner in block["toolResult"]["content"]] == ["text", "image", "document"]
     assert "status" not in block["toolResult"]
     assert warnings == ("the backend does not take these: sounds in what a tool answered",)

@@ -125,9 +125,8 @@ def test_results_without_ids_belong_to_the_calls_by_name_or_by_order() -> None:
 
 
 def test_calls_stand_last_in_their_turn() -> None:
-    found = turns(
-        say("user", "x"), say("assistant", call("a"), "now", call("b")), say("tool", result("a"), result("b"))
-    )
+    results = say("tool", result("a"), result("b"))
+    found = turns(say("user", "x"), say("assistant", call("a"), "now", call("b")), results)
     assert ids(found[1][1]) == ["", "a", "b"]
 
 
