@@ -86,7 +86,7 @@ def sentence(text: str) -> str:
         return text
     while isinstance(found, dict | list) and found:
         if isinstance(found, list):
-            found = found[0]
+            found = cast("list[object]", found)[0]
             continue
         members = cast(dict[str, Any], found)
         found = members.get("error") or members.get("message") or members.get("detail")

@@ -56,7 +56,7 @@ def _closed(schema: Any, lost: set[str]) -> Any:
         elif key in _MAPS and isinstance(value, dict):
             made[key] = {name: _closed(inner, lost) for name, inner in cast(dict[str, Any], value).items()}
         elif key in _LISTS and isinstance(value, list):
-            made["anyOf" if key == "oneOf" else key] = [_closed(inner, lost) for inner in value]
+            made["anyOf" if key == "oneOf" else key] = [_closed(inner, lost) for inner in cast("list[object]", value)]
         elif key in ("items", "not"):
             made[key] = _closed(value, lost)
         else:
