@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
@@ -30,7 +30,10 @@ from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.goleaves import keep_alive_of
+from ollamux.formats.openai_responses.serving import ResponsesServing
+from ollamux.formats.openai_responses.store import owner_of
 from ollamux.gate import Gate, IssuedKey
+from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory, ProbeAnswer
 from ollamux.providers import provider
@@ -49,6 +52,9 @@ _TEXT: HeaderPairs = (("Content-Type", "text/plain"),)
 _HTML: HeaderPairs = (("Content-Type", "text/html; charset=utf-8"),)
 _ROOT: HeaderPairs = (("Content-Type", "text/plain; charset=utf-8"),)
 _PATH_SIGNS = "/:@!$&'()*+,;="
+_OTHERS = ("/v1/", "/v1beta/", "/models", "/responses")
+"""Paths of other APIs than Ollama's."""
+
 _ANSWER_LIMIT = 256 * 1024 * 1024
 _UNANSWERED: dict[FailureKind, str] = {
     "dns": "its name cannot be resolved",
@@ -138,6 +144,7 @@ class Gateway:
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = _keep_alive(config)
         self._management = Management(self)
+        self._lists = Listing(self, self._servings, self._mark)
         self._rounds: dict[str, _Round] = {}
         self._due: dict[str, float] = dict.fromkeys(self._backends, -math.inf)
         self._asked: dict[str, float] = {}
@@ -325,7 +332,7 @@ class Gateway:
             if self._instance in headers.get("x-ollamux-via", ""):
                 raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
         except OllamuxError as error:
-            status, pairs, body = self._serving_of(path).failure(error, streaming=False)
+            status, pairs, body = self._serving_of(path, headers, query).failure(error, streaming=False)
             extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
             return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
         exchange = self._serve(found.target, request, unquote(path), now, query)
@@ -355,6 +362,10 @@ class Gateway:
                 return SurveyExchange(
                     self, lambda at: listing.ps(self.catalog.loaded(), self.clock, at), (*JSON_UTF8, *self._mark)
                 )
+            case "models":
+                return self._lists.open(request, path, target.place.argument, query)
+            case "response" | "response_input":
+                return self._stored(request, target, query, now)
             case "recommendations":
                 return Settled(200, JSON_UTF8, b'{"recommendations":[]}')
             case "health":
@@ -370,13 +381,33 @@ class Gateway:
             case _:
                 return self._management.open(request, path)
 
+    def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
+        """What a client comes back to: a response that was answered here before."""
+        serving = self._servings["openai_responses"]
+        assert isinstance(serving, ResponsesServing)
+        kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
+        if target.handler == "response_input":
+            status, body = kept.input_items(id_, now, owner, query)
+        elif request.method == "DELETE":
+            status, body = kept.delete(id_, now, owner)
+        else:
+            status, body = kept.get(id_, now, owner, query)
+        return Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
+
     @property
     def _mark(self) -> HeaderPairs:
         """What tells another gateway that it must not use this one as a backend."""
         return (("X-Ollamux", self._instance),)
 
-    def _serving_of(self, path: str) -> Serving:
-        return self._router.serving(path) or self._servings["openai_chat" if path.startswith("/v1/") else "ollama"]
+    def _serving_of(self, path: str, headers: Mapping[str, str] | None = None, query: str = "") -> Serving:
+        """The format in which a request to this path is told that it failed."""
+        found = self._router.serving(path)
+        if found is not None:
+            return found
+        spelled = unquote(path)
+        if not spelled.startswith(_OTHERS):
+            return self._servings["ollama"]
+        return self._servings[shape_of(spelled, headers or {}, query)]
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ollamux_aiohttp",),
     ("ollamux",),
     ("ollamux.gateway",),
-    ("ollamux.management",),
+    ("ollamux.listing", "ollamux.management"),
     ("ollamux.exchange",),
     ("ollamux.backends", "ollamux.routes", "ollamux.shelves"),
     (
