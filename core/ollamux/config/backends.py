@@ -1,9 +1,8 @@
 """The backends of a configuration: their keys, and what must agree among them.
 
-Rules: a `type` may be left out where the id is one, or the endpoint is a vendor's; `connect_timeout` and `timeout` are
-short for two of the `timeouts`, which win over them; a backend that is not enabled is read as strictly, but may ask for
-what does not exist yet.
-"""
+Rules: a `type` may be left out where the id begins with one, or the endpoint is a vendor's; `connect_timeout` and
+`timeout` are short for two of the `timeouts`, which win over them; a backend that is not enabled is read as strictly,
+but may ask for what does not exist yet. """
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ from ollamux.config.schema import (
 )
 from ollamux.config.sections import OPTIONS
 from ollamux.config.tree import Branch, Node, Problems
-from ollamux.config.types import TYPES, is_type, type_at, type_called
+from ollamux.config.types import TYPES, is_type, type_at, type_called, type_in
 
 __all__ = ("BACKEND", "TYPES", "read_backends", "type_called", "type_of")
 
@@ -59,10 +58,10 @@ def type_of(name: str, node: Node) -> str | None:
     keys = node.branch or {}
     told = keys.get("type")
     word = type_called(name if told is None else str(told.word))
-    if is_type(word):
-        return word
+    if is_type(word) or told is not None:
+        return word if is_type(word) else None
     place = keys.get("endpoint")
-    return type_at(str(place.word)) if told is None and place is not None else None
+    return (type_at(str(place.word)) if place is not None else None) or type_in(name)
 
 
 _TIMEOUTS = Section(dict, {"connect": duration, "first_byte": duration, "idle": duration, "total": duration})

@@ -9,13 +9,14 @@ Rules: nothing here is imported from the providers, which stand above the config
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ("PLUGINS", "TYPES", "VENDORS", "Vendor", "is_type", "type_at", "type_called")
+__all__ = ("PLUGINS", "TYPES", "VENDORS", "Vendor", "is_type", "type_at", "type_called", "type_in")
 
 PLUGINS = "ollamux.providers"
 """The group of entry points under which other packages bring providers."""
@@ -106,6 +107,13 @@ def type_called(name: str) -> str:
 def is_type(name: str) -> bool:
     """Whether there is such a provider: ours, or one that a plug-in brings."""
     return name in TYPES or name in _plugged()
+
+
+def type_in(name: str) -> str | None:
+    """The type that a backend's name begins with: `openai-gpt4` is one of OpenAI's."""
+    plain = re.sub(r"[-.]", "_", name.lower())
+    begun = [word for word in (*TYPES, *_ALIASES) if plain == word or plain.startswith(f"{word}_")]
+    return type_called(max(begun, key=len)) if begun else None
 
 
 def type_at(endpoint: str) -> str | None:

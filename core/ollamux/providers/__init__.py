@@ -21,8 +21,8 @@ from ollamux.providers.base import Provider
 __all__ = ("Provider", "all_providers", "provider")
 
 _NEEDED: tuple[str, ...] = (
-    "type", "format", "other_formats", "dialect", "default_endpoint", "version_path", "fixed", "manages_models", "probes",
-    "learn",
+    "type", "format", "other_formats", "dialect", "default_endpoint", "version_path", "fixed", "manages_models",
+    "probes", "learn",
 )  # fmt: skip
 
 
