@@ -101,7 +101,7 @@ def test_its_first_probe_is_no_optional_one_and_all_are_paths(found: Provider) -
 
 @pytest.mark.parametrize("found", PROBED, ids=named)
 @pytest.mark.parametrize(
-    "body", [b"", b"null", b"7", b'"x"', b"<html>", b"\xff", b'{"data":[', b'{"models":7,"data":7}']
+    "body", [b"", b"null", b"7", b'"x"', b"<html>", b"\xff", b'{"data":[', b'{"models":7,"data":7,"modelSummaries":7}']
 )
 def test_it_learns_nothing_from_nonsense_and_says_so(found: Provider, body: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
@@ -110,14 +110,17 @@ def test_it_learns_nothing_from_nonsense_and_says_so(found: Provider, body: byte
 
 @pytest.mark.parametrize("found", REMOTE, ids=named)
 def test_it_learns_from_an_empty_list(found: Provider) -> None:
-    body = b'{"models":[],"data":[]}'
+    body = b'{"models":[],"data":[],"modelSummaries":[]}'
     assert found.learn({probe.path: ProbeAnswer(200, body) for probe in found.probes}) == Inventory()
 
 
 @pytest.mark.parametrize("found", PROBED, ids=named)
 def test_probes_that_say_nothing_but_the_first_are_enough(found: Provider) -> None:
     answers = {probe.path: ProbeAnswer(0, b"") for probe in found.probes}
-    answers[found.probes[0].path] = ProbeAnswer(200, b'{"models":[{"name":"m"}],"data":[{"id":"m"}]}')
+    told = (
+        b'{"models":[{"name":"m"}],"data":[{"id":"m"}],"modelSummaries":[{"modelId":"m","outputModalities":["TEXT"]}]}'
+    )
+    answers[found.probes[0].path] = ProbeAnswer(200, told)
     learned = [model.name for model in found.learn(answers).models]
     assert learned == ([] if getattr(found, "deploys", False) else ["m"])
 

@@ -358,7 +358,6 @@ def told(events: list[dict[str, Any]]) -> dict[str, Any]:
 def said(answer: Answer) -> dict[str, Any]:
     """The same of our own reading."""
     usage = answer.usage
-    thoughts = [part for part in answer.parts if isinstance(part, Reasoning)]
     return {
         "text": "".join(part.text for part in answer.parts if isinstance(part, Text)),
         "thoughts": [
