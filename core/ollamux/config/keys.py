@@ -136,4 +136,4 @@ def _missing(backend: BackendConfig) -> str | None:
     if backend.api_key is not None or backend.api_keys or shown:
         return None
     name = f"{vendor.prefix}{'ACCESS_KEY' if backend.type == 'aws_bedrock' else 'API_KEY'}"
-    return f"{name} is not set in the environment, and no key is configured"
+    return f"{name} is not set in the environment"

@@ -115,13 +115,13 @@ def test_awss_own_variables_serve_a_backend_that_is_told_no_credentials() -> Non
 @pytest.mark.parametrize(
     ("backend", "missing"),
     [
-        ({"id": "openai"}, "OPENAI_API_KEY is not set in the environment, and no key is configured"),
+        ({"id": "openai"}, "OPENAI_API_KEY is not set in the environment"),
         ({"id": "openai", "endpoint": "http://127.0.0.1:8000"}, None),
         ({"id": "openai", "auth": "none"}, None),
         ({"id": "openai", "headers": {"Authorization": "Basic x"}}, None),
         ({"id": "openai", "api_keys": ["a"]}, None),
         ({"id": "aws_bedrock", "access_key": "a"}, "AWS_BEDROCK_SECRET_KEY is not set in the environment"),
-        ({"id": "aws_bedrock"}, "AWS_BEDROCK_ACCESS_KEY is not set in the environment, and no key is configured"),
+        ({"id": "aws_bedrock"}, "AWS_BEDROCK_ACCESS_KEY is not set in the environment"),
         ({"id": "openai", "auth": "oauth2", "oauth2": {"token_url": "http://h", "client_id": "x"}},
          "`oauth2` has no client_secret"),
         ({"id": "ollama"}, None),
