@@ -1,7 +1,8 @@
 """What Bedrock's errors mean: before an answer (a status and a header), and inside a stream (an exception by its name).
 
-Rules: the name of an error decides, where it is known, over its status; what speaks of the gateway's own credentials
-stays here, and is a bad gateway to the client; texts are bounded.
+Rules: the name of an error decides, where it is known, over its status; the client is told the sentence in it and not
+the object around it; what speaks of the gateway's own credentials stays here, and is a bad gateway to the client; texts
+are bounded.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _MEANINGS = {
     "throttling": _Meaning(429, "rate_limit"),
     "validation": _Meaning(400, "bad_request"),
 }
+_KINDS = {400: "bad_request", 404: "not_found", 413: "too_large", 429: "rate_limit", 503: "overloaded"}
 _OURS = frozenset(
     "accessdenied expiredtoken incompletesignature invalidclienttokenid invalidsignature missingauthenticationtoken"
     " notauthorized signaturedoesnotmatch unrecognizedclient".split()
@@ -59,14 +61,16 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> OllamuxE
     word = _word(name)
     if word in _OURS:
         return BackendError(f"{_REFUSED} (status {status})", status=502)
-    meaning = _MEANINGS.get(word)
-    text = _text(told) or _short(name)
-    if meaning is None or meaning.status == status:
-        return backend_failure(status, headers, body, text)
+    text = (_text(told) or _short(name))[:LONGEST]
+    if not text or status in (401, 403):
+        return backend_failure(status, headers, body)
+    meaning = _MEANINGS.get(word) or _Meaning(status, _KINDS.get(status, "upstream_bad"))
+    wait = retry_after(headers)
     if meaning.kind == "timeout":
-        return BackendTimeout(text[:LONGEST], retry_after=retry_after(headers))
-    raw = body[:LONGEST].decode("utf-8", "replace")
-    return BackendError(text[:LONGEST], status=meaning.status, body=raw, retry_after=retry_after(headers))
+        return BackendTimeout(text, retry_after=wait)
+    error = BackendError(text, status=meaning.status, body=text, retry_after=wait)
+    error.kind = meaning.kind
+    return error
 
 
 def fault_of(name: str, payload: bytes, text: str = "") -> StreamFault:

@@ -10,24 +10,25 @@ from ollamux.formats.bedrock.faults import failure_of, fault_of
 
 
 @pytest.mark.parametrize(
-    ("status", "type_", "told", "kept"),
+    ("status", "type_", "kept", "kind"),
     [
-        (400, "ValidationException", "too long", 400),
-        (400, "ServiceQuotaExceededException:http://internal.amazon.com/coral/", "quota", 429),
-        (404, "ResourceNotFoundException", "no such model", 404),
-        (424, "ModelErrorException", "it failed", 424),
-        (429, "ThrottlingException:http://internal.amazon.com/coral/com.amazon.coral.availability/", "slow down", 429),
-        (429, "ModelNotReadyException", "warming up", 429),
-        (500, "InternalServerException", "oops", 500),
-        (503, "ServiceUnavailableException", "busy", 503),
-        (418, "NobodyHasHeardOfItException", "teapot", 418),
+        (400, "ValidationException", 400, "bad_request"),
+        (400, "ServiceQuotaExceededException:http://internal.amazon.com/coral/", 429, "rate_limit"),
+        (404, "ResourceNotFoundException", 404, "not_found"),
+        (424, "ModelErrorException", 424, "upstream_bad"),
+        (429, "ThrottlingException:http://internal.amazon.com/coral/com.amazon.coral.availability/", 429, "rate_limit"),
+        (429, "ModelNotReadyException", 429, "rate_limit"),
+        (500, "InternalServerException", 500, "upstream_bad"),
+        (503, "ServiceUnavailableException", 503, "overloaded"),
+        (418, "NobodyHasHeardOfItException", 418, "upstream_bad"),
+        (413, "", 413, "too_large"),
     ],
 )
-def test_an_error_has_the_status_of_its_name(status: int, type_: str, told: str, kept: int) -> None:
+def test_an_error_has_the_status_and_the_kind_of_its_name(status: int, type_: str, kept: int, kind: str) -> None:
     headers = {"x-amzn-errortype": type_, "retry-after": "7"}
-    error = failure_of(status, headers, f'{{"message":"{told}"}}'.encode())
+    error = failure_of(status, headers, b'{"message":"no"}')
     assert isinstance(error, BackendError)
-    assert (error.status, error.message, error.retry_after) == (kept, told, 7.0)
+    assert (error.status, error.kind, error.message, error.body, error.retry_after) == (kept, kind, "no", "no", 7.0)
 
 
 def test_a_model_that_took_too_long_is_a_timeout() -> None:
