@@ -44,7 +44,7 @@ from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.identifiers import Names
 from ollamux.formats.openai_responses.signatures import FORMAT
 
-__all__ = ("LEAST", "PATH", "build_chat", "build_completion", "knobs_of", "tool_names")
+__all__ = ("LEAST", "NAME", "PATH", "build_chat", "build_completion", "knobs_of", "tool_names")
 
 PATH = "/responses"
 LEAST = 16
@@ -52,7 +52,8 @@ LEAST = 16
 
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
-_ID = re.compile(r"[a-zA-Z0-9_-]+")
+NAME = re.compile(r"[a-zA-Z0-9_-]+")
+"""What names of tools and ids of calls are made of."""
 _NO_PARAMETERS = msgspec.Raw(b'{"type":"object","properties":{}}')
 _OWN_NAMES: dict[str, str] = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_output_tokens"}
 """What the format itself knows; a dialect adds to it or takes away."""
@@ -66,7 +67,7 @@ _encode = msgspec.json.Encoder().encode
 def tool_names(request: ChatRequest) -> Names:
     """The names of the request's tools, in the letters that the format allows."""
     history = (part.name for message in request.messages for part in message.parts if isinstance(part, ToolCall))
-    return Names(_ID, 64, dict.fromkeys([*(tool.name for tool in request.tools), *history]))
+    return Names(NAME, 64, dict.fromkeys([*(tool.name for tool in request.tools), *history]))
 
 
 def build_completion(request: CompletionRequest, model: str, dialect: Dialect) -> Outgoing:
@@ -185,7 +186,7 @@ class _History:
         self.items: list[dict[str, Any]] = []
         self.encrypted = False
         self._names = names
-        self._ids = Names(_ID, 64)
+        self._ids = Names(NAME, 64)
         self._warnings = warnings
         self._system = "developer" if developer else "system"
         self._open: list[str] = []

@@ -73,10 +73,12 @@ def _checked(name: str, value: Any) -> Any:
     return int(value) if name in _WHOLE else value
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+
+
 def _stop(value: Any) -> tuple[str, ...] | None:
-    found: list[Any] = [value]
-    if isinstance(value, list):
-        found = value
+    found = [value] if isinstance(value, str) else _listed(value)
     if not all(isinstance(one, str) for one in found):
         raise InvalidRequest("options: stop must be a list of texts", param="options")
     return tuple(found) or None

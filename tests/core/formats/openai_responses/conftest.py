@@ -62,7 +62,7 @@ class Client:
         self.serving = ResponsesServing()
         self.now = 10.0
 
-    def read(self, headers: dict[str, str] | None = None, **body: Any) -> ResponsesIncoming:
+    def read(self, headers: dict[str, str] | None = None, /, **body: Any) -> ResponsesIncoming:
         told = json.dumps({"model": "m", **body}).encode()
         return self.serving.read(self.serving.routes[0], told, headers or {})
 

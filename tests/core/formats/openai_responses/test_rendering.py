@@ -91,9 +91,7 @@ def test_usage_sums_what_was_cached_and_what_was_thought(client: Client) -> None
     spent = Usage(7, 9000, 100, 5, 3)
     said: list[Event] = [TextDelta("hi"), UsageUpdate(spent), UsageUpdate(None), Finish("stop")]
     for usage in (
-        client.stream([TextDelta("hi"), UsageUpdate(spent), UsageUpdate(None), Finish("stop")])[-1]["response"][
-            "usage"
-        ],
+        client.stream(said)[-1]["response"]["usage"],
         whole(client, Answer([Text("hi")], "stop", spent))["usage"],
     ):
         assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (9107, 8, 9115)
@@ -406,6 +404,7 @@ def test_a_response_is_kept_unless_the_client_says_otherwise(client: Client) -> 
 
 
 def test_a_response_whose_history_is_not_known_here_is_not_kept(client: Client) -> None:
+    unknown: dict[str, Any]
     for unknown in ({"previous_response_id": "resp_x"}, {"conversation": "conv_1"}, {"prompt": {"id": "p"}}):
         incoming = client.read(input="hi", **unknown)
         renderer = client.serving.renderer(incoming, RenderContext("m", Clock(), 1.0))
