@@ -40,6 +40,8 @@ _encode = msgspec.json.Encoder().encode
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 _ALWAYS_THINKS = "gemini-2.5-pro"
 _LEAST_BUDGET = 128
+_MOST_STOPS = 5
+_SEED_LIMIT = 1 << 31
 _SILENT = ("reasoning_effort", "summary_level", "verbosity_level", "truncation_strategy")
 
 
@@ -124,8 +126,12 @@ def generation_fields(sampling: Sampling, dialect: Dialect, warnings: list[str])
             dropped.append(name)
         elif name == "stop":
             stops = [stop for stop in value if stop]
+            if len(stops) > _MOST_STOPS:
+                warnings.append(f"the backend takes {_MOST_STOPS} stop sequences, the others were left out")
             if stops:
-                found[theirs] = stops
+                found[theirs] = stops[:_MOST_STOPS]
+        elif name == "seed":
+            found[theirs] = value if -_SEED_LIMIT <= value < _SEED_LIMIT else value % _SEED_LIMIT
         else:
             found[theirs] = value
     if dropped:

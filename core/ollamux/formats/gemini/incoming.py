@@ -48,7 +48,6 @@ _NEEDED = {
     "embedContent": ("content",),
     "batchEmbedContents": ("requests",),
 }
-_EMPTY = (b"[]", b"{}")
 _CHAT: frozenset[str] = frozenset(("completion",))
 _EMBED: frozenset[str] = frozenset(("embedding",))
 _PICTURE = re.compile(rb'"mime_?[tT]ype"\s*:\s*"image/')
@@ -94,7 +93,7 @@ class GeminiIncoming:
         self.needs = _EMBED if self.operation == "embed" else _CHAT
         if self.operation == "chat":
             tools = fields.raw("tools")
-            if tools is not None and bytes(tools) not in _EMPTY:
+            if tools is not None and _holds(tools):
                 self.needs |= {"tools"}
             if _PICTURE.search(body):
                 self.needs |= {"vision"}
@@ -183,9 +182,15 @@ def read_route(method: str, body: bytes, place: Place) -> GeminiIncoming:
     fields = root(body)
     needed = _NEEDED[method]
     held: list[msgspec.Raw] = [raw for name in needed if (raw := fields.raw(name)) is not None]
-    if not any(bytes(raw)[:1] in (b"[", b"{") and bytes(raw).replace(b" ", b"") not in _EMPTY for raw in held):
+    if not any(map(_holds, held)):
         raise InvalidRequest(f"* {needed[0]} is not specified", param=needed[0])
     return GeminiIncoming(method, fields, body, place)
+
+
+def _holds(raw: msgspec.Raw) -> bool:
+    """Whether there is anything in a list or an object."""
+    text = bytes(raw)
+    return text[:1] in (b"[", b"{") and text[1:].lstrip()[:1] not in (b"]", b"}")
 
 
 def _labels(body: Fields) -> dict[str, str] | None:

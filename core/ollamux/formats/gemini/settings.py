@@ -137,10 +137,10 @@ def thinking_of(body: Fields, config: Fields | None) -> ReasoningOptions | None:
     if budget == 0:
         return ReasoningOptions(False, summary=summary)
     if budget is not None and budget < 0:  # as much as the model likes
-        budget = None
         return ReasoningOptions(True, effort, summary=summary)
-    told = bool(effort or budget or thinking.flag("includeThoughts"))
-    return ReasoningOptions(True if told else None, effort, budget, summary)
+    if not effort and not budget and not thinking.flag("includeThoughts"):
+        return None
+    return ReasoningOptions(True, effort, budget, summary)
 
 
 def output_of(config: Fields | None) -> JsonFormat | None:
