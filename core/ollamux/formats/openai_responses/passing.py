@@ -16,6 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from ollamux.conversation import ReasoningOptions
+from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.openai_responses.building import PATH, knobs_of
 from ollamux.formats.openai_responses.extensions import EXTENSIONS, sampling_of, thinking_of
@@ -87,7 +88,7 @@ def _settings(
     asked: Mapping[str, Any] = {}
     thinking: ReasoningOptions | None = None
     if gone:
-        own = _decode_own(_encode({name: found[name] for name in gone if name != "keep_alive"}))
+        own = _own({name: found[name] for name in gone if name != "keep_alive"})
         asked = own.options or {}
         thinking = thinking_of(own.think)
         lost: list[str] = [name for name in ("keep_alive", "num_ctx") if name in gone]
@@ -102,6 +103,13 @@ def _settings(
         member, key = _MERGED[name]
         _merge(ours, found, member, key, value)
     return {name: value if isinstance(value, bytes) else _encode(value) for name, value in ours.items()}
+
+
+def _own(extensions: Mapping[str, msgspec.Raw]) -> Request:
+    try:
+        return _decode_own(_encode(extensions))
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(str(error)) from None
 
 
 _MERGED: dict[str, tuple[str, str]] = {
@@ -149,8 +157,12 @@ def _cleaned(items: list[bytes] | tuple[bytes, ...], warnings: list[str]) -> lis
         if not any(word in raw for word in _WORDS):
             kept.append(raw)
             continue
-        item = decode_item(raw)
-        told = _decode_members(raw)
+        try:
+            item = decode_item(raw)
+            told = _decode_members(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            kept.append(raw)  # whatever it is, the backend may know it
+            continue
         if item.id and item.id.partition("_")[2].startswith(OURS):
             told.pop("id", None)
         if item.type == "reasoning":
