@@ -186,22 +186,22 @@ def test_thoughts_go_through_a_client_that_keeps_nothing_and_come_back_as_they_w
     sealed = {"reasoningContent": {"redactedContent": "c2VhbGVk"}}
     signed = {"reasoningContent": {"reasoningText": {"text": "", "signature": "sig+/=="}}}
     use = {"toolUse": {"toolUseId": "tooluse_1", "name": "f", "input": {}}}
-    with backend(plays(content=[signed, sealed, use], reason="tool_use")) as only:
-        with running({"backends": bedrock(only)}) as server:
-            tools = [{"name": "f", "input_schema": {"type": "object"}}]
-            body: dict[str, Any] = {"model": SONNET, "max_tokens": 9000, "tools": tools, "messages": []}
-            body["messages"].append({"role": "user", "content": "hi"})
-            body["thinking"] = {"type": "enabled", "budget_tokens": 2000}
-            answer = server.ask("POST", "/v1/messages", body).json
-            assert [block["type"] for block in answer["content"]] == ["thinking", "redacted_thinking", "tool_use"]
-            assert answer["stop_reason"] == "tool_use"
-            body["messages"].append({"role": "assistant", "content": answer["content"]})
-            result = {"type": "tool_result", "tool_use_id": "tooluse_1", "content": "1"}
-            body["messages"].append({"role": "user", "content": [result]})
-            server.ask("POST", "/v1/messages", body)
-            sent = checked_call(only.calls[-1])
-            assert sent["messages"][1]["content"] == [signed, sealed, use]
-            assert sent["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    script = plays(content=[signed, sealed, use], reason="tool_use")
+    with backend(script) as only, running({"backends": bedrock(only)}) as server:
+        tools = [{"name": "f", "input_schema": {"type": "object"}}]
+        body: dict[str, Any] = {"model": SONNET, "max_tokens": 9000, "tools": tools, "messages": []}
+        body["messages"].append({"role": "user", "content": "hi"})
+        body["thinking"] = {"type": "enabled", "budget_tokens": 2000}
+        answer = server.ask("POST", "/v1/messages", body).json
+        assert [block["type"] for block in answer["content"]] == ["thinking", "redacted_thinking", "tool_use"]
+        assert answer["stop_reason"] == "tool_use"
+        body["messages"].append({"role": "assistant", "content": answer["content"]})
+        result = {"type": "tool_result", "tool_use_id": "tooluse_1", "content": "1"}
+        body["messages"].append({"role": "user", "content": [result]})
+        server.ask("POST", "/v1/messages", body)
+        sent = checked_call(only.calls[-1])
+        assert sent["messages"][1]["content"] == [signed, sealed, use]
+        assert sent["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
 
 
 DAMAGED = bytearray(STREAM[len(BEGUN) :])

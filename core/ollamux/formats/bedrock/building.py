@@ -20,6 +20,7 @@ from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.bedrock.content import Content
 from ollamux.formats.bedrock.models import Model, model_of
+from ollamux.formats.bedrock.schemas import grammar_schema, input_schema
 from ollamux.formats.bedrock.thinking import think
 from ollamux.formats.bedrock.turns import Turns, names_of
 from ollamux.formats.identifiers import Names
@@ -27,7 +28,6 @@ from ollamux.formats.identifiers import Names
 __all__ = ("build_chat", "build_completion", "path_of")
 
 _encode = msgspec.json.Encoder().encode
-_NO_PARAMETERS = msgspec.Raw(b'{"type":"object","properties":{}}')
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
 _MOST_METADATA = 16
 _MOST_STOPS = 2500
@@ -56,12 +56,13 @@ def build_chat(request: ChatRequest, upstream: str, dialect: Dialect) -> Outgoin
     body: dict[str, Any] = {"messages": turns.turns}
     if turns.system:
         body["system"] = turns.system
-    _add_tools(body, request, names, content, warnings)
+    lost: dict[str, None] = {}
+    _add_tools(body, request, names, content, lost, warnings)
     more: dict[str, Any] = {}
     thinks = think(request, model, body, more, warnings)
     _add_sampling(body, more, request.sampling, model, dialect, thinks, warnings)
     if request.output is not None:
-        _add_format(body, request.output, warnings)
+        _add_format(body, request.output, lost, warnings)
     if more:
         body["additionalModelRequestFields"] = more
     _add_metadata(body, request, warnings)
@@ -69,6 +70,8 @@ def build_chat(request: ChatRequest, upstream: str, dialect: Dialect) -> Outgoin
         content.drop("log probabilities")
     if turns.moved:
         warnings.append("system prompts were moved to the front")
+    if lost:
+        warnings.append(f"the backend does not hold JSON to these: {', '.join(lost)}")
     if content.dropped:
         warnings.append(f"the backend does not take these: {', '.join(content.dropped)}")
     for key, value in dialect.extra.items():
@@ -93,7 +96,14 @@ def build_completion(request: CompletionRequest, upstream: str, dialect: Dialect
     return Outgoing(built.path, built.body, ("the backend takes the prompt for a message of a chat", *built.warnings))
 
 
-def _add_tools(body: dict[str, Any], request: ChatRequest, names: Names, content: Content, warnings: list[str]) -> None:
+def _add_tools(
+    body: dict[str, Any],
+    request: ChatRequest,
+    names: Names,
+    content: Content,
+    lost: dict[str, None],
+    warnings: list[str],
+) -> None:
     """The tools, and which of them is to be called. Where the conversation has calls there must be tools, whatever the
     request says: without any they are made of the calls."""
     choice = request.tool_choice
@@ -106,10 +116,13 @@ def _add_tools(body: dict[str, Any], request: ChatRequest, names: Names, content
         return
     tools: list[dict[str, Any]] = []
     for tool in offered:
-        tools.append({"toolSpec": _tool(tool, names)})
+        tools.append({"toolSpec": _tool(tool, names, lost)})
         tools += content.cached(tool.cache)
     if not tools:
-        tools = [{"toolSpec": {"name": name, "inputSchema": {"json": _NO_PARAMETERS}}} for name in called]
+        tools = [
+            {"toolSpec": {"name": name, "inputSchema": {"json": input_schema(None, strict=False, lost=lost)}}}
+            for name in called
+        ]
     elif mode == "none":
         warnings.append("the backend cannot keep the model from calling tools that it has called before")
     if not tools:
@@ -132,11 +145,11 @@ def _called(turns: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(blocks))
 
 
-def _tool(tool: Tool, names: Names) -> dict[str, Any]:
+def _tool(tool: Tool, names: Names, lost: dict[str, None]) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": names.out(tool.name)}
     if tool.description and tool.description.strip():
         spec["description"] = tool.description
-    spec["inputSchema"] = {"json": tool.parameters if tool.parameters is not None else _NO_PARAMETERS}
+    spec["inputSchema"] = {"json": input_schema(tool.parameters, strict=tool.strict is True, lost=lost)}
     if tool.strict is not None:
         spec["strict"] = tool.strict
     return spec
@@ -161,6 +174,7 @@ def _add_sampling(
         if tokens < 1:
             warnings.append("the backend writes one token at least")
     dropped: list[str] = []
+    one_of_two = model.one_of_two and not thinks and "temperature" in knobs
     for name, value in knobs.items():
         if name == "stop":
             _add_stops(inference, value, model, warnings)
@@ -172,7 +186,7 @@ def _add_sampling(
                 more[theirs] = value
         elif name == "temperature" and model.samples and not thinks:
             inference["temperature"] = min(max(value, 0.0), 1.0)
-        elif name == "top_p" and model.samples and not (thinks and value < _THINKING_TOP_P):
+        elif name == "top_p" and model.samples and not (thinks and value < _THINKING_TOP_P) and not one_of_two:
             inference["topP"] = min(max(value, 0.0), 1.0)
         elif name == "top_k" and model.samples and model.top_k and not thinks:
             place = more
@@ -196,11 +210,11 @@ def _add_stops(inference: dict[str, Any], stops: list[str], model: Model, warnin
         inference["stopSequences"] = kept
 
 
-def _add_format(body: dict[str, Any], output: JsonFormat, warnings: list[str]) -> None:
+def _add_format(body: dict[str, Any], output: JsonFormat, lost: dict[str, None], warnings: list[str]) -> None:
     if output.schema is None:
         warnings.append("the backend cannot be held to JSON without a schema")
         return
-    described: dict[str, Any] = {"schema": bytes(output.schema).decode()}
+    described: dict[str, Any] = {"schema": bytes(grammar_schema(output.schema, lost)).decode()}
     if output.name is not None:
         described["name"] = output.name
     if output.description is not None:

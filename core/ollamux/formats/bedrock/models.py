@@ -28,7 +28,8 @@ _NOVA = re.compile(r"\bnova-(?:premier-|pro-|lite-)?[2-9]")
 
 class Model(NamedTuple):
     """`vendor` is empty where the id does not name one. `thinking` says how thinking is switched: `adaptive` or
-    `budget` (Claude), `effort` (gpt-oss), `nova`, or empty; `top_k` where that goes in the additional fields."""
+    `budget` (Claude), `effort` (gpt-oss), `nova`, or empty; `top_k` where that goes in the additional fields; `samples`
+    whether it takes temperature, top_p and top_k."""
 
     id: str
     vendor: str
@@ -41,6 +42,11 @@ class Model(NamedTuple):
     def claude(self) -> bool:
         """Whether it is a Claude, as far as anybody can tell."""
         return self.vendor in ("", "anthropic")
+
+    @property
+    def one_of_two(self) -> bool:
+        """Whether it takes a temperature or a top_p, but not both."""
+        return self.vendor == "anthropic" and self.version >= (4, 1)
 
     @property
     def caches(self) -> bool:

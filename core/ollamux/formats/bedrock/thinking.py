@@ -75,8 +75,7 @@ def _claude(
     told: dict[str, Any]
     if model.thinking == "adaptive":
         told = {"type": "adaptive"}
-        if wanted.budget is not None:
-            warnings.append("the model decides by itself how long it thinks, not by a budget")
+        effort = effort or _effort_of(wanted.budget)
         if effort is not None:
             effort = "low" if effort == "minimal" else effort
             # 4.6 has no xhigh yet.
@@ -98,6 +97,13 @@ def _claude(
         told["display"] = _SUMMARIES[wanted.summary]
     more["thinking"] = told
     return True
+
+
+def _effort_of(budget: int | None) -> str | None:
+    """The effort that a budget of tokens comes to."""
+    if budget is None:
+        return None
+    return next((effort for effort, tokens in _BUDGETS.items() if budget <= tokens), "max")
 
 
 def _lacks_thoughts(turns: list[dict[str, Any]]) -> bool:

@@ -70,11 +70,11 @@ def test_an_arn_is_one_segment_of_the_path() -> None:
 
 def test_tools_keep_the_bytes_of_their_parameters() -> None:
     schema = b'{ "type":"object", "x": 1.50 }'
-    tools = (Tool("f", "d", msgspec.Raw(schema), True), Tool("g", " "))
+    tools = (Tool("f", "d", msgspec.Raw(schema), False), Tool("g", " "))
     outgoing = build_chat(ChatRequest("m", ASKED, tools=tools), CLAUDE, PLAIN)
     assert schema in outgoing.body
     specs = [tool["toolSpec"] for tool in checked(outgoing, CLAUDE)["toolConfig"]["tools"]]
-    assert specs[0] | {"inputSchema": 0} == {"name": "f", "description": "d", "inputSchema": 0, "strict": True}
+    assert specs[0] | {"inputSchema": 0} == {"name": "f", "description": "d", "inputSchema": 0, "strict": False}
     assert specs[1] == {"name": "g", "inputSchema": {"json": {"type": "object", "properties": {}}}}
 
 
@@ -152,7 +152,7 @@ def test_one_call_at_a_time_cannot_be_asked_for() -> None:
 
 def test_the_knobs_that_all_models_have_go_into_the_inference_configuration() -> None:
     knobs = Sampling(max_tokens=7, temperature=0.5, top_p=0.25, stop=("a", "b"))
-    assert sent(sampling=knobs)[0]["inferenceConfig"] == {
+    assert sent(LLAMA, sampling=knobs)[0]["inferenceConfig"] == {
         "maxTokens": 7,
         "temperature": 0.5,
         "topP": 0.25,
@@ -164,6 +164,13 @@ def test_the_knobs_that_all_models_have_go_into_the_inference_configuration() ->
 def test_a_temperature_is_held_between_nought_and_one(asked: float, told: float) -> None:
     assert sent(sampling=Sampling(temperature=asked))[0]["inferenceConfig"] == {"temperature": told}
     assert sent(sampling=Sampling(top_p=asked))[0]["inferenceConfig"] == {"topP": told}
+
+
+def test_a_newer_claude_takes_a_temperature_or_a_top_p_but_not_both() -> None:
+    body, warnings = sent(sampling=Sampling(temperature=0.5, top_p=0.25))
+    assert body["inferenceConfig"] == {"temperature": 0.5}
+    assert warnings == ("the backend does not take these options: top_p",)
+    assert sent(sampling=Sampling(top_p=0.25))[0]["inferenceConfig"] == {"topP": 0.25}
 
 
 def test_no_tokens_at_all_is_one() -> None:
@@ -218,13 +225,23 @@ def test_stop_sequences_that_would_be_refused_are_left_out() -> None:
 
 
 def test_a_schema_goes_as_text() -> None:
-    schema = '{"type": "object", "properties": {"\u00e4": {}}}'
+    schema = '{"type": "object", "properties": {"\u00e4": {}}, "additionalProperties": false}'
     body, warnings = sent(output=JsonFormat(msgspec.Raw(schema.encode()), "answer", True, "what it is"))
     assert body["outputConfig"]["textFormat"] == {
         "type": "json_schema",
         "structure": {"jsonSchema": {"schema": schema, "name": "answer", "description": "what it is"}},
     }
     assert warnings == ()
+
+
+def test_bounds_that_an_answer_is_not_held_to_are_named() -> None:
+    schema = msgspec.Raw(b'{"type":"array","items":{"type":"integer","minimum":1}}')
+    strict = Tool("f", parameters=msgspec.Raw(b'{"type":"object","properties":{"a":{"maxLength":3}}}'), strict=True)
+    body, warnings = sent(output=JsonFormat(schema), tools=(strict,))
+    sent_schema = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]
+    assert json.loads(sent_schema) == {"type": "array", "items": {"type": "integer"}}
+    assert body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]["properties"] == {"a": {}}
+    assert warnings == ("the backend does not hold JSON to these: maxLength, minimum",)
 
 
 def test_json_of_any_kind_cannot_be_asked_for() -> None:
@@ -312,7 +329,7 @@ def test_every_conversation_makes_a_body_that_the_service_takes(
     offered = tuple(Tool(name, name) for name in tools)
     request = ChatRequest(
         "m", messages, stream, offered, choice, sampling=sampling, user=user, metadata=metadata,
-        output=JsonFormat(msgspec.Raw(b"{}")),
+        output=JsonFormat(msgspec.Raw(b'{"type":"object"}')),
     )  # fmt: skip
     body = checked(build_chat(request, model, PLAIN), model, "ConverseStream" if stream else "Converse")
     roles = [turn["role"] for turn in body["messages"]]

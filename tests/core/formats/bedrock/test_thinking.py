@@ -90,10 +90,10 @@ def test_an_old_claude_does_not_think_where_there_is_no_room_for_it() -> None:
     assert fields is None and warnings == ("the limit of tokens leaves no room for thinking",)
 
 
-def test_a_budget_is_no_business_of_a_new_claude() -> None:
-    fields, effort, warnings = asked(NEW, True, None, 4000)
-    assert (fields, effort) == ({"thinking": {"type": "adaptive"}}, None)
-    assert warnings == ("the model decides by itself how long it thinks, not by a budget",)
+@pytest.mark.parametrize(("budget", "effort"), [(1, "low"), (2048, "low"), (4000, "medium"), (99999, "max")])
+def test_a_budget_is_an_effort_to_a_new_claude(budget: int, effort: str) -> None:
+    assert asked(NEW, True, None, budget) == ({"thinking": {"type": "adaptive"}}, effort, ())
+    assert asked(NEW, True, "high", budget)[1] == "high"
 
 
 @pytest.mark.parametrize(("summary", "display"), [("omitted", "omitted"), ("auto", "summarized")])
