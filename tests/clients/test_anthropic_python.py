@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -33,9 +34,21 @@ def user(text: Any) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
 
 
+def error_of(caught: pytest.ExceptionInfo[Any]) -> Any:
+    """The error object that the client was told."""
+    return caught.value.body["error"]
+
+
+@contextmanager
+def connected(server: Running, **how: Any) -> Iterator[Any]:
+    """A client of this server."""
+    with anthropic.Anthropic(base_url=server.url, api_key="any", max_retries=0, **how) as found:
+        yield found
+
+
 @pytest.fixture
 def client(whole: Running) -> Iterator[Any]:
-    with anthropic.Anthropic(base_url=whole.url, api_key="any", max_retries=0) as found:
+    with connected(whole) as found:
         yield found
 
 
@@ -184,10 +197,8 @@ def test_sampling_is_for_the_older_version_alone(client: Any, whole: Running) ->
     asked = {"model": "demo", "max_tokens": 80, "messages": user("Hello"), "extra_body": {"temperature": 0.5}}
     with pytest.raises(anthropic.BadRequestError) as caught:
         client.messages.create(**asked)
-    assert caught.value.body["error"]["message"] == "temperature: Extra inputs are not permitted"
-    with anthropic.Anthropic(
-        base_url=whole.url, api_key="any", default_headers={"anthropic-version": "2023-06-01"}
-    ) as older:
+    assert error_of(caught)["message"] == "temperature: Extra inputs are not permitted"
+    with connected(whole, default_headers={"anthropic-version": "2023-06-01"}) as older:
         assert older.messages.create(**asked).content
 
 
@@ -195,14 +206,14 @@ def test_sampling_is_for_the_older_version_alone(client: Any, whole: Running) ->
 def test_a_model_that_nobody_has_is_not_found(create: Any, stream: bool) -> None:
     with pytest.raises(anthropic.NotFoundError) as caught:
         create(model="nope", messages=user("Hello"), stream=stream)
-    assert caught.value.body["error"] == {"type": "not_found_error", "message": "model: nope"}
+    assert error_of(caught) == {"type": "not_found_error", "message": "model: nope"}
 
 
 def test_a_request_that_cannot_be_read_is_bad(create: Any) -> None:
     with pytest.raises(anthropic.BadRequestError) as caught:
         create(model="demo", messages=[{"role": "narrator", "content": "Hello"}])
-    assert caught.value.body["error"]["type"] == "invalid_request_error"
-    assert "messages.0.role" in caught.value.body["error"]["message"]
+    assert error_of(caught)["type"] == "invalid_request_error"
+    assert "messages.0.role" in error_of(caught)["message"]
 
 
 def asking(backend: Backend) -> Any:
@@ -226,7 +237,7 @@ def test_interleaved_calls_come_out_one_after_the_other() -> None:
     with (
         scripted.backend(script) as backend,
         asking(backend) as server,
-        anthropic.Anthropic(base_url=server.url, api_key="any", max_retries=0) as client,
+        connected(server) as client,
     ):
         _, message = streamed(client, model="m", messages=user("hi"), tools=tools)
     assert [(block.id, block.name, block.input) for block in message.content] == [
@@ -243,11 +254,11 @@ def test_a_stream_that_breaks_is_an_error_and_no_answer() -> None:
     with (
         scripted.backend(script) as backend,
         asking(backend) as server,
-        anthropic.Anthropic(base_url=server.url, api_key="any", max_retries=0) as client,
+        connected(server) as client,
         pytest.raises(anthropic.APIStatusError) as caught,
     ):
         streamed(client, model="m", messages=user("hi"))
-    assert caught.value.body["error"]["type"] == "api_error"
+    assert error_of(caught)["type"] == "api_error"
 
 
 def test_overload_is_told_as_the_client_knows_it() -> None:
@@ -257,12 +268,12 @@ def test_overload_is_told_as_the_client_knows_it() -> None:
     with (
         scripted.backend(script) as backend,
         asking(backend) as server,
-        anthropic.Anthropic(base_url=server.url, api_key="any", max_retries=0) as client,
+        connected(server) as client,
         pytest.raises(anthropic.InternalServerError) as caught,
     ):
         client.messages.create(model="m", max_tokens=5, messages=user("hi"))
     assert caught.value.status_code == 529
-    assert caught.value.body["error"] == {"type": "overloaded_error", "message": "Loading model"}
+    assert error_of(caught) == {"type": "overloaded_error", "message": "Loading model"}
 
 
 def test_a_key_is_taken_from_either_header() -> None:
@@ -278,3 +289,119 @@ def test_a_key_is_taken_from_either_header() -> None:
         assert (refused.status, refused.json["error"]["type"]) == (401, "authentication_error")
         asked = backend.asked[-1]
         assert b"sk-secret" not in asked.body and "sk-secret" not in str(asked.headers)
+
+
+def event(kind: str, **members: Any) -> bytes:
+    """An event as Anthropic's own API sends it."""
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **members})}\n\n".encode()
+
+
+def claude(asked: Asked, wire: Wire) -> None:
+    """Plays Anthropic's API: counts, refuses, thinks, calls a tool where it has one, says hello."""
+    if asked.method == "GET":
+        return wire.answer(200, {"data": [{"type": "model", "id": "claude-opus-4-6"}], "has_more": False})
+    if asked.path.startswith("/v1/messages/count_tokens"):
+        return wire.answer(200, {"input_tokens": 42})
+    if asked.json["messages"][0]["content"] == "refuse":
+        error = {"type": "rate_limit_error", "message": "Slow down"}
+        return wire.answer(429, {"type": "error", "error": error}, "application/json", "Retry-After: 7")
+    blocks: list[dict[str, Any]] = [{"type": "thinking", "thinking": "hm", "signature": "EqQ="}]
+    if asked.json.get("tools"):
+        name = asked.json["tools"][0]["name"]
+        blocks.append({"type": "tool_use", "id": "toolu_1", "name": name, "input": {"city": "Paris"}})
+    else:
+        blocks.append({"type": "text", "text": "Hello, I am Claude."})
+    reason = "tool_use" if asked.json.get("tools") else "end_turn"
+    head = {"id": "msg_1", "type": "message", "role": "assistant", "model": asked.json["model"], "content": []}
+    usage = {"input_tokens": 7, "cache_read_input_tokens": 9000, "cache_creation_input_tokens": 100, "output_tokens": 5}
+    if not asked.json.get("stream"):
+        whole = {"content": blocks, "stop_reason": reason, "stop_sequence": None, "usage": usage}
+        return wire.answer(200, head | whole)
+    start = {"stop_reason": None, "stop_sequence": None, "usage": usage | {"output_tokens": 1}}
+    wire.send(stream_head() + chunk(event("message_start", message=head | start) + event("ping")))
+    fields = {"thinking": ("thinking_delta", "thinking"), "text": ("text_delta", "text")}
+    for index, block in enumerate(blocks):
+        if block["type"] == "tool_use":
+            opened: dict[str, Any] = block | {"input": {}}
+            deltas = [{"type": "input_json_delta", "partial_json": text} for text in ("", '{"city":', '"Paris"}')]
+        else:
+            kind, field = fields[block["type"]]
+            opened = block | {field: ""} | ({"signature": ""} if field == "thinking" else {})
+            deltas = [{"type": kind, field: block[field]}]
+            if field == "thinking":
+                deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        wire.send(chunk(event("content_block_start", index=index, content_block=opened)))
+        wire.send(chunk(b"".join(event("content_block_delta", index=index, delta=delta) for delta in deltas)))
+        wire.send(chunk(event("content_block_stop", index=index)))
+    ended = {"stop_reason": reason, "stop_sequence": None}
+    wire.send(chunk(event("message_delta", delta=ended, usage={"output_tokens": 5})))
+    wire.send(chunk(event("message_stop")) + chunk(b""))
+
+
+@pytest.fixture(scope="module")
+def anthropics() -> Iterator[tuple[Backend, Running]]:
+    """An ollamux in front of what plays Anthropic's API, where its model has another name."""
+    with scripted.backend(claude, "claude-opus-4-6") as backend:
+        settings = {
+            "backends": [{"id": "a", "type": "anthropic", "endpoint": backend.url, "api_key": "sk-upstream"}],
+            "models": {"mine": {"backend": "a", "api_model": "claude-opus-4-6"}},
+        }
+        with running(settings) as server:
+            yield backend, server
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_passes_through_under_the_clients_name(anthropics: tuple[Backend, Running], stream: bool) -> None:
+    backend, server = anthropics
+    with connected(server, default_headers={"anthropic-beta": "x-1"}) as client:
+        asked: dict[str, Any] = {"model": "mine", "max_tokens": 80, "messages": user("Hello"), "speed": "fast"}
+        answer = streamed(client, **asked)[1] if stream else client.messages.create(**asked)
+    assert [(block.type, getattr(block, "signature", None)) for block in answer.content] == [
+        ("thinking", "EqQ="),
+        ("text", None),
+    ]
+    assert (answer.model, answer.usage.cache_read_input_tokens) == ("mine", 9000)
+    sent = backend.calls[-1]
+    assert (sent.path, sent.json["model"], sent.json["speed"]) == ("/v1/messages", "claude-opus-4-6", "fast")
+    assert (sent.headers["x-api-key"], sent.headers["anthropic-beta"]) == ("sk-upstream", "x-1")
+    assert "any" not in sent.headers.get("authorization", "")
+
+
+def test_a_count_and_a_refusal_pass_through(anthropics: tuple[Backend, Running]) -> None:
+    with connected(anthropics[1]) as client:
+        assert client.messages.count_tokens(model="mine", messages=user("Hello")).input_tokens == 42
+        with pytest.raises(anthropic.RateLimitError) as caught:
+            client.messages.create(model="mine", max_tokens=5, messages=user("refuse"))
+    assert error_of(caught)["message"] == "Slow down"
+    assert caught.value.response.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_ollama_client_speaks_to_it(anthropics: tuple[Backend, Running], stream: bool) -> None:
+    backend, server = anthropics
+    tool = {"type": "function", "function": {"name": "get.weather", "parameters": WEATHER["input_schema"]}}
+    body = {"model": "mine", "messages": user("hi"), "tools": [tool], "stream": stream, "options": {"num_predict": 50}}
+    answer = server.ask("POST", "/api/chat", body)
+    lines = answer.lines
+    (call,) = [call for line in lines for call in line["message"].get("tool_calls", ())]
+    assert (call["function"]["name"], call["function"]["arguments"]) == ("get.weather", {"city": "Paris"})
+    assert "".join(line["message"].get("thinking", "") for line in lines) == "hm"
+    assert (lines[-1]["done_reason"], lines[-1]["prompt_eval_count"], lines[-1]["eval_count"]) == ("stop", 9107, 5)
+    sent = backend.calls[-1].json
+    assert sent["max_tokens"] == 50 and sent["tools"][0]["name"].startswith("get_weather_")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_openai_client_speaks_to_it(anthropics: tuple[Backend, Running], stream: bool) -> None:
+    body: dict[str, Any] = {"model": "mine", "messages": user("hi"), "stream": stream, "reasoning_effort": "high"}
+    answer = anthropics[1].ask("POST", "/v1/chat/completions", body | {"stream_options": {"include_usage": True}})
+    if stream:
+        chunks = [json.loads(part.removeprefix(b"data: ")) for part in answer.body.split(b"\n\n")[:-2]]
+        text = "".join(c["delta"].get("content") or "" for one in chunks for c in one["choices"])
+        usage = chunks[-1]["usage"]
+    else:
+        text, usage = answer.json["choices"][0]["message"]["content"], answer.json["usage"]
+    assert text == "Hello, I am Claude."
+    assert (usage["prompt_tokens"], usage["prompt_tokens_details"]["cached_tokens"]) == (9107, 9000)
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert anthropics[0].calls[-1].json["output_config"] == {"effort": "high"}

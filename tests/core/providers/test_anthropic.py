@@ -36,7 +36,7 @@ def test_a_model_is_learnt_with_its_context_and_what_it_can_do() -> None:
         }
     ).models
     assert (model.name, model.context_length) == ("claude-x", 200000)
-    assert model.capabilities == {"completion", "tools", "vision", "thinking"}
+    assert model.capabilities == frozenset({"completion", "tools", "vision", "thinking"})
     assert model.modified == 1770163200.0
 
 
@@ -44,7 +44,7 @@ def test_what_is_not_told_is_not_made_up() -> None:
     (model,) = learnt({"id": "m", "created_at": "1970-01-01T00:00:00Z", "max_input_tokens": None}).models
     assert (model.capabilities, model.context_length, model.modified) == (None, None, None)
     (blind,) = learnt({"id": "m", "capabilities": supports(image_input=False)}).models
-    assert blind.capabilities == {"completion", "tools"}
+    assert blind.capabilities == frozenset({"completion", "tools"})
 
 
 @pytest.mark.parametrize("created", [5, None, "soon", "0000-01-01"])

@@ -11,7 +11,7 @@ import pytest
 from ollamux.conversation import JsonFormat, ReasoningOptions, Sampling, Tool, ToolChoice
 from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic import options
-from ollamux.formats.anthropic.schema import Extensions, Request
+from ollamux.formats.anthropic.schema import Extensions, OutputConfig, Request, ToolChoiceIn, ToolIn
 
 
 def asked(**fields: Any) -> Request:
@@ -109,7 +109,7 @@ def test_the_clients_own_tools_are_read_and_the_vendors_named() -> None:
         b'[{"name":"f","input_schema":{ "a":1 },"strict":true,"cache_control":{"type":"ephemeral"},'
         b'"eager_input_streaming":true},{"type":"custom","name":"g","description":"d"},'
         b'{"type":"web_search_20250305","name":"web_search"}]',
-        type=list[options.ToolIn],
+        type=list[ToolIn],
     )
     assert options.tools_of(tools, left_out) == (
         Tool("f", None, msgspec.Raw(b'{ "a":1 }'), True, "5m"),
@@ -117,14 +117,14 @@ def test_the_clients_own_tools_are_read_and_the_vendors_named() -> None:
     )
     assert left_out == {"web_search_20250305"}
     with pytest.raises(InvalidRequest, match=r"tools\.0\.custom\.name"):
-        options.tools_of([options.ToolIn()], left_out)
+        options.tools_of([ToolIn()], left_out)
 
 
 def test_a_choice_among_tools_is_read() -> None:
     tools = (Tool("f"),)
 
     def chosen(**fields: Any) -> ToolChoice | None:
-        return options.choice_of(msgspec.convert(fields, options.ToolChoiceIn), tools)
+        return options.choice_of(msgspec.convert(fields, ToolChoiceIn), tools)
 
     assert options.choice_of(None, tools) is None
     assert [chosen(type=kind) for kind in ("auto", "any", "none")] == [
@@ -141,7 +141,7 @@ def test_a_choice_among_tools_is_read() -> None:
 def test_the_shape_of_an_answer_is_read() -> None:
     request = asked(output_config={"effort": "low"})
     assert options.output_of(request.output_config) is None and options.output_of(None) is None
-    config = msgspec.json.decode(b'{"format":{"type":"json_schema","schema":{ "a":1 }}}', type=options.OutputConfig)
+    config = msgspec.json.decode(b'{"format":{"type":"json_schema","schema":{ "a":1 }}}', type=OutputConfig)
     assert options.output_of(config) == JsonFormat(msgspec.Raw(b'{ "a":1 }'))
     for wrong in ({"type": "json_object"}, {"type": "json_schema"}):
         with pytest.raises(InvalidRequest, match="output_config"):

@@ -185,7 +185,7 @@ def test_an_id_that_the_api_does_not_take_is_changed_alike_in_call_and_result() 
 
 def test_a_result_has_its_content_its_error_and_its_mark() -> None:
     picture = Image(Bytes("iVBORw0KGgo=", "image/png"))
-    parts = [Text("seen"), picture, Document(Url("https://x"), "t")]
+    parts: list[Part] = [Text("seen"), picture, Document(Url("https://x"), "t")]
     message = tool(ToolResult("x", parts, "f", True, "1h"), ToolResult("y", [], "f"))
     one, two = laid(user(Text("q")), assistant(call("x"), call("y")), message)[1][-1][1]
     assert [block["type"] for block in one["content"]] == ["text", "image", "document"]
