@@ -263,3 +263,17 @@ def test_a_text_becomes_a_vector() -> None:
         assert only.calls[0].headers["authorization"] == signature_of(only.calls[0], only)
         refused = server.ask("POST", "/api/embed", {"model": TITAN, "input": ["a", "b"]})
         assert refused.status == 400 and "one text at a time" in refused.json["error"]
+
+
+def test_a_model_that_the_configuration_names_is_called_though_nobody_may_ask_what_there_is() -> None:
+    def script(asked: Asked, wire: Wire) -> None:
+        if asked.method == "GET":
+            wire.answer(403, {"message": "no"}, "application/json", "x-amzn-ErrorType: AccessDeniedException")
+        else:
+            plays()(asked, wire)
+
+    with backend(script) as only:
+        (settings,) = bedrock(only)
+        with running({"backends": [settings | {"models": [SONNET]}]}) as server:
+            assert OLLAMA.text(chat(server, OLLAMA)) == "Hello \u00e4"
+            assert server.ask("GET", "/readyz").status == 200
