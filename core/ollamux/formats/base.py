@@ -58,6 +58,8 @@ class Place(NamedTuple):
 
 NOWHERE = Place()
 _CHOICES = frozenset(("auto", "none", "required", "named"))
+_CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "json_schema"}
+"""What a body holds that a flag of a dialect speaks of."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -80,7 +82,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     takes a list of allowed tools. `strict` backends refuse what they do not know inside messages.
 
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
-    completions without a template. `adapts` is made of all these: whether a request that passes may have to change."""
+    completions without a template. `cues` are made of all these: texts without which a body passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -99,12 +101,18 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice: frozenset[str] = _CHOICES
     refuses: frozenset[str] = frozenset()
     extra: dict[str, Any] = {}
-    adapts: bool = False
+    cues: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        takes_all = self.developer and self.image_urls and self.json_schema and not self.strict
-        plain = takes_all and not (self.refuses or self.reasoning_echo) and self.max_tokens != "max_completion_tokens"
-        force_setattr(self, "adapts", not (plain and self.tool_choice >= _CHOICES))
+        cues = set(self.refuses)
+        cues |= {name for name, flag in _CUES.items() if not getattr(self, flag)}
+        if self.strict or self.reasoning_echo:
+            cues.add("assistant")
+        if self.max_tokens == "max_completion_tokens":
+            cues.add("max_tokens")
+        if not self.tool_choice >= _CHOICES:
+            cues.add("tool_choice")
+        force_setattr(self, "cues", tuple(sorted(f'"{name}"'.encode() for name in cues)))
 
 
 class RenderContext(msgspec.Struct):

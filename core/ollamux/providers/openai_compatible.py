@@ -21,16 +21,20 @@ __all__ = ("PROVIDERS", "OpenAiCompatible")
 
 _decode = msgspec.json.Decoder(dict[str, Any] | list[Any]).decode
 
-_PLAIN = Dialect(think="reasoning_effort", sampling={"reasoning_effort": "reasoning_effort"})
+_PLAIN = Dialect(think="reasoning_effort", sampling={"reasoning_effort": "reasoning_effort"}, developer=False)
 _VLLM = Dialect(
     sampling={"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"},
     think="chat_template_kwargs",
     reasoning_fields=("reasoning", "reasoning_content"),
+    developer=False,
 )
-_TGI = Dialect(sampling={"top_k": "top_k", "typical_p": "typical_p", "repeat_penalty": "repetition_penalty"})
+_TGI = Dialect(
+    sampling={"top_k": "top_k", "typical_p": "typical_p", "repeat_penalty": "repetition_penalty"}, developer=False
+)
 _LLAMA_LIKE = Dialect(
     sampling={name: name for name in ("top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n")},
     think="chat_template_kwargs",
+    developer=False,
 )
 _LOADS_ONE = frozenset({"vllm", "tgi"})
 _LENGTHS = ("max_model_len", "context_length", "max_context_length", "context_window")

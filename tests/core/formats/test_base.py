@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ollamux.clock import Clock
@@ -30,17 +31,21 @@ def test_the_rest_are_plain_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    ("told", "cues"),
     [
-        {"developer": False},
-        {"image_urls": False},
-        {"json_schema": False},
-        {"strict": True},
-        {"refuses": frozenset({"temperature"})},
-        {"reasoning_echo": "reasoning_content"},
-        {"max_tokens": "max_completion_tokens"},
-        {"tool_choice": frozenset({"auto"})},
+        ({"sampling": {"a": "b"}, "files": True, "dimensions": True, "completions": False}, ()),
+        ({"developer": False}, (b'"developer"',)),
+        ({"image_urls": False}, (b'"image_url"',)),
+        ({"json_schema": False}, (b'"json_schema"',)),
+        ({"strict": True}, (b'"assistant"',)),
+        ({"refuses": frozenset({"top_p", "temperature"})}, (b'"temperature"', b'"top_p"')),
+        ({"reasoning_echo": "reasoning_content"}, (b'"assistant"',)),
+        ({"max_tokens": "max_completion_tokens"}, (b'"max_tokens"',)),
+        ({"tool_choice": frozenset({"auto"})}, (b'"tool_choice"',)),
     ],
 )
-def test_a_dialect_knows_by_itself_whether_what_passes_through_may_have_to_change(told: dict[str, Any]) -> None:
-    assert Dialect(**told).adapts and not Dialect(sampling={"a": "b"}, files=True, dimensions=True).adapts
+def test_a_dialect_knows_by_itself_by_what_a_body_shows_that_it_may_have_to_change(
+    told: dict[str, Any], cues: tuple[bytes, ...]
+) -> None:
+    assert Dialect(**told).cues == cues
+    assert msgspec.structs.replace(Dialect(**told), strict=True).cues == tuple(sorted({*cues, b'"assistant"'}))

@@ -46,9 +46,9 @@ class OpenAIChatCalling:
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
         assert isinstance(incoming, OpenAIIncoming)
-        if defaults or dialect.extra or dialect.adapts or not incoming.plain:
-            return self._adapted(incoming, upstream_model, defaults, dialect)
         body = incoming.body
+        if defaults or dialect.extra or not incoming.plain or (dialect.cues and _shows(body, dialect.cues)):
+            return self._adapted(incoming, upstream_model, defaults, dialect)
         if upstream_model != incoming.model:
             body = replace(body, {"model": _encode(upstream_model)})
         if incoming.stream and not incoming.include_usage and dialect.stream_options:
@@ -63,7 +63,8 @@ class OpenAIChatCalling:
             incoming.as_chat = True
             served = Served(incoming.model, incoming.model, frozenset())
             return self.build(incoming.neutral(served, defaults), upstream_model, dialect)
-        incoming.as_chat = False
+        if isinstance(incoming, CompletionsIncoming):
+            incoming.as_chat = False
         return adapted(incoming, upstream_model, defaults, dialect)
 
     def reader(self, request: Neutral, dialect: Dialect) -> ChatReader:
@@ -77,3 +78,8 @@ class OpenAIChatCalling:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         text = body.decode("utf-8", "replace")
         return backend_failure(status, headers, body, error_message(text) if text.lstrip()[:1] in ("{", "[") else "")
+
+
+def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
+    """Whether a body may hold something that its dialect does not know."""
+    return any(map(body.__contains__, cues))

@@ -76,13 +76,14 @@ _decode = msgspec.json.Decoder(_Body).decode
 class CompletionsIncoming(OpenAIIncoming):
     """A request. `echo` is known when it has been read whole."""
 
-    __slots__ = ("echo",)
+    __slots__ = ("as_chat", "echo")
 
     path = "/completions"
 
     def __init__(self, body: bytes, routing: Routing) -> None:
         super().__init__(body, routing)
         self.operation = "completion"
+        self.as_chat = False
         self.echo = ""
         self.plain = False
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from msgspec import UNSET
 
 from ollamux.conversation import ChatRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
@@ -31,7 +32,6 @@ class OpenAIIncoming:
     change where it passes through but the model's name; `as_chat` says that a backend answers it as a chat."""
 
     __slots__ = (
-        "as_chat",
         "body",
         "extensions",
         "grammar_error",
@@ -46,6 +46,7 @@ class OpenAIIncoming:
     )
 
     path: ClassVar[str] = ""
+    as_chat = False
 
     def __init__(self, body: bytes, routing: Routing) -> None:
         self.body = body
@@ -56,14 +57,18 @@ class OpenAIIncoming:
         self.grammar_error: OllamuxError | None = None  # OpenAI has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.needs = _COMPLETION
-        self.as_chat = False
         self.include_usage = False
         self.plain = True
         self.extensions: Extensions | None = None
         options = routing.stream_options
-        if options is not msgspec.UNSET:
+        if options is not UNSET:
             self.include_usage = bool(options is not None and options.include_usage)
             self.plain = self.include_usage or not self.stream
+        if routing.tools:
+            self.needs |= {"tools"}
+            self.plain = self.plain and b'"allowed_tools"' not in body
+        if b'"image_url"' in body:
+            self.needs |= {"vision"}
         if not (
             routing.options is None and routing.keep_alive is None and routing.num_ctx is None and routing.think is None
         ):
@@ -94,14 +99,6 @@ class OpenAIChatIncoming(OpenAIIncoming):
     __slots__ = ()
 
     path = "/chat/completions"
-
-    def __init__(self, body: bytes, routing: Routing) -> None:
-        super().__init__(body, routing)
-        if routing.tools:
-            self.needs |= {"tools"}
-            self.plain = self.plain and b'"allowed_tools"' not in body
-        if b'"image_url"' in body:
-            self.needs |= {"vision"}
 
     def check(self, served: Served) -> None:
         super().check(served)

@@ -29,13 +29,13 @@ _decode: Any = msgspec.json.Decoder().decode
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _MESSAGE = frozenset(("audio", "content", "function_call", "name", "refusal", "role", "tool_call_id", "tool_calls"))
 _CALL = frozenset(("custom", "function", "id", "type"))
-_ASKED = b'{"include_usage":true}'
+_ASKING = b'{"stream_options":{"include_usage":true},'
 
 
 def with_usage(body: bytes) -> bytes:
     """The body of a stream without `stream_options`, asking for the usage at its end."""
-    at = body.index(b"{") + 1
-    return body[:at] + b'"stream_options":' + _ASKED + b"," + body[at:]
+    at = 1 if body.startswith(b"{") else body.index(b"{") + 1
+    return _ASKING + body[at:]
 
 
 class _Change:
@@ -86,9 +86,9 @@ def adapted(incoming: OpenAIIncoming, model: str, defaults: Mapping[str, Any], d
     elif incoming.stream and not incoming.include_usage and dialect.stream_options:
         told = change.get("stream_options")
         change.put("stream_options", {**(told or {}), "include_usage": True})
-    if b'"allowed_tools"' in incoming.body or dialect.adapts:
+    if b'"allowed_tools"' in incoming.body or dialect.cues:
         _choose(change, dialect)
-    if dialect.adapts:
+    if dialect.cues:
         _limit(change, incoming, dialect)
         _answer_form(change, dialect)
         _messages(change, dialect)

@@ -37,7 +37,7 @@ def plain(dialect: Dialect, **fields: Any) -> dict[str, Any]:
 
 def test_usage_is_asked_for_at_the_end_of_a_stream() -> None:
     body = b' {"model":"m","stream":true}'
-    assert with_usage(body) == b' {"stream_options":{"include_usage":true},"model":"m","stream":true}'
+    assert with_usage(body) == b'{"stream_options":{"include_usage":true},"model":"m","stream":true}'
     assert CALLING.passthrough(read_route(body), "m", {}, Dialect()).body == with_usage(body)
 
 
