@@ -30,6 +30,7 @@ from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic.abilities import Abilities, abilities_of
 from ollamux.formats.anthropic.json_schema import answer_schema, tool_schema
 from ollamux.formats.anthropic.turns import Turn, lay_down
+from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.identifiers import Names
 
@@ -219,7 +220,7 @@ def _add_thinking(
         return
     if able.budgets:
         budget = wanted.budget or _BUDGETS.get(effort or "", _BUDGETS["medium"])
-        thinking: dict[str, Any] = {"type": "enabled", "budget_tokens": min(budget, most - 1)}
+        thinking: dict[str, Any] = {"type": "enabled", "budget_tokens": max(_LEAST_BUDGET, min(budget, most - 1))}
     else:
         thinking = {"type": "adaptive"}
     if wanted.summary is not None:
@@ -253,7 +254,7 @@ def _add_sampling(
         body[name] = max(0.0, min(1.0, value)) if name == "temperature" else value
     dropped = {*knobs, *found} - {*taken} - _QUIETLY_DROPPED
     if dropped:
-        warnings.append(f"the backend does not take these options: {', '.join(sorted(dropped))}")
+        warnings.append(f"the backend does not take these options: {listed(dropped)}")
 
 
 def _add_tier(body: dict[str, Any], tier: str | None, warnings: list[str]) -> None:
@@ -262,4 +263,4 @@ def _add_tier(body: dict[str, Any], tier: str | None, warnings: list[str]) -> No
     if tier in _TIERS:
         body["service_tier"] = _TIERS[tier]
     else:
-        warnings.append(f"the backend has no service tier '{tier}'")
+        warnings.append(f"the backend has no service tier '{tame(tier)}'")

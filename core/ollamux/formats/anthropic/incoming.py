@@ -20,6 +20,7 @@ from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.anthropic import options
 from ollamux.formats.anthropic.content import Turns, cache_of, worded
 from ollamux.formats.anthropic.schema import Request, Routing, decode_request, decode_routing, given
+from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Served
 from ollamux.formats.splice import members
 
@@ -105,16 +106,16 @@ class AnthropicIncoming:
         cache = cache_of(request.cache_control)
         if cache is not None:
             _mark_last(messages, cache)
-        warnings = [f"this model's backend cannot read blocks of type {kind}" for kind in sorted(turns.left_out)]
+        warnings = [f"this model's backend cannot read blocks of type {tame(kind)}" for kind in sorted(turns.left_out)]
         unknown: set[str] = set()
         tools = options.tools_of(request.tools or (), unknown)
-        warnings += [f"this model's backend has no tool of type {kind}" for kind in sorted(unknown)]
+        warnings += [f"this model's backend has no tool of type {tame(kind)}" for kind in sorted(unknown)]
         reasoning = options.reasoning_of(request.thinking, request.output_config, request)
         if reasoning is not None:
             reasoning = _bounded(reasoning, served, warnings)
-        lost = sorted({member.key for member in members(self.body)} - _CARRIED)
+        lost = {member.key for member in members(self.body)} - _CARRIED
         if lost:
-            warnings.append(f"this model's backend does not take these fields: {', '.join(lost)}")
+            warnings.append(f"this model's backend does not take these fields: {listed(lost)}")
         self.warnings = tuple(warnings)
         choice = request.tool_choice
         serial = choice.disable_parallel_tool_use if choice is not None else None

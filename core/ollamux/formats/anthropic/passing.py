@@ -19,6 +19,7 @@ from ollamux.formats.anthropic.incoming import AnthropicIncoming
 from ollamux.formats.anthropic.options import renamed
 from ollamux.formats.anthropic.schema import Extensions
 from ollamux.formats.anthropic.signatures import MARK, is_ours
+from ollamux.formats.anthropic.words import listed
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.splice import members, replace
 
@@ -125,7 +126,7 @@ def _turn_extensions(own: dict[str, bytes], body: bytes, incoming: AnthropicInco
         if isinstance(told.think, str) and on and "output_config" not in own:
             own["output_config"] = _encode({"effort": told.think})
     if lost:
-        warnings.append(f"the backend does not take these options: {', '.join(sorted(lost))}")
+        warnings.append(f"the backend does not take these options: {listed(lost)}")
 
 
 def _without_foreign(messages: bytes) -> bytes:

@@ -26,9 +26,9 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class AnthropicRelay:
-    """Passes a stream on. Meets `Converter`."""
+    """Passes a stream on. Meets `Relay`."""
 
-    __slots__ = ("_blocks", "_counter", "_name", "_stopped", "fault", "usage")
+    __slots__ = ("_blocks", "_counter", "_name", "_stopped", "fault", "steady", "usage")
 
     def __init__(self, upstream_model: str, client_model: str, limit: int = DEFAULT_LIMIT) -> None:
         self._blocks = SseBlocks(limit)
@@ -37,6 +37,7 @@ class AnthropicRelay:
         self._stopped = False
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
+        self.steady = False
 
     @property
     def complete(self) -> bool:
@@ -59,8 +60,10 @@ class AnthropicRelay:
             if not block:
                 continue
             if not last and block.startswith(_PASSING):
+                self.steady = block.startswith(_PASSING[0])
                 passed += (block, b"\n\n")
             else:
+                self.steady = False
                 passed.append(self._event(block, last))
         return b"".join(passed)
 

@@ -21,6 +21,7 @@ from ollamux.formats.anthropic.rendering import AnthropicRenderer
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
 from ollamux.formats.failures import unreadable
 from ollamux.formats.splice import replace
+from ollamux.streaming.convert import relay_for
 from ollamux.streaming.translator import Converter
 
 __all__ = ("AnthropicServing",)
@@ -70,7 +71,7 @@ class AnthropicServing:
         return status_of(error), tuple(headers), error_body(error)
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
-        return AnthropicRelay(upstream_model, context.model)
+        return relay_for(AnthropicRelay(upstream_model, context.model))
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
         try:

@@ -30,6 +30,7 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic.media import document_of, picture_of
 from ollamux.formats.anthropic.signatures import FORMAT
+from ollamux.formats.anthropic.words import tame
 from ollamux.formats.identifiers import Names
 
 __all__ = ("Laid", "Turn", "lay_down")
@@ -220,7 +221,7 @@ class _Layer:
                 given = msgspec.Raw(arguments.encode())
             except (msgspec.DecodeError, UnicodeError):
                 given = {"_raw": call.arguments}
-                self._warn(f"the arguments of the tool call '{call_id}' are no JSON object, and went as text")
+                self._warn(f"the arguments of the tool call '{tame(call_id)}' are no JSON object, and went as text")
         return {"type": "tool_use", "id": self._ids.out(call_id), "name": self._names.out(call.name), "input": given}
 
     def _result(self, result: ToolResult) -> _Block:

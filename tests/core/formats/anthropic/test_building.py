@@ -162,6 +162,7 @@ def test_thinking_is_switched_on_and_off() -> None:
         (thought(effort="max"), 9000, 8999),
         (thought(enabled=True, budget=5000), None, 5000),
         (thought(enabled=True, budget=5000), 4000, 3999),
+        (thought(enabled=True, budget=5), None, 1024),
     ],
 )
 def test_an_older_model_thinks_within_a_budget(asked: ReasoningOptions, limit: int | None, budget: int) -> None:

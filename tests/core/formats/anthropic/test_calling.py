@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ollamux.clock import Clock
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedRequest, Message, Text, Tool, ToolCall
 from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic import CALLING
 from ollamux.formats.anthropic.building import tool_names
 from ollamux.formats.anthropic.incoming import read_route
-from ollamux.formats.base import Dialect
+from ollamux.formats.anthropic.rendering import AnthropicRenderer
+from ollamux.formats.base import Dialect, RenderContext
+from ollamux.streaming.convert import converter_for
+from ollamux.streaming.translator import Translator
 
 CHAT = ChatRequest("m", [Message("user", [Text("hi")])], tools=(Tool("a.b"),))
 
@@ -68,3 +75,31 @@ def test_a_failure_keeps_its_status_its_words_and_when_to_come_back(status: int,
 def test_a_failure_that_is_no_json_is_told_as_it_is() -> None:
     assert CALLING.failure(500, {}, b"[broken").message == "[broken"
     assert CALLING.failure(500, {}, b"").message == "the backend answered with status 500"
+
+
+def told(kind: str, **members: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **members}, ensure_ascii=False)}\n\n".encode()
+
+
+def translator() -> Translator:
+    return Translator(CALLING.reader(CHAT, Dialect()), AnthropicRenderer(RenderContext("m", Clock(), 0.0)))
+
+
+TEXTS = st.lists(st.sampled_from(["a", "für 東京", "", 'qu"ote', "new\nline", "<b>", "😀"]), max_size=12)
+
+
+@given(texts=TEXTS, size=st.integers(1, 90))
+def test_the_fast_way_gives_the_same_bytes(texts: list[str], size: int) -> None:
+    data = told("message_start", message={"id": "x", "content": []})
+    for index in (0, 1):
+        data += told("content_block_start", index=index, content_block={"type": "text", "text": ""})
+        for text in texts:
+            data += told("content_block_delta", index=index, delta={"type": "text_delta", "text": text})
+        data += told("content_block_stop", index=index)
+    data += told("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 3}) + told("message_stop")
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    plain, fast = translator(), converter_for(translator(), Clock(), CALLING.text_markers)
+    assert b"".join(fast.feed(piece, 1.0) for piece in pieces) + fast.close(2.0) == b"".join(
+        plain.feed(piece, 1.0) for piece in pieces
+    ) + plain.close(2.0)
+    assert fast.complete and fast.usage == plain.usage

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ollamux.conversation import StreamFault, Usage
 from ollamux.formats.anthropic.relay import AnthropicRelay
+from ollamux.streaming.convert import relay_for
 
 
 def event(kind: str, **members: Any) -> bytes:
@@ -113,3 +114,22 @@ def test_a_stream_in_random_pieces_and_with_noise_never_fails(cuts: list[int], n
     other = AnthropicRelay("up", "m")
     other.feed(noise + STREAM, 1.0)
     other.close(1.0)
+
+
+TEXTS = st.lists(st.sampled_from(["a", "für 東京", "", 'qu"ote', "new\nline", "<b>", "😀"]), max_size=12)
+
+
+@given(texts=TEXTS, kinds=st.randoms(use_true_random=False), size=st.integers(1, 90))
+def test_the_fast_way_gives_the_same_bytes(texts: list[str], kinds: Any, size: int) -> None:
+    deltas = b"".join(
+        event("content_block_delta", index=kinds.randint(0, 1), delta={"type": "text_delta", "text": text})
+        for text in texts
+    )
+    error = event("error", error={"type": "api_error", "message": "oh"}) if kinds.random() < 0.2 else b""
+    data = begin() + deltas + BODY + error + deltas + STOP
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    plain, fast = AnthropicRelay("up", "m"), relay_for(AnthropicRelay("up", "m"))
+    assert b"".join(fast.feed(piece, 1.0) for piece in pieces) + fast.close(2.0) == b"".join(
+        plain.feed(piece, 1.0) for piece in pieces
+    ) + plain.close(2.0)
+    assert (fast.complete, fast.fault, fast.usage) == (plain.complete, plain.fault, plain.usage)
