@@ -13,6 +13,12 @@ from tests.clients.conftest import PIXEL, SPEAKERS
 from tests.support.running import running
 from tests.support.scripted import Asked, Wire, backend, chunk, sse, stream_head
 
+from ollamux.clock import Clock
+from ollamux.conversation import TextDelta
+from ollamux.formats.base import RenderContext
+from ollamux.formats.gemini.framing import Frames
+from ollamux.formats.gemini.rendering import GeminiRenderer
+
 genai = pytest.importorskip("google.genai")
 types = genai.types
 errors = pytest.importorskip("google.genai.errors")
@@ -45,10 +51,10 @@ def client_of(url: str, version: str = "v1beta") -> Any:
     return genai.Client(api_key="any", http_options=types.HttpOptions(base_url=url, api_version=version))
 
 
-@pytest.fixture(params=["v1", "v1beta"])
-def models(whole: Running, request: pytest.FixtureRequest) -> Iterator[Any]:
+@pytest.fixture
+def models(whole: Running) -> Iterator[Any]:
     """`models` of a client."""
-    client = client_of(whole.url, request.param)
+    client = client_of(whole.url)
     yield client.models
     client.close()
 
@@ -65,6 +71,17 @@ def test_a_chat_is_answered_whole(models: Any, speaker: Speaker) -> None:
     assert answer.model_version == speaker.model and answer.response_id
     usage = answer.usage_metadata
     assert usage.total_token_count == usage.prompt_token_count + usage.candidates_token_count > 0
+
+
+def test_the_first_version_of_the_api_has_the_same_methods(whole: Running) -> None:
+    client = client_of(whole.url, "v1")
+    asked = {"model": "tiny", "contents": "Hello"}
+    texts = [client.models.generate_content(**asked).text]
+    texts.append("".join(piece.text or "" for piece in client.models.generate_content_stream(**asked)))
+    assert texts == ["Hello from Ollama!"] * 2
+    assert client.models.count_tokens(**asked).total_tokens > 0
+    assert len(client.models.embed_content(model="demo", contents="Hello").embeddings[0].values) == 384
+    client.close()
 
 
 def test_a_chat_is_streamed(models: Any, speaker: Speaker) -> None:
@@ -210,6 +227,21 @@ def test_a_server_of_openais_format_streams_and_its_error_in_the_middle_is_raise
                     got.append(one.text)
             assert got == ["half"] and caught.value.code == 503 and "out of memory" in caught.value.message
             client.close()
+
+
+def waits(asked: Asked, wire: Wire) -> None:
+    """A front that has to say something while it waits."""
+    renderer = GeminiRenderer(RenderContext("m", Clock(), 0.0), Frames(events=True))
+    wire.send(stream_head() + chunk(renderer.keepalive(1.0)) + chunk(renderer.keepalive(2.0)))
+    wire.send(chunk(renderer.events([TextDelta("at last")], 3.0)) + chunk(renderer.end(3.0)) + chunk(b""))
+
+
+def test_a_client_that_waits_is_not_disturbed_by_signs_of_life() -> None:
+    with backend(waits) as server:
+        client = client_of(server.url)
+        chunks = list(client.models.generate_content_stream(model="m", contents="go"))
+        assert [piece.text for piece in chunks] == ["at last", ""]
+        client.close()
 
 
 SIGNED = {"functionCall": {"name": "get_weather", "args": {"city": "Paris"}}, "thoughtSignature": "c2ln+/8="}

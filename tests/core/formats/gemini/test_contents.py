@@ -140,7 +140,7 @@ def test_a_picture_in_a_functions_response_is_part_of_the_result() -> None:
 
 
 def test_pieces_that_a_stream_had_cut_are_put_together_and_a_signature_ends_its_piece() -> None:
-    """Row 16: an empty text with a signature is a block all the same."""
+    """An empty text with a signature is a block all the same."""
     parts = [
         {"text": "a", "thought": True},
         {"text": "b", "thought": True},
@@ -161,7 +161,7 @@ def test_pieces_that_a_stream_had_cut_are_put_together_and_a_signature_ends_its_
 
 
 def test_signatures_stay_on_their_call_and_those_of_others_are_found_again() -> None:
-    """Row 18: on the same part, whosever they are."""
+    """On the same part, whosever they are."""
     foreign = Opaque("anthropic", "opaque", "claude")
     parts = [
         {"text": "", "thought": True, "thoughtSignature": carry(foreign, redacted=True)},

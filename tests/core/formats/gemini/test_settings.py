@@ -34,8 +34,20 @@ def sampling(defaults: dict[str, Any] | None = None, ours: dict[str, Any] | None
 
 
 def test_every_knob_has_its_name_in_both_spellings() -> None:
-    camel: dict[str, Any] = {"topP": 0.5, "topK": 3.0, "maxOutputTokens": 9, "stopSequences": ["a"], "presencePenalty": 1}
-    snake: dict[str, Any] = {"top_p": 0.5, "top_k": 3, "max_output_tokens": "9", "stop_sequences": "a", "presence_penalty": 1}
+    camel: dict[str, Any] = {
+        "topP": 0.5,
+        "topK": 3.0,
+        "maxOutputTokens": 9,
+        "stopSequences": ["a"],
+        "presencePenalty": 1,
+    }
+    snake: dict[str, Any] = {
+        "top_p": 0.5,
+        "top_k": 3,
+        "max_output_tokens": "9",
+        "stop_sequences": "a",
+        "presence_penalty": 1,
+    }
     wanted = Sampling(top_p=0.5, top_k=3, max_tokens=9, stop=("a",), presence_penalty=1.0, seed=0, temperature=0.0)
     assert sampling(**camel, seed=0, temperature=0) == sampling(**snake, seed=0, temperature=0) == wanted
 
@@ -160,7 +172,7 @@ def test_another_form_of_answer_is_refused(members: dict[str, Any]) -> None:
 
 
 def test_functions_come_with_their_schema_as_it_is_or_as_google_means_it() -> None:
-    """Row 20: a JSON schema stays verbatim."""
+    """A JSON schema stays verbatim."""
     schema = b'{ "type": "object", "properties": {"properties": {"exclusiveMinimum": 1.0}} }'
     text = b'{"tools":[{"function_declarations":[{"name":"f","description":"d","parameters_json_schema":%b},' % schema
     first, second, third = tools_of(
