@@ -3,7 +3,7 @@
 Strategy: patterns and tables become predicates here, once; the catalog asks them without knowing where they come from.
 
 Rules: what a model's configuration sets beside the options of a request goes with them, under its own name; formats
-that know it use it. """
+that know it use it."""
 
 from __future__ import annotations
 

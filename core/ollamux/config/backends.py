@@ -2,7 +2,7 @@
 
 Rules: a `type` may be left out where the id begins with one, or the endpoint is a vendor's; `connect_timeout` and
 `timeout` are short for two of the `timeouts`, which win over them; a backend that is not enabled is read as strictly,
-but may ask for what does not exist yet. """
+but may ask for what does not exist yet."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where a key goes in a call: one table row for each kind of `auth`.
 
 Rules: a kind that is no key in a header (`query`, `oauth2`, `sigv4`, `none`) gives no header here; a key in the query
-is percent-encoded whole, so that no sign of it can end it. """
+is percent-encoded whole, so that no sign of it can end it."""
 
 from __future__ import annotations
 

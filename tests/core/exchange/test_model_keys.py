@@ -82,7 +82,7 @@ def unkeyed() -> Driven:
     """A vendor without its key beside a backend that needs none."""
     backends = [{"id": "openai"}, {"id": "up", "type": "vllm", "endpoint": "http://up:1"}]
     config = load([Layer("f", {"backends": backends})], {})
-    openai, up = config.backends or ()
+    openai, up = tuple(config.backends or ())
     missing = replace(openai, key_missing="OPENAI_API_KEY is not set in the environment")
     made = Driven(Gateway(replace(config, backends=(missing, up))))
     made.learn()
