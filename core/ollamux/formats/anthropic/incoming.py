@@ -22,13 +22,13 @@ from ollamux.formats.anthropic.content import Turns, cache_of, worded
 from ollamux.formats.anthropic.schema import Request, Routing, decode_request, decode_routing, given
 from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Served
-from ollamux.formats.splice import members
 
 __all__ = ("AnthropicIncoming", "read_route")
 
 STRICT = "2026-10-21"
 _PLAIN = "2023-06-01"
 _COMPLETION: frozenset[str] = frozenset(("completion",))
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _CARRIED = frozenset((*Request.__struct_fields__, "model", "stream"))
 _SAMPLING = ("temperature", "top_p", "top_k")
 
@@ -113,7 +113,7 @@ class AnthropicIncoming:
         reasoning = options.reasoning_of(request.thinking, request.output_config, request)
         if reasoning is not None:
             reasoning = _bounded(reasoning, served, warnings)
-        lost = {member.key for member in members(self.body)} - _CARRIED
+        lost = _decode_members(self.body).keys() - _CARRIED
         if lost:
             warnings.append(f"this model's backend does not take these fields: {listed(lost)}")
         self.warnings = tuple(warnings)

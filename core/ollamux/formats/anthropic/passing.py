@@ -28,6 +28,7 @@ __all__ = ("pass_on",)
 _encode = msgspec.json.Encoder().encode
 _decode_extensions = msgspec.json.Decoder(Extensions).decode
 _EXTENSIONS = Extensions.__struct_fields__
+_QUOTED = tuple(f'"{name}"'.encode() for name in _EXTENSIONS)
 _SAMPLING = ("temperature", "top_k", "top_p")
 _PATHS = {"chat": "/messages", "count": "/messages/count_tokens"}
 _SPELLED = {name: name for name in ("max_tokens", *_SAMPLING)} | {"stop": "stop_sequences"}
@@ -91,7 +92,7 @@ def _headers(incoming: AnthropicIncoming, dialect: Dialect) -> tuple[tuple[str, 
 
 def _extended(body: bytes) -> bool:
     """Whether the text has the name of an extension anywhere: cheap, and never wrong where it says no."""
-    return any(b'"%b"' % name.encode() in body for name in _EXTENSIONS)
+    return any(name in body for name in _QUOTED)
 
 
 def _add_defaults(own: dict[str, bytes], defaults: Mapping[str, Any], dialect: Dialect, strict: bool) -> None:

@@ -163,8 +163,9 @@ def test_a_thought_without_text_and_one_without_signature_are_read() -> None:
 def test_counters_are_disjoint_and_one_that_is_not_named_again_keeps_its_value() -> None:
     data = begin(input_tokens=7, cache_read_input_tokens=9000, cache_creation_input_tokens=100, output_tokens=1)
     usages = [one.usage for one in read(data + end(output_tokens=50)) if isinstance(one, UsageUpdate)]
-    assert usages[-1] == Usage(input_uncached=7, cache_read=9000, cache_write=100, output_text=50)
-    assert (usages[-1] or Usage()).input == 9107
+    last = usages[-1]
+    assert last is not None and last.input == 9107
+    assert last == Usage(input_uncached=7, cache_read=9000, cache_write=100, output_text=50)
 
 
 def test_thinking_is_counted_apart() -> None:
