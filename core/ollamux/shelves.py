@@ -27,6 +27,9 @@ _SETTINGS = ("reasoning_effort", "summary_level", "verbosity_level", "truncation
 _ONLY_RESPONSES = ("summary_level", "verbosity_level", "truncation_strategy")
 """Those of them for which the Responses API is needed, where a vendor has it."""
 
+_WITHOUT_SETTINGS = ("", "ollama")
+"""Formats that have no place for any of them among the options of a request."""
+
 
 def catalog_of(config: Config, backends: Iterable[Backend]) -> Catalog:
     """The catalog before any backend has told anything."""
@@ -68,8 +71,17 @@ def _shelf(backend: Backend) -> Shelf:
         facts=partial(well_known.facts, kind) if kind in well_known.PROVIDERS else None,
         deploys=getattr(backend.provider, "deploys", False),
         deployment=config.deployment_name or "",
+        settings=_settings(backend),
         options=_limited(_request_options(backend)),
     )
+
+
+def _settings(backend: Backend) -> frozenset[str]:
+    """The settings of a model that this backend can be told. One that has no words for them is told none of them."""
+    provider = backend.provider
+    if provider.format == "openai_chat" and "openai_responses" not in backend.others:
+        return frozenset(_SETTINGS) & provider.dialect.sampling.keys()
+    return frozenset(_SETTINGS) if provider.format not in _WITHOUT_SETTINGS else frozenset()
 
 
 def _admits(wanted: Capability) -> Callable[[str], bool] | None:
@@ -107,6 +119,7 @@ def _registered(name: str, model: ModelConfig) -> Registered:
         capabilities=frozenset(model.capabilities) if model.capabilities is not None else None,
         context_length=model.context_length,
         options=_model_options(model),
+        settings={name: value for name in _SETTINGS if (value := getattr(model, name)) is not None},
         api=model.api or ("responses" if needs_responses else ""),
         price=model.price,
     )
@@ -124,9 +137,8 @@ def _request_options(backend: Backend) -> dict[str, Any]:
 
 
 def _model_options(model: ModelConfig) -> dict[str, Any]:
-    found: dict[str, Any] = {"num_predict": model.max_tokens} if model.max_tokens is not None else {}
-    found |= {name: value for name in _SETTINGS if (value := getattr(model, name)) is not None}
-    return {**found, **_limited(model.options)}
+    limit = {"num_predict": model.max_tokens} if model.max_tokens is not None else {}
+    return {**limit, **_limited(model.options)}
 
 
 def _limited(options: Mapping[str, Any]) -> dict[str, Any]:

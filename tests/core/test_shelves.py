@@ -90,6 +90,25 @@ def test_the_api_is_the_one_that_is_said_or_that_a_setting_needs(settings: dict[
     assert dict(offer.options) == {name: value for name, value in settings.items() if name != "api"}
 
 
+@pytest.mark.parametrize(
+    ("type_", "told"),
+    [
+        ("ollama", set()),
+        ("llama_cpp", set()),
+        ("demo", set()),
+        ("vllm", {"reasoning_effort"}),
+        ("openai_compatible", {"reasoning_effort"}),
+        ("openai", {"reasoning_effort", "summary_level", "verbosity_level", "truncation_strategy"}),
+        ("anthropic", {"reasoning_effort", "summary_level", "verbosity_level", "truncation_strategy"}),
+    ],
+)
+def test_a_backend_is_told_the_settings_that_it_has_words_for(type_: str, told: set[str]) -> None:
+    words = {"reasoning_effort": "high", "summary_level": "auto", "verbosity_level": "low"}
+    models = {"m": {"backend": "up", **words, "truncation_strategy": "auto"}}
+    found = driven({"models": models}, learn=False, up={"type": type_})
+    assert set(found.gateway.catalog.find("m")[0].options) == told
+
+
 def test_max_tokens_is_another_name_for_num_predict_wherever_options_stand() -> None:
     settings: dict[str, Any] = {"model_options": {"max_tokens": 1, "top_p": 0.5}}
     up: dict[str, Any] = {"type": "vllm", "options": {"max_tokens": 2}}

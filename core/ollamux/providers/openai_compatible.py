@@ -23,7 +23,12 @@ _decode = msgspec.json.Decoder(dict[str, Any] | list[Any]).decode
 
 _PLAIN = Dialect(think="reasoning_effort", sampling={"reasoning_effort": "reasoning_effort"}, developer=False)
 _VLLM = Dialect(
-    sampling={"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"},
+    sampling={
+        "top_k": "top_k",
+        "min_p": "min_p",
+        "repeat_penalty": "repetition_penalty",
+        "reasoning_effort": "reasoning_effort",
+    },
     think="chat_template_kwargs",
     reasoning_fields=("reasoning", "reasoning_content"),
     developer=False,

@@ -30,8 +30,8 @@ _REMEMBERED = 4096
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A name that the configuration gives. `backend` is an id, else a provider's type, else None for any backend that
     has the upstream model; `provider` is the type that it means as an id of none. `deployment` is what a backend with
-    deployments calls it. `api` is chat, responses or, where nothing was said, empty; `price` in US dollars for a
-    million tokens."""
+    deployments calls it. `settings` go with its requests where the backend has words for them, `options` always. `api`
+    is chat, responses or, where nothing was said, empty; `price` in US dollars for a million tokens."""
 
     name: str
     upstream: str
@@ -41,6 +41,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: frozenset[str] | None = None
     context_length: int | None = None
     options: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = {}
     api: str = ""
     price: Price | None = None
 
@@ -50,7 +51,7 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
     have, `expects` says which it may have: found, but not listed, until the backend tells. `admits` says which of those
     that it lists are offered. `facts` is what is known of the provider's models. Where it `deploys`, models are called
-    by names of the operator's own, `deployment` where a model has none."""
+    by names of the operator's own, `deployment` where a model has none. `settings` are those that it has words for."""
 
     backend: str
     provider: str
@@ -63,6 +64,7 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     facts: Callable[[str], Facts | None] | None = None
     deploys: bool = False
     deployment: str = ""
+    settings: frozenset[str] = frozenset()
     options: Mapping[str, Any] = {}
 
 
@@ -257,7 +259,10 @@ class Catalog:
         capabilities = told if told is not None else info.capabilities
         if capabilities is None and facts is not None:
             capabilities = facts.capabilities
-        options = {**self._options, **shelf.options, **(registered.options if registered is not None else {})}
+        options = {**self._options, **shelf.options}
+        if registered is not None:
+            options |= {name: value for name, value in registered.settings.items() if name in shelf.settings}
+            options |= registered.options
         seed = info.digest if registered is None else None
         if seed is None or len(seed) != 64:
             parts = (name, shelf.backend, info.name, sorted(capabilities or ()), sorted(options.items(), key=str))
