@@ -28,19 +28,17 @@ from ollamux.conversation import (
 )
 from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic.abilities import Abilities, abilities_of
+from ollamux.formats.anthropic.incoming import STRICT
 from ollamux.formats.anthropic.json_schema import answer_schema, tool_schema
 from ollamux.formats.anthropic.turns import Turn, lay_down
 from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.identifiers import Names
 
-__all__ = ("STRICT", "VERSION", "as_chat", "build_chat", "tool_names", "version_of")
+__all__ = ("VERSION", "as_chat", "build_chat", "tool_names", "version_of")
 
 VERSION = "anthropic-version"
 """The header that pins the API's version, and the member of a dialect's `extra` that says which."""
-
-STRICT = "2026-10-21"
-"""The first version that takes no sampling knobs."""
 
 _encode = msgspec.json.Encoder().encode
 _NAMES = re.compile(r"[a-zA-Z0-9_-]+")

@@ -23,10 +23,14 @@ from ollamux.formats.anthropic.schema import Request, Routing, decode_request, d
 from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Served
 
-__all__ = ("AnthropicIncoming", "read_route")
+__all__ = ("PLAIN", "STRICT", "AnthropicIncoming", "read_route")
 
 STRICT = "2026-10-21"
-_PLAIN = "2023-06-01"
+"""The first version that takes no sampling knobs."""
+
+PLAIN = "2023-06-01"
+"""The version of a request that names none."""
+
 _COMPLETION: frozenset[str] = frozenset(("completion",))
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _CARRIED = frozenset((*Request.__struct_fields__, "model", "stream"))
@@ -153,7 +157,7 @@ def read_route(body: bytes, operation: Operation, headers: Mapping[str, str]) ->
         raise InvalidRequest("max_tokens: Field required", param="max_tokens")
     if not given(routing.messages):
         raise InvalidRequest("messages: Field required", param="messages")
-    version = headers.get("anthropic-version") or _PLAIN
+    version = headers.get("anthropic-version") or PLAIN
     incoming = AnthropicIncoming(body, routing, operation, version, headers.get("anthropic-beta", ""))
     if incoming.strict:
         for name in _SAMPLING:

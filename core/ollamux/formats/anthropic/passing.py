@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
-from ollamux.formats.anthropic.building import VERSION, version_of
-from ollamux.formats.anthropic.incoming import AnthropicIncoming
+from ollamux.contract import HeaderPairs
+from ollamux.formats.anthropic.building import VERSION
+from ollamux.formats.anthropic.incoming import PLAIN, AnthropicIncoming
 from ollamux.formats.anthropic.options import renamed
 from ollamux.formats.anthropic.schema import Extensions
 from ollamux.formats.anthropic.signatures import MARK, is_ours
@@ -55,7 +56,7 @@ def pass_on(incoming: AnthropicIncoming, model: str, defaults: Mapping[str, Any]
     body = incoming.body
     warnings: list[str] = []
     path = _PATHS[incoming.operation]
-    headers = _headers(incoming, dialect)
+    headers = _headers(incoming)
     if MARK not in body and not defaults and not dialect.extra and not dialect.sampling and not _extended(body):
         if model == incoming.model:
             return Outgoing(path, body, (), headers)
@@ -82,9 +83,9 @@ def pass_on(incoming: AnthropicIncoming, model: str, defaults: Mapping[str, Any]
     return Outgoing(path, b"{" + rebuilt + b"}", tuple(warnings), headers)
 
 
-def _headers(incoming: AnthropicIncoming, dialect: Dialect) -> tuple[tuple[str, str], ...]:
-    version = incoming.version or version_of(dialect)
-    found = [(VERSION, version)] if version else []
+def _headers(incoming: AnthropicIncoming) -> HeaderPairs:
+    """The client's version, where it is not the one that providers pin for every call, and its betas."""
+    found = [(VERSION, incoming.version)] if incoming.version != PLAIN else []
     if incoming.betas:
         found.append(("anthropic-beta", incoming.betas))
     return tuple(found)

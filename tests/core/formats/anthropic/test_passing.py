@@ -50,7 +50,7 @@ def test_a_count_of_tokens_has_its_own_path() -> None:
 
 
 def test_the_headers_of_the_format_go_on() -> None:
-    assert passed(PLAIN).headers == (("anthropic-version", "2023-06-01"),)
+    assert passed(PLAIN).headers == passed(PLAIN, anthropic_version="2023-06-01").headers == ()
     found = passed(PLAIN, anthropic_version="2026-10-21", anthropic_beta="a,b").headers
     assert found == (("anthropic-version", "2026-10-21"), ("anthropic-beta", "a,b"))
 
