@@ -115,8 +115,7 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
     reasoning = _reasoning(request, other)
     if reasoning:
         body["reasoning"] = reasoning
-    thinks = bool(reasoning) and reasoning.get("effort") != "none"
-    include = [_ENCRYPTED] if thinks or history.encrypted else []
+    include = [_ENCRYPTED] if history.encrypted or _thinks(request, reasoning, dialect) else []
     if request.logprobs:
         include.append(_LOGPROBS)
         if request.top_logprobs:
@@ -350,6 +349,14 @@ def _reasoning(request: ChatRequest, other: Mapping[str, Any]) -> dict[str, Any]
             summary = None if asked.summary == "omitted" else asked.summary
     told = {"effort": effort, "summary": None if effort == "none" else summary}
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _thinks(request: ChatRequest, told: Mapping[str, Any], dialect: Dialect) -> bool:
+    """Whether the model is going to think, as far as anybody said: other models refuse to be asked for it."""
+    asked = request.reasoning
+    if told.get("effort") == "none":
+        return False
+    return bool(told) or (asked is not None and bool(asked.enabled)) or dialect.think == "reasoning_effort"
 
 
 def _truncation(truncate: bool) -> str:

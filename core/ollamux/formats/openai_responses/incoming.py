@@ -165,9 +165,12 @@ class ResponsesIncoming:
         that went before it is known here."""
         if not self.kept or (self.previous and self.earlier() is None):
             return
-        given = self._given()
-        if not given.conversation and not given.prompt:
-            self.responses.put(id_, self.owner, body, self.conversation(), output, now, upstream=upstream)
+        try:
+            given, items = self._given(), self.conversation()
+        except (InvalidRequest, RecursionError):
+            return  # the backend understood what nobody here does
+        if not given.conversation and not given.prompt and all(item[:1] == b"{" for item in (*items, *output)):
+            self.responses.put(id_, self.owner, body, items, output, now, upstream=upstream)
 
     def _given(self) -> _Input:
         try:

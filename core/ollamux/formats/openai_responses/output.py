@@ -26,21 +26,26 @@ _NO_TOKENS = b',"logprobs":[]}\n\n'
 
 
 class Events:
-    """Writes events, and counts them. Those of one answer share the counter."""
+    """Writes events, and counts them. Those of one answer share the counter. None are written while `muted`."""
 
-    __slots__ = ("number", "pieces")
+    __slots__ = ("muted", "number", "pieces")
 
     def __init__(self, number: int = 0) -> None:
+        self.muted = False
         self.number = number
         self.pieces: list[bytes] = []
 
     def add(self, kind: str, members: dict[str, Any]) -> None:
+        if self.muted:
+            return
         data = _encode({"type": kind, "sequence_number": self.number, **members})
         self.number += 1
         self.pieces.append(b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n")
 
     def delta(self, frame: tuple[bytes, bytes], text: str, after: bytes = b"}\n\n") -> None:
         """An event that `frame` prepared, with this piece of text."""
+        if self.muted:
+            return
         before, between = frame
         self.pieces.append(b"%b%d%b%b%b" % (before, self.number, between, _encode(text), after))
         self.number += 1

@@ -245,6 +245,7 @@ class ResponsesRenderer:
     def whole(self, answer: Answer, now: float) -> bytes:
         if answer.finish == "malformed":
             raise BackendError("the model's answer was malformed", status=502)
+        self._events.muted = True
         self._begin(now)
         output = self._output
         logprobs: tuple[LogProb, ...] | None = answer.logprobs
@@ -264,7 +265,6 @@ class ResponsesRenderer:
         self._finish = answer.finish or "stop"
         self._usage = answer.usage
         output.end(incomplete=self._finish in _INCOMPLETE)
-        self._events.taken()
         return self._keep(self._final(now), now)
 
     def embedded(self, answer: EmbedAnswer, now: float) -> bytes:

@@ -74,7 +74,7 @@ class StoredResponses:
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         self._items: dict[tuple[str, str], bytes] = {}
         self._indexed: dict[tuple[str, str], list[str]] = {}
-        self._ends: deque[tuple[float, Kept]] = deque()
+        self._ends: deque[tuple[float, tuple[str, str]]] = deque()
         self._size = 0
         self._count = 0
         self._latest = 0.0
@@ -112,7 +112,9 @@ class StoredResponses:
             return
         kept = Kept(id_, owner, body, items, tuple(output), self._latest + self._longest, size, upstream)
         self._kept[owner, id_] = kept
-        self._ends.append((kept.until, kept))
+        self._ends.append((kept.until, (owner, id_)))
+        if len(self._ends) > 2 * self._most:  # most of them are gone before their time
+            self._ends = deque(sorted((one.until, _key(one)) for one in self._kept.values()))
         self._size += size
         self._index(kept, kept.output)
         while len(self._kept) > self._most or self._size > self._largest:
@@ -180,9 +182,10 @@ class StoredResponses:
         if now is not None and now > self._latest:
             self._latest = now
         ends = self._ends
-        while ends and (ends[0][0] <= self._latest or self._kept.get(_key(ends[0][1])) is not ends[0][1]):
-            kept = ends.popleft()[1]
-            if self._kept.get(_key(kept)) is kept:
+        while ends and ends[0][0] <= self._latest:
+            until, key = ends.popleft()
+            kept = self._kept.get(key)
+            if kept is not None and kept.until == until:
                 self._drop(kept)
 
     def _index(self, kept: Kept, items: Iterable[bytes]) -> None:

@@ -274,8 +274,14 @@ def test_thinking_is_asked_for_by_the_request_else_by_the_configuration(
 ) -> None:
     body = build(user(Text("a")), reasoning=asked, sampling=Sampling(other=other))
     assert body.get("reasoning") == told
-    thinks = told is not None and told["effort"] != "none"
+    thinks = told["effort"] != "none" if told is not None else asked is not None
     assert body.get("include") == (["reasoning.encrypted_content"] if thinks else None)
+
+
+def test_a_model_that_thinks_unasked_is_asked_for_its_reasoning_too() -> None:
+    thinker = Dialect(think="reasoning_effort")
+    assert build(user(Text("a")), dialect=thinker)["include"] == ["reasoning.encrypted_content"]
+    assert "include" not in build(user(Text("a")), dialect=thinker, reasoning=ReasoningOptions(False))
 
 
 def test_verbosity_and_truncation_come_from_the_request_else_from_the_configuration() -> None:

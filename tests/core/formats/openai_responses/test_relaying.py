@@ -194,6 +194,15 @@ def test_a_response_that_makes_no_sense_passes_as_it_is(client: Client) -> None:
     assert fed(relay(client), event("response.created", 0, response=5)) == event("response.created", 0, response=5)
 
 
+@pytest.mark.parametrize(
+    ("asked", "output"), [({"input": 5}, []), ({"input": [5]}, []), ({}, [5]), ({"prompt": {"id": "p"}}, [])]
+)
+def test_what_cannot_be_kept_passes_all_the_same(client: Client, asked: dict[str, Any], output: list[Any]) -> None:
+    made = relay(client, **asked)
+    fed(made, event("response.completed", 0, response=response(status="completed", output=output)))
+    assert made.complete and len(client.serving.responses) == 0
+
+
 def test_lines_of_other_kinds_and_data_in_several_lines_are_put_together(client: Client) -> None:
     data = b': a comment\nid: 7\nevent: response.output_text.delta\ndata: {"type":"response.output_text.delta",\n'
     data += b'data: "sequence_number":0}\n\nretry: 5\n\n'

@@ -84,6 +84,17 @@ def test_the_least_recently_used_goes_first_where_they_are_too_large() -> None:
     assert store.find("d") is None and len(store) == 2
 
 
+def test_of_many_that_went_before_their_time_the_others_still_end_in_theirs() -> None:
+    store = StoredResponses(most=2, longest=10.0)
+    put(store, "first", 0.0)
+    for at in range(8):
+        store.find("first")
+        put(store, f"r{at}", at / 10)
+    assert store.get("first", 9.0)[0] == 200
+    assert store.get("first", 10.0)[0] == 404 and store.get("r7", 10.6)[0] == 200
+    assert store.get("r7", 10.7)[0] == 404 and len(store) == 0
+
+
 def test_items_go_with_their_response() -> None:
     store = StoredResponses(most=1)
     store.put("a", "", b"", [], [b'{"id":"msg_1"}'], 0.0)
