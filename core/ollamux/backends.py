@@ -1,30 +1,59 @@
 """One configured backend at run time: where it is, how it is called, how it is.
 
-Rules: what a call needs is computed when the backend is made or moves, not when a request comes; credentials go into
-the headers of this backend's calls and nowhere else.
+Strategy: what a call needs is computed when the backend is made or moves, not when a request comes; for a backend with
+one key a call is one tuple of headers and one address. Several keys, tokens, signatures and addresses that depend on
+the model stand beside that path, and are asked only where the backend has them (`watched`, `_shaped`).
+
+Rules: credentials go into this backend's calls and nowhere else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
+from ollamux.clock import Clock
 from ollamux.config import BackendConfig
 from ollamux.contract import Call, HeaderPairs
 from ollamux.conversation import Operation
-from ollamux.formats import calling
-from ollamux.formats.base import Calling, Outgoing
+from ollamux.credentials.base import Signer
+from ollamux.credentials.oauth2 import AccessToken
+from ollamux.credentials.placing import key_headers, key_query, with_query
+from ollamux.credentials.ring import KeyRing, rest_after
+from ollamux.credentials.sigv4 import SigV4
+from ollamux.formats import calling, callings
+from ollamux.formats.base import Calling, Dialect, Outgoing
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
 from ollamux.routing.catalog import Offer
 
-__all__ = ("Backend",)
+__all__ = ("DEFAULT_REGION", "Backend")
 
 _APIS = {"chat": "openai_chat", "responses": "openai_responses"}
 """The words of a model's `api`, and the formats that they mean."""
 
+DEFAULT_REGION = "us-east-1"
+"""Where calls are signed for that name no region."""
+
+_REMEMBERED = 1024
+
 
 class Backend:
-    """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered."""
+    """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered;
+    `watched` says whether it has to hear of each answer's status; `named` tells what the provider itself calls a model
+    that has another name here (a deployment)."""
 
     __slots__ = (
+        "_clock",
+        "_dialect_hook",
+        "_dialects",
+        "_headers_of",
+        "_named",
+        "_queries",
+        "_ring",
+        "_shaped",
+        "_signer",
+        "_url_hook",
+        "_via",
         "answers_itself",
         "base",
         "calling",
@@ -44,11 +73,21 @@ class Backend:
         "others",
         "provider",
         "root",
+        "token",
         "total",
+        "watched",
     )
 
     def __init__(
-        self, config: BackendConfig, provider: Provider, health: Health, via: str, *, decision_headers: bool = True
+        self,
+        config: BackendConfig,
+        provider: Provider,
+        health: Health,
+        via: str,
+        *,
+        decision_headers: bool = True,
+        clock: Clock | None = None,
+        named: Mapping[str, str] | None = None,
     ) -> None:
         self.config = config
         self.provider = provider
@@ -57,7 +96,7 @@ class Backend:
         self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
         self.files: FileServing | None = getattr(provider, "files", None)
         self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
-        self.others: dict[str, Calling] = {name: calling(name) for name in provider.other_formats}
+        self.others = {side.name: side for side in callings() if side.name in provider.other_formats}
         self.connect_timeout = config.timeouts.connect
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle
@@ -66,10 +105,21 @@ class Backend:
         self.loading = False
         self.misconfigured = ""
         self.models_seen = False
+        self._clock = clock
+        self._via = via
+        self._named = dict(named or {})
+        self._dialects: dict[str, Dialect] = {}
+        self._dialect_hook: Callable[[str], Dialect] | None = getattr(provider, "dialect_for", None)
+        self._url_hook: Callable[[str, str, str, BackendConfig], str] | None = getattr(provider, "url", None)
+        self._signer = self._make_signer()
+        self.token = AccessToken(config.oauth2) if config.auth == "oauth2" and config.oauth2 is not None else None
+        self._headers_of: tuple[HeaderPairs, ...] = ()
+        self.headers: HeaderPairs = ()
+        self._prepare_keys()
         self.endpoint: str | None = None
         self.root = self.base = ""
-        self.headers = _headers(config, via)
-        self.move(config.endpoint or provider.default_endpoint)
+        hook: Callable[[BackendConfig], str | None] | None = getattr(provider, "endpoint_for", None)
+        self.move(config.endpoint or (hook(config) if hook is not None else None) or provider.default_endpoint)
 
     def move(self, endpoint: str | None) -> None:
         """It listens here now; None: nowhere."""
@@ -83,11 +133,14 @@ class Backend:
     def callable(self) -> bool:
         """Whether a request may be sent to it at all."""
         located = self.answers_itself is not None or bool(self.base)
-        return located and not self.misconfigured and self.health.state != "refused"
+        allowed = not self.misconfigured and (self.token is None or bool(self.token.value))
+        return located and allowed and self.health.state != "refused"
 
     @property
     def trouble(self) -> str:
         """Why it cannot be called or did not answer, for people."""
+        if self.token is not None and not self.token.value and not self.misconfigured:
+            return self.token.trouble or "its access token is being fetched"
         return self.misconfigured or self.health.reason or ("" if self.base else "it is not running")
 
     def calling_for(self, offer: Offer, client: str, operation: Operation) -> Calling | None:
@@ -98,8 +151,23 @@ class Backend:
             return self.others.get(wanted, self.calling)
         return self.calling
 
-    def call(self, attempt: int, outgoing: Outgoing) -> Call:
-        """The call that sends this request."""
+    def dialect_for(self, upstream: str) -> Dialect:
+        """How the provider's format is spelled to this model."""
+        if self._dialect_hook is None:
+            return self.provider.dialect
+        found = self._dialects.get(upstream)
+        if found is None:
+            found = self._dialect_hook(self._named.get(upstream, upstream))
+            if len(self._dialects) < _REMEMBERED:
+                self._dialects[upstream] = found
+        return found
+
+    # Calls ------------------------------------------------------------------------------------------------------------
+
+    def call(self, attempt: int, outgoing: Outgoing, upstream: str = "", key: int = 0, now: float = 0.0) -> Call:
+        """The call that sends this request for the model `upstream`, with this one of its keys (`choose_key`)."""
+        if self._shaped:
+            return self._shaped_call(attempt, outgoing, upstream, key, now)
         return Call(
             attempt,
             self.id,
@@ -110,15 +178,98 @@ class Backend:
             connect_timeout=self.connect_timeout,
         )
 
+    def probe(self, path: str, now: float) -> Call:
+        """A question: a GET of this path below the root."""
+        key = self.choose_key(now)
+        url = self._url_hook(self.base, path, "", self.config) if self._url_hook is not None else self.root + path
+        return self._get_ready(0, "GET", url, self._headers_of[key], b"", key, now)
 
-def _headers(config: BackendConfig, via: str) -> HeaderPairs:
+    def token_call(self) -> Call:
+        """The call that asks for an access token."""
+        assert self.token is not None
+        request = self.token.request()
+        return Call(
+            0, self.id, "POST", request.url, request.headers, request.body, connect_timeout=self.connect_timeout
+        )
+
+    def token_told(self, status: int, body: bytes, now: float) -> bool:
+        """The answer to `token_call`. True where there is a token now."""
+        assert self.token is not None
+        if not self.token.told(status, body, now):
+            return False
+        self.headers = _headers(self.config, self.provider, self._via, self.token.value)
+        self._headers_of = (self.headers,)
+        return True
+
+    def _shaped_call(self, attempt: int, outgoing: Outgoing, upstream: str, key: int, now: float) -> Call:
+        path = outgoing.path
+        url = self._url_hook(self.base, path, upstream, self.config) if self._url_hook is not None else self.base + path
+        return self._get_ready(attempt, "POST", url, self._headers_of[key] + outgoing.headers, outgoing.body, key, now)
+
+    def _get_ready(
+        self, attempt: int, method: str, url: str, headers: HeaderPairs, body: bytes, key: int, now: float
+    ) -> Call:
+        url = with_query(url, self._queries[key])
+        if self._signer is not None:
+            unix = self._clock.unix(now) if self._clock is not None else now
+            headers = self._signer.sign(method, url, headers, body, unix)
+        return Call(attempt, self.id, method, url, headers, body, connect_timeout=self.connect_timeout)
+
+    # Credentials ------------------------------------------------------------------------------------------------------
+
+    def choose_key(self, now: float) -> int:
+        """The key for the next call."""
+        return self._ring.choose(now) if self._ring is not None else 0
+
+    def answered(self, key: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> None:
+        """A call with this key was answered: one that is refused or limited rests."""
+        if self._ring is not None:
+            self._ring.answered(key, status, headers, now)
+        elif self.token is not None and status == 401:
+            self.token.refused(now)
+
+    def another_key(self, key: int, status: int, now: float) -> bool:
+        """Whether the same request could be tried here again with another key: this answer spoke of this key alone."""
+        return self._ring is not None and rest_after(status, ()) > 0 and self._ring.another(key, now)
+
+    def _prepare_keys(self) -> None:
+        config = self.config
+        single = config.api_key.reveal() if config.api_key is not None else ""
+        keys = tuple(key.reveal() for key in config.api_keys) or (single,)
+        auth = _auth(config, self.provider)
+        self._headers_of = tuple(_headers(config, self.provider, self._via, key) for key in keys)
+        self._queries = tuple(key_query(auth, key) for key in keys)
+        self.headers = self._headers_of[0]
+        self._ring = KeyRing(len(keys)) if len(keys) > 1 else None
+        self.watched = self._ring is not None or self.token is not None
+        self._shaped = bool(
+            self._ring is not None or self._queries[0] or self._signer is not None or self._url_hook is not None
+        )
+
+    def _make_signer(self) -> Signer | None:
+        config = self.config
+        if _auth(config, self.provider) != "sigv4" or config.access_key is None or config.secret_key is None:
+            return None
+        token = config.session_token.reveal() if config.session_token is not None else ""
+        service: str = getattr(self.provider, "service", "bedrock")
+        keys = config.access_key.reveal(), config.secret_key.reveal()
+        return SigV4(*keys, config.region or DEFAULT_REGION, session_token=token, service=service)
+
+
+def _auth(config: BackendConfig, provider: Provider) -> str:
+    """How this backend wants its key: as configured, else as its provider does. A key beats the provider's
+    signature."""
+    default: str = getattr(provider, "auth", "bearer")
+    if config.auth is None and default == "sigv4" and config.access_key is None:
+        return "bearer"
+    return config.auth or default
+
+
+def _headers(config: BackendConfig, provider: Provider, via: str, key: str) -> HeaderPairs:
     """The headers of every call to this backend, the credentials among them."""
-    pairs = [("Content-Type", "application/json"), ("User-Agent", "ollamux"), ("X-Ollamux-Via", via)]
-    key = config.api_key.reveal() if config.api_key is not None else ""
-    auth = config.auth or "bearer"
-    if key and auth == "bearer":
-        pairs.append(("Authorization", f"Bearer {key}"))
-    elif key and auth.startswith("header:"):
-        pairs.append((auth.removeprefix("header:"), key))
+    auth = _auth(config, provider)
+    static: HeaderPairs = getattr(provider, "headers", ())
+    pairs = [("Content-Type", "application/json"), ("User-Agent", "ollamux"), ("X-Ollamux-Via", via), *static]
+    pairs += key_headers("bearer" if auth == "oauth2" else auth, key)
     replaced = {name.lower() for name in config.headers}
     return tuple(pair for pair in pairs if pair[0].lower() not in replaced) + tuple(config.headers.items())

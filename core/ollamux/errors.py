@@ -15,6 +15,7 @@
      +-- GatewayError             5xx, ours or a backend's
           +-- NotSupported        501  nothing behind the gateway can do this
           +-- Busy                503  every place is taken; carries retry_after
+          +-- Misconfigured       503  a backend lacks its key, which only the operator can give
           +-- BackendUnavailable  502  no backend could be reached, or it broke off
           +-- BackendTimeout      504  a backend did not answer in time
           +-- BackendError        the backend's own answer, its status kept
@@ -35,6 +36,7 @@ __all__ = (
     "GatewayError",
     "InvalidRequest",
     "LoopDetected",
+    "Misconfigured",
     "ModelNotFound",
     "NotSupported",
     "OllamuxError",
@@ -110,12 +112,13 @@ class Forbidden(RequestError):
 
 
 class ModelNotFound(RequestError):
-    """No backend serves the model. `model` is the name as it was asked for."""
+    """No backend serves the model. `model` is the name as it was asked for, `near` some that are served instead."""
 
     status = 404
     kind = "not_found"
     code = "model_not_found"
     param = "model"
+    near: tuple[str, ...] = ()
 
     def __init__(self, model: str) -> None:
         super().__init__(f"model '{model}' not found")
@@ -162,6 +165,13 @@ class Busy(GatewayError):
 
     status = 503
     kind = "overloaded"
+
+
+class Misconfigured(GatewayError):
+    """A backend lacks what the configuration had to give: its key, its file. The text names it."""
+
+    status = 503
+    kind = "configuration_error"
 
 
 class BackendUnavailable(GatewayError):

@@ -14,7 +14,6 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -31,15 +30,18 @@ from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.goleaves import keep_alive_of
-from ollamux.formats.ollama.names import canonical_key
+from ollamux.formats.openai_responses.serving import ResponsesServing
+from ollamux.formats.openai_responses.store import owner_of
 from ollamux.gate import Gate, IssuedKey
+from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory, ProbeAnswer
 from ollamux.providers import provider
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.health import Health
 from ollamux.routes import Match, NoRoute, Redirect, Router, Target
-from ollamux.routing.catalog import Catalog, Offer, Registered, Shelf
+from ollamux.routing.catalog import Offer
+from ollamux.shelves import catalog_of, deployments
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -50,18 +52,24 @@ _TEXT: HeaderPairs = (("Content-Type", "text/plain"),)
 _HTML: HeaderPairs = (("Content-Type", "text/html; charset=utf-8"),)
 _ROOT: HeaderPairs = (("Content-Type", "text/plain; charset=utf-8"),)
 _PATH_SIGNS = "/:@!$&'()*+,;="
+_OTHERS = ("/v1/", "/v1beta/", "/models", "/responses")
+"""Paths of other APIs than Ollama's."""
+
 _ANSWER_LIMIT = 256 * 1024 * 1024
 _UNANSWERED: dict[FailureKind, str] = {
     "dns": "its name cannot be resolved",
     "refused": "nothing listens there",
     "timeout": "it did not answer in time",
 }
+_TOKEN = "an access token"
+"""What stands in place of a probe's path where the chore asks for a token."""
+_TOKEN_TIME = 15.0
 _SELF = "it is ollamux itself: a gateway is never its own backend"
 
 
 class Chore(msgspec.Struct, frozen=True):
-    """A question to a backend, to be asked in the background and reported with `chore_done` or `chore_failed`. `limit`
-    bounds its answer in bytes, `timeout` its time in seconds."""
+    """A question to a backend, or for its access token, to be asked in the background and reported with `chore_done` or
+    `chore_failed`. `limit` bounds its answer in bytes, `timeout` its time in seconds."""
 
     backend: str
     path: str
@@ -128,7 +136,7 @@ class Gateway:
             backend.id: self._make_backend(backend) for backend in config.backends or () if backend.enabled
         }
         self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
-        self.catalog = _catalog(config, self._backends.values())
+        self.catalog = catalog_of(config, self._backends.values())
         self.attempts = config.retry.attempts
         self.retry_on = frozenset(config.retry.on)
         self.queue_timeout = config.queue.timeout
@@ -136,6 +144,7 @@ class Gateway:
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = _keep_alive(config)
         self._management = Management(self)
+        self._lists = Listing(self, self._servings, self._mark)
         self._rounds: dict[str, _Round] = {}
         self._due: dict[str, float] = dict.fromkeys(self._backends, -math.inf)
         self._asked: dict[str, float] = {}
@@ -146,6 +155,8 @@ class Gateway:
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
                 self._stock(backend, backend.answers_itself.inventory())
+                backend.health.good()
+            elif not backend.provider.probes:  # nobody can be asked, so it is what the configuration says
                 backend.health.good()
 
     # The contract -----------------------------------------------------------------------------------------------------
@@ -192,6 +203,8 @@ class Gateway:
         found: list[Chore] = []
         self.hurry = False
         for backend in self._backends.values():
+            if backend.token is not None and backend.token.due <= now:
+                found.append(Chore(backend.id, _TOKEN, backend.token_call(), _TOKEN_TIME))
             if self._due[backend.id] > now or backend.id in self._rounds:
                 continue
             self._due[backend.id] = now + self.config.health.interval
@@ -199,19 +212,23 @@ class Gateway:
             if probes:
                 self._rounds[backend.id] = _Round(len(probes))
                 self._asked[backend.id] = now
-                found += [self._chore(backend, probe.path) for probe in probes]
+                found += [self._chore(backend, probe.path, now) for probe in probes]
         return found
 
     @property
     def chores_at(self) -> float:
         """When the next chore is due."""
-        return min((at for id_, at in self._due.items() if id_ not in self._rounds), default=math.inf)
+        tokens = (backend.token.due for backend in self._backends.values() if backend.token is not None)
+        return min((*tokens, *(at for id_, at in self._due.items() if id_ not in self._rounds)), default=math.inf)
 
     def chore_done(
         self, chore: Chore, status: int, headers: Sequence[tuple[str, str]], body: bytes, now: float
     ) -> None:
         """A probe was answered."""
         backend = self._backends[chore.backend]
+        if chore.path == _TOKEN:
+            self._told_token(backend, status, body, now)
+            return
         if any(name.lower() == "x-ollamux" for name, _ in headers):
             backend.health.refuse(_SELF)
         round_ = self._rounds[chore.backend]
@@ -220,6 +237,9 @@ class Gateway:
 
     def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
         """A probe was not answered."""
+        if chore.path == _TOKEN:
+            self._no_token(self._backends[chore.backend], _unanswered(kind, detail), now)
+            return
         round_ = self._rounds[chore.backend]
         round_.answers[chore.path] = ProbeAnswer(0, b"")
         round_.failed = round_.failed or _unanswered(kind, detail)
@@ -312,7 +332,7 @@ class Gateway:
             if self._instance in headers.get("x-ollamux-via", ""):
                 raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
         except OllamuxError as error:
-            status, pairs, body = self._serving_of(path).failure(error, streaming=False)
+            status, pairs, body = self._serving_of(path, headers, query).failure(error, streaming=False)
             extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
             return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
         exchange = self._serve(found.target, request, unquote(path), now, query)
@@ -342,6 +362,10 @@ class Gateway:
                 return SurveyExchange(
                     self, lambda at: listing.ps(self.catalog.loaded(), self.clock, at), (*JSON_UTF8, *self._mark)
                 )
+            case "models":
+                return self._lists.open(request, path, target.place.argument, query)
+            case "response" | "response_input":
+                return self._stored(request, target, query, now)
             case "recommendations":
                 return Settled(200, JSON_UTF8, b'{"recommendations":[]}')
             case "health":
@@ -357,13 +381,33 @@ class Gateway:
             case _:
                 return self._management.open(request, path)
 
+    def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
+        """What a client comes back to: a response that was answered here before."""
+        serving = self._servings["openai_responses"]
+        assert isinstance(serving, ResponsesServing)
+        kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
+        if target.handler == "response_input":
+            status, body = kept.input_items(id_, now, owner, query)
+        elif request.method == "DELETE":
+            status, body = kept.delete(id_, now, owner)
+        else:
+            status, body = kept.get(id_, now, owner, query)
+        return Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
+
     @property
     def _mark(self) -> HeaderPairs:
         """What tells another gateway that it must not use this one as a backend."""
         return (("X-Ollamux", self._instance),)
 
-    def _serving_of(self, path: str) -> Serving:
-        return self._router.serving(path) or self._servings["openai_chat" if path.startswith("/v1/") else "ollama"]
+    def _serving_of(self, path: str, headers: Mapping[str, str] | None = None, query: str = "") -> Serving:
+        """The format in which a request to this path is told that it failed."""
+        found = self._router.serving(path)
+        if found is not None:
+            return found
+        spelled = unquote(path)
+        if not spelled.startswith(_OTHERS):
+            return self._servings["ollama"]
+        return self._servings[shape_of(spelled, headers or {}, query)]
 
     # Backends ---------------------------------------------------------------------------------------------------------
 
@@ -377,15 +421,37 @@ class Gateway:
             health,
             self._instance,
             decision_headers=self.config.server.decision_headers,
+            clock=self.clock,
+            named=deployments(self.config, config),
         )
         if config.key_missing:
             backend.misconfigured = config.key_missing
+        backend.loading = backend.token is not None and not backend.misconfigured
         return backend
 
-    def _chore(self, backend: Backend, path: str) -> Chore:
-        url, patience = backend.root + path, backend.connect_timeout
-        call = Call(0, backend.id, "GET", url, backend.headers, b"", connect_timeout=patience)
-        return Chore(backend.id, path, call, self.config.health.timeout)
+    def _chore(self, backend: Backend, path: str, now: float) -> Chore:
+        return Chore(backend.id, path, backend.probe(path, now), self.config.health.timeout)
+
+    def _told_token(self, backend: Backend, status: int, body: bytes, now: float) -> None:
+        """The token endpoint answered. With its first token a backend begins to be of use, and is asked what it has."""
+        before = backend.callable
+        assert backend.token is not None
+        backend.loading = False
+        if not backend.token_told(status, body, now):
+            backend.loading = backend.token.due <= now and not backend.token.value
+            self.hurry = self.hurry or backend.token.due <= now
+            if not backend.token.value and not backend.loading:
+                backend.health.bad(backend.token.trouble)
+        elif not before:
+            self._due[backend.id] = -math.inf
+            self.hurry = True
+
+    def _no_token(self, backend: Backend, reason: str, now: float) -> None:
+        assert backend.token is not None
+        backend.loading = False
+        backend.token.failed(reason, now)
+        if not backend.token.value:
+            backend.health.bad(backend.token.trouble)
 
     def _settle(self, backend: Backend, round_: _Round, now: float) -> None:
         """One more answer of a round is there; the last one decides."""
@@ -394,19 +460,21 @@ class Gateway:
             return
         del self._rounds[backend.id]
         if backend.health.state != "refused":
-            self._judge(backend, round_)
+            self._judge(backend, round_, now)
         for exchange, waiting in list(self._waiters.items()):
             waiting.discard(backend.id)
             if not waiting:
                 del self._waiters[exchange]
                 self._ready.append(exchange)
 
-    def _judge(self, backend: Backend, round_: _Round) -> None:
+    def _judge(self, backend: Backend, round_: _Round, now: float) -> None:
         first = round_.answers[backend.provider.probes[0].path]
         if first.status == 0:
             backend.health.bad(round_.failed)
         elif first.status in (401, 403):
             backend.health.bad(f"it refuses the API key (status {first.status})")
+            if backend.token is not None:
+                backend.token.refused(now)
         elif first.status in (404, 405, 501) and backend.config.models:
             backend.health.good()
             self._stock(backend, Inventory())
@@ -485,48 +553,3 @@ def _keep_alive(config: Config) -> float | None:
 
 def _unanswered(kind: FailureKind, detail: str) -> str:
     return _UNANSWERED.get(kind) or detail or kind
-
-
-def _catalog(config: Config, backends: Iterable[Backend]) -> Catalog:
-    shelves = [
-        Shelf(
-            backend=backend.id,
-            provider=backend.provider.type,
-            priority=backend.config.priority,
-            prefix=backend.config.model_prefix,
-            claims=backend.config.models,
-            expected=backend.files.model(backend.config.file or "") if backend.files is not None else "",
-            options=_request_options(backend),
-        )
-        for backend in backends
-    ]
-    registered = [
-        Registered(
-            name=name,
-            upstream=model.api_model or name,
-            backend=model.backend,
-            capabilities=frozenset(model.capabilities) if model.capabilities is not None else None,
-            context_length=model.context_length,
-            options=_model_options(model.options, model.max_tokens),
-        )
-        for name, model in config.models.items()
-    ]
-    weakest: Mapping[str, Any] = {**config.performance, **config.model_options}
-    return Catalog(
-        shelves,
-        registered,
-        key=canonical_key,
-        aliases=config.aliases,
-        options=weakest,
-        registered_only=config.routing.registered_only,
-    )
-
-
-def _request_options(backend: Backend) -> dict[str, Any]:
-    """The configured options that go with each request; a server that loads a file was started with the others."""
-    taken = backend.files.options if backend.files is not None else frozenset[str]()
-    return {name: value for name, value in backend.config.options.items() if name not in taken}
-
-
-def _model_options(options: Mapping[str, Any], max_tokens: int | None) -> dict[str, Any]:
-    return {**({"num_predict": max_tokens} if max_tokens is not None else {}), **options}

@@ -1,7 +1,8 @@
 """The paths that ollamux serves beside those that call a model, and what Ollama's router answers to the rest.
 
 Strategy: one table, path by path and method by method; a look-up that fails is the slow way, which knows trailing
-slashes, wrong methods and unknown paths as Ollama's router does.
+slashes, wrong methods and unknown paths as Ollama's router does. What is exact comes first, then what has more behind
+the part in braces, then what ends with anything.
 
 Rules: the order of methods is the order in which Ollama lists them in Allow; a scope is what a key must have, empty for
 any key, None for none.
@@ -28,6 +29,9 @@ Handler = Literal[
     "forward",
     "blob",
     "recommendations",
+    "models",
+    "response",
+    "response_input",
     "alive",
     "health",
     "ready",
@@ -54,6 +58,9 @@ _TABLE: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("POST", "/api/experimental/web_search", "forward", "inference"),
     ("POST", "/api/experimental/web_fetch", "forward", "inference"),
     ("GET", "/api/experimental/model-recommendations", "recommendations", ""),
+    ("GET", "/v1/models", "models", ""),
+    ("GET", "/v1beta/models", "models", ""),
+    ("GET", "/models", "models", ""),
     ("GET", "/health", "health", None),
     ("GET", "/healthz", "alive", None),
     ("GET", "/readyz", "ready", None),
@@ -62,6 +69,20 @@ _PREFIXES: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("HEAD", "/api/blobs/", "blob", "manage"),
     ("POST", "/api/blobs/", "blob", "manage"),
     ("DELETE", "/api/user/keys/", "forward", "manage"),
+    ("GET", "/v1/models/", "models", ""),
+    ("GET", "/v1beta/models/", "models", ""),
+    ("GET", "/models/", "models", ""),
+    ("GET", "/v1/responses/", "response", "inference"),
+    ("DELETE", "/v1/responses/", "response", "inference"),
+    ("GET", "/responses/", "response", "inference"),
+    ("DELETE", "/responses/", "response", "inference"),
+)
+_SLASHES = ("/v1/models/", "/v1beta/models/", "/models/")
+"""What may have slashes behind it: names of models have some."""
+
+_PATTERNS: tuple[tuple[str, str, Handler, str | None], ...] = (
+    ("GET", "/v1/responses/{id}/input_items", "response_input", "inference"),
+    ("GET", "/responses/{id}/input_items", "response_input", "inference"),
 )
 
 
@@ -99,20 +120,23 @@ class Router:
         self._paths: dict[str, dict[str, Target]] = {}
         self._patterns: dict[tuple[str, str], dict[str, Target]] = {}
         for method, path, handler, scope in _TABLE:
-            self._paths.setdefault(path, {})[method] = Target(handler, scope)
+            self._add(method, path, Target(handler, scope))
         for serving in servings():
             for route in serving.routes:
-                target = Target("model", "inference", serving, route)
-                before, brace, rest = route.path.partition("{")
-                if brace:
-                    pattern = (before, rest.partition("}")[2])
-                    self._patterns.setdefault(pattern, {})[route.method] = target
-                else:
-                    self._paths.setdefault(route.path, {})[route.method] = target
+                self._add(route.method, route.path, Target("model", "inference", serving, route))
+        for method, path, handler, scope in _PATTERNS:
+            self._add(method, path, Target(handler, scope))
         self._prefixes: dict[str, dict[str, Target]] = {}
         for method, prefix, handler, scope in _PREFIXES:
             self._prefixes.setdefault(prefix, {})[method] = Target(handler, scope)
         self._hot = {(method, path): target for path, found in self._paths.items() for method, target in found.items()}
+
+    def _add(self, method: str, path: str, target: Target) -> None:
+        before, brace, rest = path.partition("{")
+        if brace:
+            self._patterns.setdefault((before, rest.partition("}")[2]), {})[method] = target
+        else:
+            self._paths.setdefault(path, {})[method] = target
 
     def hot(self, method: str, path: str) -> Target | None:
         """The target of a path spelled as it stands in the table."""
@@ -139,12 +163,15 @@ class Router:
         exact = self._paths.get(path)
         if exact is not None:
             return exact
-        for prefix, methods in self._prefixes.items():
-            rest = path.removeprefix(prefix)
-            if rest != path and rest and "/" not in rest:
-                return methods
         for (before, after), methods in self._patterns.items():
             if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after):
-                argument = path[len(before) : len(path) - len(after)]
-                return {method: target._replace(place=Place(argument)) for method, target in methods.items()}
+                return _placed(methods, path[len(before) : len(path) - len(after)])
+        for prefix, methods in self._prefixes.items():
+            rest = path.removeprefix(prefix)
+            if rest != path and rest and ("/" not in rest or prefix in _SLASHES):
+                return _placed(methods, rest)
         return None
+
+
+def _placed(methods: dict[str, Target], argument: str) -> dict[str, Target]:
+    return {method: target._replace(place=Place(argument)) for method, target in methods.items()}

@@ -55,10 +55,13 @@ class ChoreRunner:
         self.run()
 
     async def settle(self, timeout: float) -> None:
-        """Waits until all that runs has been reported, or the time is over."""
-        if self._running:
+        """Waits until all that runs, and what it led to at once, has been reported, or the time is over."""
+        until = time.monotonic() + timeout
+        while (self._running or self._gateway.hurry) and not self._closed:
+            if not self._running:
+                self.run()
             try:
-                await asyncio.wait_for(self._idle.wait(), timeout)
+                await asyncio.wait_for(self._idle.wait(), until - time.monotonic())
             except TimeoutError:
                 return
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ALLOWED = frozenset(
     """
     __future__ abc array base64 binascii bisect codecs collections collections.abc contextlib copy dataclasses
-    datetime difflib enum fnmatch functools hashlib heapq hmac html http importlib ipaddress
+    datetime difflib enum fnmatch functools hashlib heapq hmac html http importlib importlib.metadata
+    ipaddress
     itertools json keyword math numbers operator pkgutil posixpath random re string struct textwrap types typing
     unicodedata urllib.parse uuid zlib
     msgspec msgspec.json msgspec.structs msgspec.inspect orjson typing_extensions yaml
@@ -35,6 +36,7 @@ MEMBERS = {
     "uuid": {"UUID", "uuid5"},
     "http": {"HTTPStatus"},
     "importlib": {"import_module"},
+    "importlib.metadata": {"entry_points"},
 }
 """Where only some of a module is pure: the names that may be taken from it, by name."""
 

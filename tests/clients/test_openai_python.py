@@ -1,5 +1,5 @@
-"""The official OpenAI client for Python: chat completions that pass through to llama.cpp, and translated ones in front
-of the demo and of an Ollama."""
+"""The official OpenAI client for Python: what passes through to llama.cpp, and what is translated in front of the demo
+and of an Ollama: chats, completions, embeddings and the lists of models."""
 
 from __future__ import annotations
 
@@ -34,11 +34,16 @@ def user(text: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def create(whole: Running) -> Iterator[Any]:
+def client(whole: Running) -> Iterator[Any]:
+    with openai.OpenAI(base_url=f"{whole.url}/v1", api_key="any", max_retries=0) as found:
+        yield found
+
+
+@pytest.fixture
+def create(client: Any) -> Any:
     """`chat.completions.create` of a client, cold and brief."""
-    with openai.OpenAI(base_url=f"{whole.url}/v1", api_key="any", max_retries=0) as client:
-        make: Any = client.chat.completions.create
-        yield lambda **asked: make(**{"temperature": 0, "max_tokens": 80, **asked})
+    make: Any = client.chat.completions.create
+    return lambda **asked: make(**{"temperature": 0, "max_tokens": 80, **asked})
 
 
 def test_a_chat_is_answered_whole(create: Any, speaker: Speaker) -> None:
@@ -115,10 +120,145 @@ def test_a_model_that_nobody_has_is_not_found(create: Any, stream: bool) -> None
         create(model="nope", messages=user("Hello"), stream=stream)
     assert caught.value.code == "model_not_found"
     assert caught.value.param == "model"
-    assert "nope" in caught.value.message
+    assert caught.value.type == "invalid_request_error"
+    assert "nope" in caught.value.message and "scripted" in caught.value.message
 
 
 def test_a_request_that_cannot_be_read_is_bad(create: Any) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         create(model="demo", messages=[{"content": "nobody says this"}])
     assert caught.value.type == "invalid_request_error"
+
+
+def test_thinking_has_both_names_that_clients_look_for(create: Any, speaker: Speaker) -> None:
+    asked = {"model": speaker.model, "messages": user("think 2+2"), "extra_body": {"think": True}}
+    message = create(**asked, max_tokens=200).choices[0].message
+    assert speaker.thought in message.reasoning_content
+    assert speaker.answer in message.content
+    with create(**asked, max_tokens=200, stream=True) as chunks:
+        deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    assert speaker.thought in "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    if speaker.model != "scripted":  # what passes through keeps the name that the backend gave it
+        assert "".join(getattr(delta, "reasoning", None) or "" for delta in deltas)
+        assert message.reasoning == message.reasoning_content
+
+
+def test_usage_is_in_a_stream_only_where_it_was_asked_for(create: Any, speaker: Speaker) -> None:
+    with create(model=speaker.model, messages=user("Hello"), stream=True, max_tokens=5) as stream:
+        chunks = list(stream)
+    assert all(chunk.choices and chunk.usage is None for chunk in chunks)
+    assert chunks[0].choices[0].delta.role == "assistant" and len({chunk.id for chunk in chunks}) == 1
+
+
+def test_one_of_the_allowed_tools_is_called(create: Any, speaker: Speaker) -> None:
+    other = {"type": "function", "function": {"name": "other", "parameters": {"type": "object", "properties": {}}}}
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [named]}}
+    asked = create(model=speaker.model, messages=user("Weather?"), tools=[WEATHER, other], tool_choice=choice)
+    (call,) = asked.choices[0].message.tool_calls
+    assert call.function.name == "get_weather"
+
+
+def test_ollamas_options_are_an_extension(create: Any, speaker: Speaker) -> None:
+    more = {"options": {"num_predict": 3, "num_ctx": 2048}, "keep_alive": "5m"}
+    answer = create(model=speaker.model, messages=user("Hello"), extra_body=more)
+    assert answer.choices[0].message.content
+    if speaker.model == "scripted":
+        assert answer.choices[0].finish_reason == "length"
+
+
+def test_more_than_one_choice_is_refused_where_it_is_translated(create: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        create(model="demo", messages=user("Hello"), n=2)
+    assert caught.value.param == "n"
+
+
+def test_a_call_without_a_result_is_refused_by_its_id(create: Any) -> None:
+    call = {"id": "call_7", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [*user("Hello"), {"role": "assistant", "content": None, "tool_calls": [call]}, *user("and?")]
+    for model in ("demo", "tiny"):
+        with pytest.raises(openai.BadRequestError, match="call_7"):
+            create(model=model, messages=messages)
+
+
+# Completions.
+
+
+BEGUN = "<|script text|>"
+"""What the scripted model goes on from; to the others it is a text like any other."""
+
+
+def test_a_text_is_completed(client: Any, speaker: Speaker) -> None:
+    answer = client.completions.create(model=speaker.model, prompt=BEGUN, max_tokens=12, temperature=0)
+    assert (answer.object, answer.model) == ("text_completion", speaker.model)
+    assert answer.choices[0].text and answer.choices[0].finish_reason in ("stop", "length")
+    assert answer.usage.total_tokens > 0
+
+
+def test_a_text_is_completed_in_a_stream(client: Any, speaker: Speaker) -> None:
+    options = {"include_usage": True}
+    asked = {"model": speaker.model, "prompt": [BEGUN], "max_tokens": 12, "stream": True, "temperature": 0}
+    with client.completions.create(**asked, stream_options=options) as stream:
+        chunks = list(stream)
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
+    assert {chunk.model for chunk in chunks} == {speaker.model}
+    finishes = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+    assert [finish for finish in finishes if finish] in (["stop"], ["length"])
+    assert [chunk.usage.total_tokens > 0 for chunk in chunks if chunk.usage] == [True]
+    with client.completions.create(**asked) as stream:
+        assert all(chunk.choices for chunk in stream)
+
+
+def test_an_echo_begins_with_the_prompt(client: Any) -> None:
+    for model in ("demo", "tiny"):
+        answer = client.completions.create(model=model, prompt="Once", max_tokens=12, echo=True)
+        assert answer.choices[0].text.startswith("Once")
+
+
+def test_a_prompt_of_tokens_is_for_the_models_own_server(client: Any) -> None:
+    assert client.completions.create(model="scripted", prompt=[5, 6], max_tokens=2).choices[0].finish_reason
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="tiny", prompt=[5, 6])
+    assert caught.value.param == "prompt"
+
+
+# Embeddings.
+
+
+@pytest.mark.parametrize("model", ["scripted", "demo", "tiny"])
+def test_texts_become_vectors(client: Any, model: str) -> None:
+    """By default the client asks for base64 and reads it."""
+    packed = client.embeddings.create(model=model, input=["a", "b"])
+    plain = client.embeddings.create(model=model, input=["a", "b"], encoding_format="float")
+    assert [row.index for row in packed.data] == [0, 1] and packed.model == model
+    for one, other in zip(packed.data, plain.data, strict=True):
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
+        assert sum(number * number for number in one.embedding) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("model", ["demo", "tiny"])
+def test_a_vector_has_the_length_that_was_asked_for(client: Any, model: str) -> None:
+    (row,) = client.embeddings.create(model=model, input="a", dimensions=1).data
+    assert [abs(number) for number in row.embedding] == pytest.approx([1.0])
+
+
+# Models.
+
+
+def test_models_are_listed_and_found(client: Any) -> None:
+    listed = {model.id for model in client.models.list()}
+    assert {"scripted", "demo", "tiny:latest"} <= listed
+    for name in listed | {"tiny"}:
+        assert client.models.retrieve(name).id == name
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("org/nope")
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+def test_the_version_may_be_left_out_of_the_path(whole: Running) -> None:
+    with openai.OpenAI(base_url=whole.url, api_key="any", max_retries=0) as bare:
+        answer = bare.chat.completions.create(model="demo", messages=[{"role": "user", "content": "Hello"}])
+        assert answer.choices[0].message.content
+        assert bare.completions.create(model="demo", prompt="Once").choices[0].text
+        assert bare.embeddings.create(model="demo", input="a").data
+        assert bare.models.list().data

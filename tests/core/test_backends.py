@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ollamux.backends import Backend
+from ollamux.clock import Clock
 from ollamux.config.schema import BackendConfig, Secret, Timeouts
 from ollamux.formats.base import Outgoing
 from ollamux.providers import provider
@@ -36,7 +37,12 @@ def test_every_call_says_what_comes_and_which_gateway_it_went_through() -> None:
 
 @pytest.mark.parametrize(
     ("auth", "name", "value"),
-    [(None, "Authorization", "Bearer k"), ("bearer", "Authorization", "Bearer k"), ("header:X-Key", "X-Key", "k")],
+    [
+        (None, "Authorization", "Bearer k"),
+        ("bearer", "Authorization", "Bearer k"),
+        ("token", "Authorization", "token k"),
+        ("header:X-Key", "X-Key", "k"),
+    ],
 )
 def test_the_key_goes_where_the_configuration_says(auth: str | None, name: str, value: str) -> None:
     assert headers(api_key=Secret("k"), auth=auth)[name] == value
@@ -84,3 +90,66 @@ def test_one_that_is_unhealthy_may_be_called_all_the_same() -> None:
 def test_one_that_answers_itself_needs_no_endpoint_and_no_format() -> None:
     made = backend("demo")
     assert made.callable and made.calling is None and made.answers_itself is not None
+
+
+def test_a_provider_says_how_it_wants_its_key_unless_the_configuration_does() -> None:
+    azure: dict[str, Any] = {"endpoint": "https://a.openai.azure.com", "api_key": Secret("k")}
+    assert dict(backend("azure", **azure).headers)["api-key"] == "k"
+    assert dict(backend("azure", **azure, auth="bearer").headers)["Authorization"] == "Bearer k"
+    assert "k" not in dict(backend("azure", **azure, auth="bearer").headers).values()
+
+
+def test_with_one_key_the_headers_are_one_tuple_for_every_call() -> None:
+    made = backend(endpoint="http://h:1", api_key=Secret("k"))
+    calls = [made.call(n, Outgoing("/x", b""), "m", made.choose_key(0.0), 0.0) for n in (1, 2)]
+    assert calls[0].headers is calls[1].headers is made.headers and not made.watched
+
+
+def test_a_key_in_the_query_is_in_every_address_and_in_no_header() -> None:
+    made = backend(endpoint="http://h:1", api_key=Secret("k&"), auth="query:key")
+    assert made.call(1, Outgoing("/x", b"")).url == "http://h:1/v1/x?key=k%26"
+    assert made.call(1, Outgoing("/x?a=b", b"")).url == "http://h:1/v1/x?a=b&key=k%26"
+    assert made.probe("/models", 0.0).url == "http://h:1/v1/models?key=k%26"
+    assert "k&" not in dict(made.headers).values()
+
+
+def test_several_keys_share_the_calls_and_one_that_is_limited_rests() -> None:
+    made = backend(endpoint="http://h:1", api_keys=(Secret("a"), Secret("b")))
+
+    def called(now: float) -> tuple[int, str]:
+        key = made.choose_key(now)
+        return key, dict(made.call(1, Outgoing("/x", b""), "m", key, now).headers)["Authorization"]
+
+    assert made.watched
+    assert [called(0.0) for _ in range(3)] == [(0, "Bearer a"), (1, "Bearer b"), (0, "Bearer a")]
+    made.answered(1, 429, [("retry-after", "60")], 0.0)
+    assert made.another_key(1, 429, 0.0) and not made.another_key(0, 429, 0.0)
+    assert not made.another_key(1, 500, 0.0)
+    assert [called(1.0)[0] for _ in range(2)] == [0, 0]
+    assert {called(61.0)[0] for _ in range(2)} == {0, 1}
+
+
+def test_a_call_of_awss_is_signed_with_the_clocks_time() -> None:
+    clock = Clock()
+    clock.set(1_767_322_800.0, 0, 100.0)
+    keys: dict[str, Any] = {"access_key": Secret("AK"), "secret_key": Secret("SK"), "auth": "sigv4"}
+    config = BackendConfig(id="b", type="vllm", endpoint="http://h:1", region="eu-west-1", **keys)
+    made = Backend(config, provider("vllm"), Health(unhealthy_after=3, healthy_after=1), "me", clock=clock)
+    found = dict(made.call(1, Outgoing("/x", b"{}"), "m", 0, 160.0).headers)
+    assert found["X-Amz-Date"] == "20260102T030100Z"
+    assert found["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AK/20260102/eu-west-1/bedrock/aws4_request")
+    assert "SK" not in repr(found)
+
+
+def test_the_headers_of_one_request_stand_behind_those_of_every_call() -> None:
+    made = backend(endpoint="http://h:1")
+    call = made.call(1, Outgoing("/x", b"", headers=(("X-Beta", "1"),)))
+    assert call.headers == (*made.headers, ("X-Beta", "1"))
+
+
+def test_a_dialect_may_depend_on_the_model_and_on_what_the_vendor_calls_it() -> None:
+    config, health = BackendConfig(id="b", type="openai"), Health(unhealthy_after=3, healthy_after=1)
+    made = Backend(config, provider("openai"), health, "me", named={"five": "gpt-5"})
+    assert made.dialect_for("gpt-5").max_tokens == made.dialect_for("five").max_tokens == "max_completion_tokens"
+    assert made.dialect_for("gpt-4o").max_tokens == "max_tokens"
+    assert backend().dialect_for("gpt-5") is provider("vllm").dialect

@@ -396,3 +396,25 @@ def test_a_model_whose_file_is_being_loaded_is_on_its_way_and_not_unknown(model:
     run.learn(file="small")
     assert run.chat(model).called.json["model"] == "small"
     assert run.chat("other").status == 404
+
+
+# What is kept ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_response_that_was_kept_is_found_listed_and_forgotten_by_its_owner_alone() -> None:
+    run = simple()
+    mine, other = {"authorization": "Bearer one"}, {"authorization": "Bearer two"}
+    made = run.ask("POST", "/v1/responses", {"model": "demo", "input": "hello"}, mine)
+    assert made.status == 200, made.body
+    path = f"/v1/responses/{made.json['id']}"
+    found = run.ask("GET", path, headers=mine)
+    assert (found.status, found.json["output"]) == (200, made.json["output"])
+    assert found.headers["content-type"] == "application/json" and found.headers["x-ollamux"] == "this-one"
+    items = run.ask("GET", f"{path}/input_items", headers=mine).json
+    assert items["object"] == "list" and "hello" in str(items["data"])
+    for method, rest in (("GET", ""), ("GET", "/input_items"), ("DELETE", "")):
+        assert run.ask(method, path + rest, headers=other).status == 404
+    assert run.ask("DELETE", path, headers=mine).json["deleted"] is True
+    gone = run.ask("GET", path, headers=mine)
+    assert gone.status == 404 and gone.json["error"]["message"]
+    assert run.ask("POST", path, {}).status == 405

@@ -34,6 +34,20 @@ SERVED = [
     ("POST", "/api/experimental/web_fetch", "forward", "inference"),
     ("GET", "/api/experimental/model-recommendations", "recommendations", ""),
     ("POST", "/v1/chat/completions", "model", "inference"),
+    ("POST", "/v1/completions", "model", "inference"),
+    ("POST", "/v1/embeddings", "model", "inference"),
+    ("POST", "/chat/completions", "model", "inference"),
+    ("POST", "/completions", "model", "inference"),
+    ("POST", "/embeddings", "model", "inference"),
+    ("GET", "/v1/models", "models", ""),
+    ("GET", "/v1beta/models", "models", ""),
+    ("GET", "/models", "models", ""),
+    ("GET", "/v1/models/org%2Fname%3A7b", "models", ""),
+    ("GET", "/v1beta/models/org/name", "models", ""),
+    ("GET", "/models/x", "models", ""),
+    ("GET", "/v1/responses/resp_1", "response", "inference"),
+    ("DELETE", "/v1/responses/resp_1", "response", "inference"),
+    ("GET", "/v1/responses/resp_1/input_items", "response_input", "inference"),
     ("GET", "/health", "health", None),
     ("GET", "/healthz", "alive", None),
     ("GET", "/readyz", "ready", None),
@@ -59,7 +73,7 @@ def test_the_hot_look_up_knows_exact_paths_alone() -> None:
     "path",
     [
         "/v1/images/generations",
-        "/v1/messages/count_tokens",
+        "/v1/responses/a/b",
         "/api/web_search",
         "/v1/rerank",
         "/metrics",
@@ -102,3 +116,20 @@ def test_a_path_tells_the_format_of_its_clients() -> None:
     named = {path: serving.name for path in ("/api/chat", "/v1/chat/completions") if (serving := router.serving(path))}
     assert named == {"/api/chat": "ollama", "/v1/chat/completions": "openai_chat"}
     assert router.serving("/api/tags") is None
+
+
+def test_what_stands_in_the_place_of_a_name_is_told_decoded_with_its_slashes() -> None:
+    for path in ("/v1/models/org%2Fname%3A7b", "/v1/models/org/name:7b", "/v1beta/models/org/name:7b"):
+        found = Router().find("GET", path)
+        assert isinstance(found, Match) and found.target is not None and found.target.place.argument == "org/name:7b"
+
+
+def test_a_name_with_more_behind_it_is_another_path() -> None:
+    found = Router().find("GET", "/v1/responses/resp_1/input_items")
+    assert isinstance(found, Match) and found.target is not None and found.target.place.argument == "resp_1"
+    called = Router().find("POST", "/v1/models/m:generateContent")
+    assert isinstance(called, Match) and called.target is not None and called.target.handler == "model"
+
+
+def test_a_list_with_a_slash_behind_it_leads_to_the_list() -> None:
+    assert Router().find("GET", "/v1/models/") == Redirect("/v1/models")

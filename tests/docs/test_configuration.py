@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from ollamux.config import Config, ConfigError, Layer, load, parse_document
 from ollamux.config.backends import BACKEND
 from ollamux.config.document import parse_value
-from ollamux.config.environment import NAMED, VENDORS
+from ollamux.config.environment import ENDINGS, NAMED
 from ollamux.config.read import Items, Section, Spec, Table
 from ollamux.config.sections import OPTIONS, ROOT
+from ollamux.config.types import VENDORS
 from ollamux_aiohttp.discovery import DEFAULT_PORT, PORTS, SECOND_PORT
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/configuration.md"
@@ -97,12 +98,14 @@ def test_the_guide_names_the_variables_of_each_key() -> None:
     assert told <= known
 
 
-def test_the_guide_names_the_providers_variables() -> None:
+def test_the_guide_names_the_vendors_variables() -> None:
     text = GUIDE.read_text(encoding="utf-8")
-    for kind, vendor in VENDORS.items():
-        assert f"`{kind}` (`{vendor.prefix}`)" in text
-        for ending, key in vendor.endings.items():
-            assert f"| `{ending}` | `{key}`" in text
+    rows = re.findall(r"^\| `(\w+)` \| `([A-Z_]+_)` \|(.*)\|$", text, re.MULTILINE)
+    assert [(kind, prefix) for kind, prefix, _ in rows] == [(kind, vendor.prefix) for kind, vendor in VENDORS.items()]
+    for kind, _, others in rows:
+        assert set(re.findall(r"`([A-Z_]+)`", others)) == {*VENDORS[kind].others, *VENDORS[kind].hints}
+    for ending, key in ENDINGS.items():
+        assert f"| `{ending}` | `{key}`" in text
 
 
 def test_the_guide_names_the_ports() -> None:

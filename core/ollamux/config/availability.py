@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ollamux.config.kinds import Kind, anything, choice, count, duration, flag, number, positive, rate, text
+from ollamux.config.kinds import Kind, anything, choice, count, duration, flag, number, positive, rate
 
-__all__ = ("CHOICES", "LATER", "TYPES", "Later", "asks_for_nothing", "keys_below")
+__all__ = ("CHOICES", "LATER", "Later", "asks_for_nothing", "keys_below")
 
 
 class Later(NamedTuple):
@@ -26,32 +26,9 @@ class Later(NamedTuple):
 LATER: Mapping[str, Later] = {
     "server.workers": Later(positive, (1,)),
     "server.tls": Later(anything),
-    "backends[*].api_keys": Later(anything),
-    "backends[*].region": Later(text),
-    "backends[*].api_version": Later(text),
-    "backends[*].deployment_name": Later(text),
-    "backends[*].access_key": Later(anything),
-    "backends[*].access_key_env": Later(text),
-    "backends[*].access_key_file": Later(text),
-    "backends[*].secret_key": Later(anything),
-    "backends[*].secret_key_env": Later(text),
-    "backends[*].secret_key_file": Later(text),
-    "backends[*].session_token": Later(anything),
-    "backends[*].session_token_env": Later(text),
-    "backends[*].session_token_file": Later(text),
     "backends[*].weight": Later(number, (1.0,)),
     "backends[*].rate_limit": Later(anything),
-    "backends[*].characteristics": Later(anything),
-    "backends[*].model_capability": Later(anything),
     "backends[*].retry": Later(anything),
-    "models.*.deployment_name": Later(text),
-    "models.*.api": Later(text),
-    "models.*.reasoning_effort": Later(text),
-    "models.*.summary_level": Later(text),
-    "models.*.verbosity_level": Later(text),
-    "models.*.truncation_strategy": Later(text),
-    "models.*.price": Later(anything),
-    "models.*.fallbacks": Later(anything),
     "response_optimization.stream": Later(flag, (True,)),
     "routing.load_balancing": Later(flag, (True,)),
     "routing.regions": Later(anything),
@@ -83,14 +60,7 @@ LATER: Mapping[str, Later] = {
     "metrics.enabled": Later(flag, (False,)),
 }
 
-TYPES: tuple[str, ...] = (
-    "anthropic", "aws_bedrock", "azure", "cohere", "deepseek", "google", "groq", "huggingface", "mistral", "openai",
-    "openrouter", "together", "xai",
-)  # fmt: skip
-"""Providers that do not exist yet."""
-
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "backends[*].auth": ("token", "query", "oauth2", "sigv4"),
     "routing.strategy": (
         "model_based", "cost_optimized", "round_robin", "least_loaded", "fastest_response", "power_efficient",
         "balanced", "prefix_affinity",

@@ -1,14 +1,13 @@
 """The backends of a configuration: their keys, and what must agree among them.
 
-Rules: a `type` may be left out where the id is one; `connect_timeout` and `timeout` are short for two of the
-`timeouts`, which win over them; a backend that is not enabled is read as strictly, but may ask for what does not exist
-yet.
-"""
+Rules: a `type` may be left out where the id begins with one, or the endpoint is a vendor's; `connect_timeout` and
+`timeout` are short for two of the `timeouts`, which win over them; a backend that is not enabled is read as strictly,
+but may ask for what does not exist yet."""
 
 from __future__ import annotations
 
-from ollamux.config import availability
 from ollamux.config.kinds import (
+    amount,
     auth,
     choice,
     duration,
@@ -20,49 +19,49 @@ from ollamux.config.kinds import (
     positive,
     proxy,
     secret,
+    secrets,
     text,
     texts,
     url,
     variable,
 )
 from ollamux.config.read import Section, Table, read_keys
-from ollamux.config.schema import BackendConfig, BackendTls, Pool, Timeouts
+from ollamux.config.schema import (
+    BackendConfig,
+    BackendTls,
+    Capability,
+    Characteristics,
+    OAuth2Config,
+    Pool,
+    Timeouts,
+)
 from ollamux.config.sections import OPTIONS
 from ollamux.config.tree import Branch, Node, Problems
+from ollamux.config.types import TYPES, is_type, type_at, type_called, type_in
 
 __all__ = ("BACKEND", "TYPES", "read_backends", "type_called", "type_of")
 
-TYPES = (
-    "demo", "gguf", "llama_cpp", "llama_swap", "lm_studio", "localai", "ollama", "openai_compatible", "tgi", "vllm",
-)  # fmt: skip
-"""The providers that there are."""
-
-_ALIASES = {
-    "bedrock": "aws_bedrock", "claude": "anthropic", "custom": "openai_compatible", "gemini": "google",
-    "llama.cpp": "llama_cpp",
-}  # fmt: skip
 _WITHOUT_ENDPOINT = frozenset({"demo", "gguf"})
-_ENDPOINT_NEEDED = frozenset({"openai_compatible"})
+_ENDPOINT_NEEDED = frozenset({"azure", "openai_compatible", "vertex"})
 _PATH = "backends[*]"
-
-
-def type_called(name: str) -> str:
-    """A provider's own name for one of the names that people use for it."""
-    return _ALIASES.get(name, name)
 
 
 def _type(node: Node) -> str:
     word = type_called(text(node))
-    if word not in TYPES and word not in availability.TYPES:
+    if not is_type(word):
         raise ValueError(f"one of {', '.join(TYPES)}")
     return word
 
 
 def type_of(name: str, node: Node) -> str | None:
     """The provider of the backend called `name`, as far as its keys or its name tell."""
-    told = (node.branch or {}).get("type")
+    keys = node.branch or {}
+    told = keys.get("type")
     word = type_called(name if told is None else str(told.word))
-    return word if word in TYPES or word in availability.TYPES else None
+    if is_type(word) or told is not None:
+        return word if is_type(word) else None
+    place = keys.get("endpoint")
+    return (type_at(str(place.word)) if place is not None else None) or type_in(name)
 
 
 _TIMEOUTS = Section(dict, {"connect": duration, "first_byte": duration, "idle": duration, "total": duration})
@@ -77,9 +76,48 @@ BACKEND = Section(
         "api_key": secret,
         "api_key_env": variable,
         "api_key_file": text,
+        "api_keys": secrets,
+        "access_key": secret,
+        "access_key_env": variable,
+        "access_key_file": text,
+        "secret_key": secret,
+        "secret_key_env": variable,
+        "secret_key_file": text,
+        "session_token": secret,
+        "session_token_env": variable,
+        "session_token_file": text,
         "auth": auth,
+        "oauth2": Section(
+            OAuth2Config,
+            {
+                "token_url": url,
+                "client_id": text,
+                "client_secret": secret,
+                "client_secret_env": variable,
+                "client_secret_file": text,
+                "scope": text,
+                "audience": text,
+            },
+            needed=("token_url", "client_id"),
+        ),
         "headers": Table(header_value, is_header_name, "a header's name that a backend can be sent"),
         "hardware": choice("npu", "igpu", "nvidia", "amd", "cpu", "cloud", "custom"),
+        "region": text,
+        "api_version": text,
+        "deployment_name": text,
+        "characteristics": Section(
+            Characteristics,
+            {"power_watts": amount, "avg_latency_ms": amount, "max_tokens_per_second": amount, "priority": number},
+        ),
+        "model_capability": Section(
+            Capability,
+            {
+                "max_model_size_gb": amount,
+                "supported_model_patterns": texts,
+                "preferred_models": texts,
+                "excluded_patterns": texts,
+            },
+        ),
         "model_prefix": loose_text,
         "priority": number,
         "timeout": duration,
@@ -126,8 +164,6 @@ def _make(name: str, node: Node, keys: Branch, problems: Problems) -> BackendCon
     kind = type_of(name, node)
     if "type" not in keys and kind is None:
         problems.add(node, f"needs a `type`, one of {', '.join(TYPES)}")
-    if kind in availability.TYPES:
-        problems.later(keys.get("type", node), f"the type {kind}")
     _agree(kind, node, keys, problems)
     told: dict[str, float] = found.pop("timeouts", {})
     short: dict[str, float] = {}
@@ -135,6 +171,9 @@ def _make(name: str, node: Node, keys: Branch, problems: Problems) -> BackendCon
         short["first_byte"] = found["timeout"]
     if "connect_timeout" in found:
         short["connect"] = found.pop("connect_timeout")
+    told_of: Characteristics = found.get("characteristics", Characteristics())
+    if told_of.priority is not None:
+        found.setdefault("priority", told_of.priority)
     found["type"] = kind or ""
     found.setdefault("name", name)
     return BackendConfig(id=name, timeouts=Timeouts(**{**short, **told}), source=node.place, **found)
@@ -146,7 +185,14 @@ def _agree(kind: str | None, node: Node, keys: Branch, problems: Problems) -> No
         problems.add(node, f"a backend of type {kind} needs an `endpoint`")
     if kind in _WITHOUT_ENDPOINT and "endpoint" in keys:
         problems.add(keys["endpoint"], f"a backend of type {kind} has no endpoint of its own")
+    if ("oauth2" in keys) != (_word(keys, "auth") == "oauth2"):
+        problems.add(node, "`auth: oauth2` and the keys of `oauth2` belong together")
     if kind == "gguf" and "file" not in keys:
         problems.add(node, "a backend of type gguf needs a `file`, the path of the model")
     if kind is not None and kind != "gguf" and "file" in keys:
         problems.add(keys["file"], "only a backend of type gguf has a file")
+
+
+def _word(keys: Branch, name: str) -> object:
+    node = keys.get(name)
+    return node.word if node is not None else None

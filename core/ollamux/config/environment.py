@@ -5,7 +5,7 @@ names (NAMED) come first, a provider's own (`OLLAMA_URL`) next, `OLLAMUX_` and a
 
 Rules: an empty variable is absent; a name that is not ours is not an error, one that begins with `OLLAMUX_`, holds `__`
 and is no key is; a provider's variables refine the one backend of its type, and make one only where no backend is
-configured.
+configured. A model that names a vendor then makes one too: what is missing there is told when it is asked for.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from ollamux.config.document import parse_value
 from ollamux.config.kinds import flag
 from ollamux.config.sections import ROOT
 from ollamux.config.tree import Branch, Node, Problems, branch, empty, merge, tidy
+from ollamux.config.types import VENDORS, Vendor, is_type, type_at, type_called
 from ollamux.config.values import number, scalar
 
-__all__ = ("NAMED", "VENDORS", "Listen", "Vendor", "dotted_tree", "extra_files", "listen", "named_tree", "vendor_tree")
+__all__ = ("ENDINGS", "NAMED", "Listen", "dotted_tree", "extra_files", "listen", "named_tree", "vendor_tree")
 
 NAMED: Mapping[str, str] = {
     "HOST": "server.host",
@@ -42,14 +43,7 @@ NAMED: Mapping[str, str] = {
 """The key that each variable sets; where two set one, the later line wins."""
 
 
-class Vendor(NamedTuple):
-    """A provider's variables: what they begin with, and the key that each ending sets."""
-
-    prefix: str
-    endings: Mapping[str, str]
-
-
-_ENDINGS: Mapping[str, str] = {
+ENDINGS: Mapping[str, str] = {
     "BASE_URL": "endpoint",
     "URL": "endpoint",
     "API_KEY": "api_key",
@@ -58,12 +52,12 @@ _ENDINGS: Mapping[str, str] = {
     "MAX_CONCURRENT_REQUESTS": "max_concurrent_requests",
 }
 
-VENDORS: Mapping[str, Vendor] = {
-    "ollama": Vendor("OLLAMA_", _ENDINGS),
-    "llama_cpp": Vendor("LLAMA_CPP_", _ENDINGS),
-}
-"""By type. `<prefix>ENABLED=false` takes a provider out of what is looked for; `<prefix>URL` wins over `BASE_URL`."""
+"""The key of a backend that each ending of a vendor's variables sets. `ENABLED=false` takes the vendor out; `URL` wins
+over `BASE_URL`."""
 
+_MAKERS = frozenset({"endpoint", "api_key", "access_key"})
+_CLOUD_OLLAMA = "https://ollama.com"
+_ROUTER = "ROUTER_"
 _OURS = "OLLAMUX_"
 
 
@@ -125,26 +119,33 @@ def vendor_tree(env: Mapping[str, str], tree: Node, notes: list[str]) -> tuple[N
     found, off = empty(), set[str]()
     configured = (tree.branch or {}).get("backends")
     backends: Branch = (configured.branch or {}) if configured is not None else {}
-    for kind, vendor in VENDORS.items():
-        said = {
-            name: key for ending, key in vendor.endings.items() if env.get(name := vendor.prefix + ending, "").strip()
-        }
-        enabled = _enabled(env.get(f"{vendor.prefix}ENABLED", ""))
+    chosen, routed = _routed(env, notes)
+    wanted = _wanted(tree) if configured is None else frozenset[str]()
+    for kind, vendor in {**VENDORS, **({chosen: Vendor("")} if chosen and chosen not in VENDORS else {})}.items():
+        said = {**(routed if kind == chosen else {}), **_said(vendor, env)}
+        enabled = not vendor.prefix or _enabled(env.get(f"{vendor.prefix}ENABLED", ""))
         if not enabled:
             off.add(kind)
         if configured is None:
-            if not enabled or not said:
+            if not enabled or not (said or kind in wanted):
                 continue
-            if "endpoint" not in said.values():
-                notes.append(f"{_both(said)}: no effect without {vendor.prefix}URL or a backend of type {kind}")
+            source = _maker(kind, vendor, said)
+            if source is None and kind not in wanted and kind != chosen:
+                if not said.keys() <= vendor.hints.keys():
+                    missing = "URL" if vendor.needs_endpoint or not vendor.needs_key else "API_KEY"
+                    notes.append(
+                        f"{_both(said)}: no effect without {vendor.prefix}{missing} or a backend of type {kind}"
+                    )
                 continue
             name = kind
-            source = next(variable for variable, key in reversed(said.items()) if key == "endpoint")
+            source = source or ("ROUTER_PROVIDER" if kind == chosen else "models")
             found = merge(found, branch(source, ("backends", name, "type"), kind, None))
+            if kind == "ollama" and "endpoint" not in said.values() and kind != chosen:
+                found = merge(found, branch(source, ("backends", name, "endpoint"), _CLOUD_OLLAMA, None))
         else:
             names = [name for name, node in backends.items() if type_of(name, node) == kind]
             if len(names) != 1:
-                if said:
+                if not said.keys() <= vendor.hints.keys():
                     why = "several backends are" if names else "no backend is"
                     notes.append(f"{_both(said)}: no effect, since {why} of type {kind}")
                 continue
@@ -154,6 +155,52 @@ def vendor_tree(env: Mapping[str, str], tree: Node, notes: list[str]) -> tuple[N
             value, raw = _order(text) if key == "priority" else (scalar(text), text)
             found = merge(found, branch(variable, ("backends", name, key), value, raw))
     return found, frozenset(off)
+
+
+def _said(vendor: Vendor, env: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a vendor that are set, and the key that each one sets; the stronger later."""
+    own = {vendor.prefix + ending: key for ending, key in ENDINGS.items()} if vendor.prefix else {}
+    names = {**vendor.hints, **vendor.others, **own}
+    return {name: key for name, key in names.items() if env.get(name, "").strip()}
+
+
+def _maker(kind: str, vendor: Vendor, said: Mapping[str, str]) -> str | None:
+    """The variable for which a vendor becomes a backend; None where none of them is reason enough."""
+    makers = {name: key for name, key in said.items() if key in _MAKERS and name not in vendor.hints}
+    places = [name for name, key in makers.items() if key == "endpoint"]
+    if places:
+        return places[-1]
+    return None if vendor.needs_endpoint else next(iter(makers), None)
+
+
+def _wanted(tree: Node) -> frozenset[str]:
+    """The vendors that models name as their backends."""
+    models = (tree.branch or {}).get("models")
+    nodes = ((models.branch or {}) if models is not None else {}).values()
+    told = ((node.branch or {}).get("backend") for node in nodes)
+    kinds = (type_called(str(node.word)) for node in told if node is not None)
+    return frozenset(kind for kind in kinds if kind in VENDORS and VENDORS[kind].needs_key)
+
+
+def _routed(env: Mapping[str, str], notes: list[str]) -> tuple[str, dict[str, str]]:
+    """The type that the variables of one backend for all (`ROUTER_`) are about, and the keys that they set."""
+    word = env.get(f"{_ROUTER}PROVIDER", "").strip().lower()
+    of_openai = {f"{_ROUTER}OPENAI_BASE_URL": "endpoint", f"{_ROUTER}OPENAI_API_KEY": "api_key"}
+    of_others = {f"{_ROUTER}OLLAMA_URL": "endpoint"}
+    if not word:
+        told = [name for name in (*of_others, *of_openai) if env.get(name, "").strip()]
+        word = "" if not told else "ollama" if told[0] in of_others else "openai"
+    kind = type_called(word)
+    if not kind:
+        return "", {}
+    if not is_type(kind):
+        notes.append(f"{_ROUTER}PROVIDER: no effect, since {word!r} is no type of backend")
+        return "", {}
+    names = of_openai if kind in ("openai", "openai_compatible") else of_others
+    if kind == "openai" and (place := env.get(f"{_ROUTER}OPENAI_BASE_URL", "").strip()):
+        kind = type_at(place) or "openai_compatible"
+    names = {**names, f"{_ROUTER}MODEL_PREFIX": "model_prefix"}
+    return kind, {name: key for name, key in names.items() if env.get(name, "").strip()}
 
 
 def _enabled(text: str) -> bool:

@@ -23,6 +23,7 @@ from ollamux.config.values import size as parse_size
 __all__ = (
     "SILENT",
     "Kind",
+    "amount",
     "anything",
     "auth",
     "choice",
@@ -44,6 +45,7 @@ __all__ = (
     "proxy",
     "rate",
     "secret",
+    "secrets",
     "sha256",
     "size",
     "statuses",
@@ -111,6 +113,14 @@ def number(node: Node) -> float:
     found = None if isinstance(node.value, str) and node.raw is None else parse_number(node.value)
     if found is None:
         raise ValueError("a number")
+    return found
+
+
+def amount(node: Node) -> float:
+    """A number from 0."""
+    found = number(node)
+    if found < 0:
+        raise ValueError("a number, 0 or more")
     return found
 
 
@@ -266,13 +276,29 @@ def sha256(node: Node) -> str:
     return found
 
 
+def secrets(node: Node) -> tuple[Secret, ...]:
+    """Several texts that are never shown; in a variable with commas between. What is empty is left out."""
+    if node.items is not None:
+        return tuple(secret(item) for item in node.items if item.word != "")
+    if node.raw is not None:
+        parts = [part for part in (piece.strip() for piece in node.raw.split(",")) if part]
+        return tuple(secret(Node(value=part, source=node.source, path=node.path)) for part in parts)
+    return (secret(node),)
+
+
 def auth(node: Node) -> str:
-    """How a backend is shown its key: bearer, none, or header:NAME."""
+    """How a backend is shown its key."""
+    if node.branch is not None:
+        raise ValueError(_AUTH)
     found = text(node)
     kind, _, name = found.partition(":")
-    if found not in ("bearer", "none") and not (kind == "header" and _TOKEN.fullmatch(name)):
-        raise ValueError("bearer, none, or header:NAME")
+    named = kind in ("header", "query") and _TOKEN.fullmatch(name)
+    if found not in ("bearer", "token", "oauth2", "sigv4", "none") and not named:
+        raise ValueError(_AUTH)
     return found
+
+
+_AUTH = "bearer, token, header:NAME, query:NAME, oauth2, sigv4 or none"
 
 
 def header_value(node: Node) -> str:
@@ -327,5 +353,5 @@ def anything(node: Node) -> Any:
     return node.value
 
 
-SILENT: frozenset[Kind] = frozenset({anything, header_value, proxy, secret, sha256, url, variable})
+SILENT: frozenset[Kind] = frozenset({anything, header_value, proxy, secret, secrets, sha256, url, variable})
 """Kinds whose values an error does not repeat."""

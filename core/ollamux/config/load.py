@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ollamux.config.backends import read_backends, type_called
+from ollamux.config.backends import read_backends
 from ollamux.config.document import Layer
 from ollamux.config.environment import dotted_tree, named_tree, vendor_tree
 from ollamux.config.kinds import keep_alive
@@ -22,6 +22,7 @@ from ollamux.config.read import read_keys, suggestion
 from ollamux.config.schema import BackendConfig, Config, KeyConfig, Secret, ServerConfig
 from ollamux.config.sections import ROOT
 from ollamux.config.tree import Node, Problems, branch, empty, layer_tree, merge, tidy
+from ollamux.config.types import type_called
 from ollamux.config.values import scalar
 from ollamux.errors import ConfigError
 

@@ -13,13 +13,17 @@ import msgspec
 __all__ = (
     "BackendConfig",
     "BackendTls",
+    "Capability",
+    "Characteristics",
     "Config",
     "HealthConfig",
     "KeyConfig",
     "Limits",
     "LoggingConfig",
     "ModelConfig",
+    "OAuth2Config",
     "Pool",
+    "Price",
     "QueueConfig",
     "ResponseOptimization",
     "RetryConfig",
@@ -110,10 +114,42 @@ class BackendTls(msgspec.Struct, frozen=True, kw_only=True):
     ca: str | None = None
 
 
+class OAuth2Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Client credentials: where tokens are given, and to whom."""
+
+    token_url: str
+    client_id: str
+    client_secret: Secret | None = None
+    client_secret_env: str | None = None
+    client_secret_file: str | None = None
+    scope: str = ""
+    audience: str = ""
+
+
+class Characteristics(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator knows of a backend: watts, milliseconds to an answer, tokens a second, and a priority."""
+
+    power_watts: float | None = None
+    avg_latency_ms: float | None = None
+    max_tokens_per_second: float | None = None
+    priority: float | None = None
+
+
+class Capability(msgspec.Struct, frozen=True, kw_only=True):
+    """Which models a backend is for: patterns (`*` for anything) of those that it serves and of those that it does not,
+    those that it prefers, and the largest in gigabytes."""
+
+    max_model_size_gb: float | None = None
+    supported_model_patterns: tuple[str, ...] = ()
+    preferred_models: tuple[str, ...] = ()
+    excluded_patterns: tuple[str, ...] = ()
+
+
 class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint. `type` is a provider's own name; `endpoint` None is the provider's default; `timeout` is the key of
-    that name, already in `timeouts.first_byte`; `max_concurrent_requests` None is what the backend tells, else no
-    limit; `key_missing` says why the key that is wanted could not be read; `source` is where it is configured."""
+    """One endpoint. `type` is a provider's own name; `endpoint` None is the provider's default; `auth` None is how the
+    provider wants its key; `timeout` is the key of that name, already in `timeouts.first_byte`;
+    `max_concurrent_requests` None is what the backend tells, else no limit; `key_missing` says why the key that is
+    wanted could not be read; `source` is where it is configured."""
 
     id: str
     type: str
@@ -123,10 +159,26 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     api_key: Secret | None = None
     api_key_env: str | None = None
     api_key_file: str | None = None
+    api_keys: tuple[Secret, ...] = ()
+    access_key: Secret | None = None
+    access_key_env: str | None = None
+    access_key_file: str | None = None
+    secret_key: Secret | None = None
+    secret_key_env: str | None = None
+    secret_key_file: str | None = None
+    session_token: Secret | None = None
+    session_token_env: str | None = None
+    session_token_file: str | None = None
     key_missing: str | None = None
     auth: str | None = None
+    oauth2: OAuth2Config | None = None
     headers: dict[str, str] = {}
     hardware: str | None = None
+    region: str | None = None
+    api_version: str | None = None
+    deployment_name: str | None = None
+    characteristics: Characteristics = Characteristics()
+    model_capability: Capability = Capability()
     model_prefix: str = ""
     priority: float = 50.0
     timeout: float | None = None
@@ -151,15 +203,32 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self.timeouts, total=total)
 
 
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """US dollars for a million tokens. None is not told."""
+
+    input: float | None = None
+    output: float | None = None
+    cached_input: float | None = None
+
+
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A name that clients may ask for. `backend` is a backend's id, else a provider's name; `api_model` is the name
-    upstream, None where it is the same. None is not told."""
+    upstream, None where it is the same; `deployment_name` is what a provider with deployments calls it. `api` is chat
+    or responses, None where the other settings decide. None is not told."""
 
     backend: str | None = None
     api_model: str | None = None
+    deployment_name: str | None = None
+    api: str | None = None
+    reasoning_effort: str | None = None
+    summary_level: str | None = None
+    verbosity_level: str | None = None
+    truncation_strategy: str | None = None
     capabilities: tuple[str, ...] | None = None
     context_length: int | None = None
     max_tokens: int | None = None
+    price: Price | None = None
+    fallbacks: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 
 

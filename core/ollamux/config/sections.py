@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ollamux.config.kinds import (
+    amount,
     anything,
     choice,
     choices,
@@ -35,6 +36,7 @@ from ollamux.config.schema import (
     Limits,
     LoggingConfig,
     ModelConfig,
+    Price,
     QueueConfig,
     ResponseOptimization,
     RetryConfig,
@@ -94,9 +96,17 @@ _MODEL = Section(
     {
         "backend": text,
         "api_model": text,
+        "deployment_name": text,
+        "api": choice("chat", "responses"),
+        "reasoning_effort": choice("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+        "summary_level": choice("auto", "concise", "detailed"),
+        "verbosity_level": choice("low", "medium", "high"),
+        "truncation_strategy": choice("auto", "disabled"),
         "capabilities": choices("completion", "tools", "thinking", "vision", "embedding", "insert", "audio"),
         "context_length": positive,
         "max_tokens": positive,
+        "price": Section(Price, {"input": amount, "output": amount, "cached_input": amount}),
+        "fallbacks": texts,
         "options": OPTIONS,
     },
 )

@@ -24,7 +24,13 @@ __all__ = ("Branch", "Node", "Problems", "Scalar", "branch", "empty", "layer_tre
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _DEEPEST = 64
-_EXCLUSIVE = (frozenset({"api_key", "api_key_env", "api_key_file"}),)
+_EXCLUSIVE = (
+    frozenset({"api_key", "api_key_env", "api_key_file", "api_keys"}),
+    *(
+        frozenset({name, f"{name}_env", f"{name}_file"})
+        for name in ("access_key", "secret_key", "session_token", "client_secret")
+    ),
+)
 _BACKEND_NAMES = {"base_url": "endpoint", "url": "endpoint"}
 _MODEL_NAMES = {"model": "api_model"}
 
@@ -134,14 +140,31 @@ def tidy(root: Node, problems: Problems) -> Node:
         top["backends"] = _by_id(backends, problems)
         for node in (top["backends"].branch or {}).values():
             _rename(node, _BACKEND_NAMES, problems)
-            for group in _EXCLUSIVE:
-                said = sorted(group.intersection(node.branch or ()))
-                if len(said) > 1:
-                    problems.add(node, f"only one of {' and '.join(said)} can be meant")
+            _unfold_auth(node)
+            _check_exclusive(node, problems)
+            if (oauth2 := (node.branch or {}).get("oauth2")) is not None:
+                _check_exclusive(oauth2, problems)
     if (models := top.get("models")) is not None:
         for node in (models.branch or {}).values():
             _rename(node, _MODEL_NAMES, problems)
     return root
+
+
+def _unfold_auth(node: Node) -> None:
+    """`auth: {oauth2: {...}}` is `auth: oauth2` with the rest beside it."""
+    keys = node.branch or {}
+    told = keys.get("auth")
+    inner = (told.branch or {}) if told is not None else {}
+    if told is not None and list(inner) == ["oauth2"] and "oauth2" not in keys:
+        keys["oauth2"] = inner["oauth2"]
+        keys["auth"] = Node(value="oauth2", source=told.source, path=told.path)
+
+
+def _check_exclusive(node: Node, problems: Problems) -> None:
+    for group in _EXCLUSIVE:
+        said = sorted(group.intersection(node.branch or ()))
+        if len(said) > 1:
+            problems.add(node, f"only one of {' and '.join(said)} can be meant")
 
 
 def _build(

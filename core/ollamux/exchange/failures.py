@@ -5,11 +5,34 @@ Rules: the texts name the backend and what went wrong, never an address's creden
 
 from __future__ import annotations
 
+from ollamux.backends import Backend
 from ollamux.contract import FailureKind
 from ollamux.conversation import StreamFault
-from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, Busy, InvalidRequest, OllamuxError
+from ollamux.errors import (
+    BackendError,
+    BackendTimeout,
+    BackendUnavailable,
+    Busy,
+    InvalidRequest,
+    Misconfigured,
+    ModelNotFound,
+    OllamuxError,
+)
+from ollamux.routing.catalog import Catalog
+from ollamux.routing.nearest import nearest
 
-__all__ = ("failure_of", "long_wait", "not_yet", "of_answer", "of_request", "queue_full", "reported", "stream_broken")
+__all__ = (
+    "failure_of",
+    "long_wait",
+    "not_available",
+    "not_yet",
+    "of_answer",
+    "of_request",
+    "queue_full",
+    "reported",
+    "stream_broken",
+    "with_names",
+)
 
 _WORDS: dict[FailureKind, str] = {
     "refused": "refused the connection",
@@ -62,6 +85,19 @@ def queue_full() -> OllamuxError:
 def not_yet(backend: str, reason: str) -> OllamuxError:
     """The backend is on its way."""
     return Busy(f"backend '{backend}' is not available yet: {reason}", retry_after=5)
+
+
+def not_available(backend: Backend) -> OllamuxError:
+    """Nobody who has the model can be called. What only the operator can put right says what that is."""
+    text = f"backend '{backend.id}' is not available: {backend.trouble}"
+    return Misconfigured(text) if backend.misconfigured else BackendUnavailable(text)
+
+
+def with_names(error: OllamuxError, catalog: Catalog) -> OllamuxError:
+    """That nobody has a model, with names of models that somebody has."""
+    if isinstance(error, ModelNotFound):
+        error.near = nearest(error.model, [offer.name for offer in catalog.offers()])
+    return error
 
 
 def long_wait() -> OllamuxError:

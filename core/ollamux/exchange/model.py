@@ -100,6 +100,8 @@ class ModelExchange(ModelState):
         self._head_headers = headers
         if status < 500:
             self._backend.health.good()
+        if self._backend.watched:
+            self._backend.answered(self._key, status, headers, now)
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
@@ -212,7 +214,7 @@ class ModelExchange(ModelState):
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            return self._refuse(incoming.not_found(), now)
+            return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
         pairs = [(offer, house.backend(offer.backend)) for offer in offers]
         if len(pairs) > 1:
             pairs = self._ordered(pairs)
@@ -227,7 +229,7 @@ class ModelExchange(ModelState):
             except OllamuxError as error:
                 return self._refuse(error, now)
         if not reachable:
-            return self._refuse(BackendUnavailable(f"backend '{backend.id}' is not available: {backend.trouble}"), now)
+            return self._refuse(failures.not_available(backend), now)
         self._candidates = reachable if house.fail_over else reachable[:1]
         return self._dispatch(now)
 
@@ -284,6 +286,7 @@ class ModelExchange(ModelState):
         assert incoming is not None
         self._phase = _CALLING
         self._backend = backend
+        self._offer = offer
         self._upstream = offer.upstream
         self._converter = None
         self._collected = None
@@ -298,18 +301,22 @@ class ModelExchange(ModelState):
             if self._relaying:
                 if backend.provider.manages_models:  # Ollama: nothing to rename where the client names that very model
                     self._upstream = self._house.catalog.spelling(incoming.model, offer.upstream)
-                outgoing = called.passthrough(incoming, self._upstream, self._defaults(offer), backend.provider.dialect)
+                self._dialect = backend.dialect_for(self._upstream)
+                outgoing = called.passthrough(incoming, self._upstream, self._defaults(offer), self._dialect)
             else:
                 if incoming.keep_alive is None:
                     incoming.keep_alive = self._house.keep_alive
                 self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
-                outgoing = called.build(self._neutral, offer.upstream, backend.provider.dialect)
+                self._dialect = backend.dialect_for(offer.upstream)
+                outgoing = called.build(self._neutral, offer.upstream, self._dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         # What the reading of a request loses, one that passes through does not.
         self._warnings = outgoing.warnings if self._relaying else incoming.warnings + outgoing.warnings
         self._attempt += 1
-        call, wake = backend.call(self._attempt, outgoing), WakeAt(self._next_wake(now))
+        self._key = backend.choose_key(now) if backend.watched else 0
+        call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
+        wake = WakeAt(self._next_wake(now))
         return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
 
     def _defaults(self, offer: Offer) -> dict[str, object]:
@@ -338,13 +345,12 @@ class ModelExchange(ModelState):
         return kind.startswith(self._stream_type().partition(";")[0])
 
     def _make_converter(self) -> Converter:
-        incoming, backend = self._incoming, self._backend
-        called = self._called
-        assert incoming is not None and backend is not None and called is not None
+        incoming, called = self._incoming, self._called
+        assert incoming is not None and self._dialect is not None and called is not None
         if self._relaying:
             return self._serving.relay(incoming, self._context, self._upstream)
         assert self._neutral is not None
-        reader = called.reader(self._neutral, backend.provider.dialect)
+        reader = called.reader(self._neutral, self._dialect)
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
 
     def _begin(self, out: bytes) -> tuple[Want, ...]:
@@ -386,8 +392,8 @@ class ModelExchange(ModelState):
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
-        assert self._backend is not None
-        found = called.whole(neutral, body, self._backend.provider.dialect)
+        assert self._dialect is not None
+        found = called.whole(neutral, body, self._dialect)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
@@ -406,6 +412,8 @@ class ModelExchange(ModelState):
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}")
         again = self._status in self._house.retry_on or self._status in _ANOTHER_MAY or self._status > 504
+        if again and self._offer is not None and backend.another_key(self._key, self._status, now):
+            self._candidates.insert(0, (self._offer, backend))
         if again and self._candidates and self._calls < self._house.attempts:
             return self._next(error, now)
         if as_it_is and not self._committed and self._status not in (401, 403):

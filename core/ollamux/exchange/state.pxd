@@ -6,12 +6,12 @@ from ollamux.formats.answering cimport RenderContext
 
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _incoming, _backend, _neutral, _renderer
-    cdef object _converter, _called, _place, _head_headers, _paused_at
+    cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _dialect
     cdef RenderContext _context
     cdef list _candidates, _collected, _playing
     cdef tuple _warnings
     cdef str _upstream
-    cdef long _attempt, _calls, _collected_size, _status
+    cdef long _attempt, _calls, _collected_size, _status, _key
     cdef bint _committed, _relaying
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until
 

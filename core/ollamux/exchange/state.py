@@ -19,6 +19,7 @@ from ollamux.formats.answering import RenderContext
 from ollamux.formats.base import (
     NOWHERE,
     Calling,
+    Dialect,
     Incoming,
     Neutral,
     Place,
@@ -51,13 +52,16 @@ class ModelState(Exchange):
         "_committed",
         "_context",
         "_converter",
+        "_dialect",
         "_dispatched",
         "_head_headers",
         "_house",
         "_incoming",
         "_keepalive_at",
+        "_key",
         "_last_sent",
         "_neutral",
+        "_offer",
         "_paused_at",
         "_phase",
         "_place",
@@ -92,6 +96,9 @@ class ModelState(Exchange):
         self._called: Calling | None = None
         self._calls = 0
         self._backend: Backend | None = None
+        self._offer: Offer | None = None
+        self._dialect: Dialect | None = None
+        self._key = 0
         self._upstream = ""
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None

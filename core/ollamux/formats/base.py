@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ollamux.contract import HeaderPairs
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
@@ -56,6 +57,9 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place()
+_CHOICES = frozenset(("auto", "none", "required", "named"))
+_CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "json_schema"}
+"""What a body holds that a flag of a dialect speaks of."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -72,7 +76,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     `sampling` maps a field of `conversation.Sampling` (or of its `other`) to the backend's name for it, None where it
     has none; fields that are not named keep the format's own name. `think` says how thinking is switched:
-    `chat_template_kwargs` (llama.cpp, vLLM), `reasoning_effort` (OpenAI), or empty."""
+    `chat_template_kwargs` (llama.cpp, vLLM), `reasoning_effort` (OpenAI), or empty. `refuses` are members of a request
+    that the backend takes for an error: they are left out with a warning. `reasoning_echo` is the field in which it
+    wants the thinking of earlier turns back. `tool_choice` are the modes that it knows, `allowed` among them where it
+    takes a list of allowed tools. `strict` backends refuse what they do not know inside messages.
+
+    The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
+    completions without a template. `cues` are made of all these: texts without which a body passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -81,7 +91,28 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: str = "max_tokens"
     top_logprobs: bool = True
     json_schema: bool = True
+    developer: bool = True
+    image_urls: bool = True
+    files: bool = False
+    dimensions: bool = False
+    completions: bool = True
+    strict: bool = False
+    reasoning_echo: str = ""
+    tool_choice: frozenset[str] = _CHOICES
+    refuses: frozenset[str] = frozenset()
     extra: dict[str, Any] = {}
+    cues: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        cues = set(self.refuses)
+        cues |= {name for name, flag in _CUES.items() if not getattr(self, flag)}
+        if self.strict or self.reasoning_echo:
+            cues.add("assistant")
+        if self.max_tokens == "max_completion_tokens":
+            cues.add("max_tokens")
+        if not self.tool_choice >= _CHOICES:
+            cues.add("tool_choice")
+        force_setattr(self, "cues", tuple(sorted(f'"{name}"'.encode() for name in cues)))
 
 
 class Incoming(Protocol):

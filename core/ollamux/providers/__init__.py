@@ -2,6 +2,9 @@
 
 A provider says which format a backend of its kind speaks and in which dialect, how its endpoint is read, what to ask to
 learn its models and its health, and whether it manages models as Ollama does.
+
+Other packages bring providers as entry points of the group `ollamux.providers`, each called as its type. They are
+loaded when a configuration names them; a type of ours cannot be replaced.
 """
 
 from __future__ import annotations
@@ -9,15 +12,23 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
+from ollamux.config.types import PLUGINS
+from ollamux.errors import ConfigError
 from ollamux.providers.base import Provider
 
 __all__ = ("Provider", "all_providers", "provider")
 
+_NEEDED: tuple[str, ...] = (
+    "type", "format", "other_formats", "dialect", "default_endpoint", "version_path", "fixed", "manages_models",
+    "probes", "learn",
+)  # fmt: skip
+
 
 @cache
 def all_providers() -> dict[str, Provider]:
-    """Every provider by its type."""
+    """Every provider of ours by its type."""
     found: dict[str, Provider] = {}
     for module in iter_modules(__path__):
         for entry in getattr(import_module(f"{__name__}.{module.name}"), "PROVIDERS", ()):
@@ -26,5 +37,25 @@ def all_providers() -> dict[str, Provider]:
 
 
 def provider(type_: str) -> Provider:
-    """The provider of this type. Raises KeyError where there is none."""
-    return all_providers()[type_]
+    """The provider of this type, ours or a plug-in's. Raises KeyError where there is none, and ConfigError where a
+    plug-in cannot be loaded or is no provider."""
+    found = all_providers().get(type_)
+    return found if found is not None else _plugged(type_)
+
+
+@cache
+def _plugged(type_: str) -> Provider:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=PLUGINS, name=type_):
+        try:
+            made: Any = entry.load()
+            brought: Provider = made() if isinstance(made, type) else made
+        except Exception as error:  # whatever the package does wrong, its name is what the operator needs
+            raise ConfigError(f"the plug-in {entry.value} cannot be loaded: {type(error).__name__}: {error}") from error
+        missing = [name for name in _NEEDED if not hasattr(brought, name)]
+        if missing or brought.type != type_:
+            told = f"has no {', '.join(missing)}" if missing else f"is of type {brought.type}, not {type_}"
+            raise ConfigError(f"the plug-in {entry.value} is no provider: it {told}")
+        return brought
+    raise KeyError(type_)

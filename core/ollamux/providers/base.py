@@ -18,7 +18,16 @@ __all__ = ("FileServing", "Provider", "SelfAnswering", "as_object", "as_rows", "
 
 
 class Provider(Protocol):
-    """A kind of backend."""
+    """A kind of backend. What follows is what each one has. These it may have beside, where it differs:
+
+    - `auth`: how it is shown a key unless the configuration says otherwise (`bearer`; see `credentials.placing`), and
+      `headers`: pairs that go with every call;
+    - `dialect_for(model)`: its dialect towards this model, where that is not `dialect`;
+    - `url(base, path, upstream, config)`: the address of a call for the model `upstream`, or of a probe where that is
+      empty, where it is not `base + path`; `endpoint_for(config)`: where it is, where that follows from its settings;
+    - `deploys`: that models are called there by names which the operator chose;
+    - `service`: what AWS calls it, where calls are signed;
+    - `answering`, `files`: see `SelfAnswering` and `FileServing`."""
 
     @property
     def type(self) -> str:

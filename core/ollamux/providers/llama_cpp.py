@@ -33,6 +33,7 @@ _DIALECT = Dialect(
         "num_keep": "n_keep",
     },
     think="chat_template_kwargs",
+    developer=False,
 )
 _THINKING = ("<think>", "enable_thinking", "reasoning_content", "thinking", "<|channel|>analysis")
 

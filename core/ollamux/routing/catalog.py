@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ollamux.config import Price
 from ollamux.models import ASSUMED_CAPABILITIES, Inventory, Loaded, ModelInfo
+from ollamux.routing.well_known import Facts
 
 __all__ = ("Catalog", "Offer", "Registered", "Shelf")
 
@@ -27,21 +29,29 @@ _REMEMBERED = 4096
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A name that the configuration gives. `backend` is an id, else a provider's type, else None for any backend that
-    has the upstream model. `api` is chat, responses or, where nothing was said, empty."""
+    has the upstream model; `provider` is the type that it means as an id of none. `deployment` is what a backend with
+    deployments calls it. `settings` go with its requests where the backend has words for them, `options` always. `api`
+    is chat, responses or, where nothing was said, empty; `price` in US dollars for a million tokens."""
 
     name: str
     upstream: str
+    deployment: str = ""
     backend: str | None = None
+    provider: str = ""
     capabilities: frozenset[str] | None = None
     context_length: int | None = None
     options: Mapping[str, Any] = {}
+    settings: Mapping[str, Any] = {}
     api: str = ""
+    price: Price | None = None
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     """What one backend has to offer, in the catalog's terms. `claims` are the models that the configuration says it
     serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
-    have: found, but not listed, until the backend tells."""
+    have, `expects` says which it may have: found, but not listed, until the backend tells. `admits` says which of those
+    that it lists are offered. `facts` is what is known of the provider's models. Where it `deploys`, models are called
+    by names of the operator's own, `deployment` where a model has none. `settings` are those that it has words for."""
 
     backend: str
     provider: str
@@ -49,11 +59,18 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = ""
     claims: tuple[str, ...] = ()
     expected: str = ""
+    expects: Callable[[str], bool] | None = None
+    admits: Callable[[str], bool] | None = None
+    facts: Callable[[str], Facts | None] | None = None
+    deploys: bool = False
+    deployment: str = ""
+    settings: frozenset[str] = frozenset()
     options: Mapping[str, Any] = {}
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that a backend serves, under the name clients use. `told` says whether anybody named its abilities."""
+    """A model that a backend serves, under the name clients use. `told` says whether anybody named its abilities;
+    `price` is in US dollars for a million tokens, `max_output` in tokens, None where nobody knows."""
 
     name: str
     upstream: str
@@ -67,6 +84,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     rank: tuple[float, int]
     api: str = ""
+    price: Price | None = None
+    max_output: int | None = None
 
 
 class Catalog:
@@ -114,7 +133,7 @@ class Catalog:
             target = self._aliases.get(key, "")
             found = self._index.get(key) or self._index.get(target)
             if not found:
-                found = self._expected.get(key) or self._expected.get(target, ())
+                found = self._expected.get(key) or self._expected.get(target) or self._hoped_for(name.strip())
             if found and len(self._asked) < _REMEMBERED:
                 self._asked[name] = found
         return found
@@ -163,7 +182,10 @@ class Catalog:
             if registered.backend is not None:
                 pinned.add(key)
             for position, shelf in self._homes(registered):
-                info = self._known(shelf.backend, registered.upstream) or ModelInfo(name=registered.upstream)
+                upstream = registered.upstream
+                if shelf.deploys:
+                    upstream = registered.deployment or shelf.deployment or upstream
+                info = self._known(shelf.backend, upstream) or ModelInfo(name=upstream)
                 offer = self._offer(registered.name, info, position, shelf, registered)
                 found.setdefault(key, {}).setdefault(shelf.backend, offer)
         if not self._registered_only:
@@ -191,12 +213,22 @@ class Catalog:
                 found[key] = tuple(sorted((*found.get(key, ()), offer), key=lambda each: each.rank))
         return found
 
+    def _hoped_for(self, name: str) -> tuple[Offer, ...]:
+        """The backends that have told nothing yet and may well have a model of this name."""
+        found: list[Offer] = []
+        for position, shelf in self._shelves.values() if not self._registered_only else ():
+            upstream = name.removeprefix(shelf.prefix)
+            silent = shelf.expects is not None and shelf.backend not in self._inventories
+            if silent and name.startswith(shelf.prefix) and shelf.expects is not None and shelf.expects(upstream):
+                found.append(self._offer(name, ModelInfo(name=upstream), position, shelf, None))
+        return tuple(sorted(found, key=lambda offer: offer.rank))
+
     def _homes(self, registered: Registered) -> list[tuple[int, Shelf]]:
         shelves = list(self._shelves.values())
         if registered.backend is None:
             return [home for home in shelves if self._known(home[1].backend, registered.upstream) is not None]
         named = [home for home in shelves if home[1].backend == registered.backend]
-        return named or [home for home in shelves if home[1].provider == registered.backend]
+        return named or [home for home in shelves if home[1].provider in (registered.backend, registered.provider)]
 
     def _known(self, backend: str, upstream: str) -> ModelInfo | None:
         inventory = self._inventories.get(backend)
@@ -208,6 +240,9 @@ class Catalog:
     def _discovered(self, shelf: Shelf) -> tuple[ModelInfo, ...]:
         inventory = self._inventories.get(shelf.backend)
         listed = inventory.models if inventory is not None else ()
+        if shelf.admits is not None:
+            admits = shelf.admits
+            listed = tuple(model for model in listed if admits(model.name) or admits(model.title or model.name))
         if not shelf.claims:
             return listed
         claims = {self._key(claim): claim for claim in shelf.claims}
@@ -218,13 +253,25 @@ class Catalog:
 
     def _offer(self, name: str, info: ModelInfo, position: int, shelf: Shelf, registered: Registered | None) -> Offer:
         told = registered.capabilities if registered is not None else None
+        facts = None
+        if shelf.facts is not None:
+            facts = shelf.facts(registered.upstream if registered is not None else info.name)
         capabilities = told if told is not None else info.capabilities
-        options = {**self._options, **shelf.options, **(registered.options if registered is not None else {})}
+        if capabilities is None and facts is not None:
+            capabilities = facts.capabilities
+        options = {**self._options, **shelf.options}
+        if registered is not None:
+            options |= {name: value for name, value in registered.settings.items() if name in shelf.settings}
+            options |= registered.options
         seed = info.digest if registered is None else None
         if seed is None or len(seed) != 64:
             parts = (name, shelf.backend, info.name, sorted(capabilities or ()), sorted(options.items(), key=str))
             seed = hashlib.sha256(repr(parts).encode()).hexdigest()
         length = registered.context_length if registered is not None else None
+        price = registered.price if registered is not None else None
+        if facts is not None:
+            info = info if info.context_length is not None else replace(info, context_length=facts.context_length)
+            price = price if price is not None else facts.price
         return Offer(
             name=name,
             upstream=info.name,
@@ -238,6 +285,8 @@ class Catalog:
             digest=seed,
             rank=(-shelf.priority, position),
             api=registered.api if registered is not None else "",
+            price=price,
+            max_output=facts.max_output if facts is not None else None,
         )
 
 

@@ -5,8 +5,11 @@ is an error) and goes on byte for byte. What must change is changed in the text,
 
 Rules:
 - only whole events are passed on, with LF and a blank line behind each; comments stay comments;
-- an error is a fault and is not passed on, nor is anything after it;
+- an error is a fault and is not passed on, nor is anything after it, nor half an event that it came in the middle of;
 - the first delta of a choice names the role, since some servers leave out the event that does;
+- an answer has an id, the one that is given here where the server writes an empty one;
+- every call has an index of its own: one that lacks it gets the next, and so does one that takes another call's;
+- what a stream cost is counted, and hidden from a client that did not ask for it;
 - a finish reason or `[DONE]` makes a stream complete, and then the client gets both: `stop`, or `tool_calls` after a
   tool call, in front of a lone `[DONE]`, and `[DONE]` behind a lone finish reason. Without either nothing is made up.
 """
@@ -25,8 +28,10 @@ from ollamux.streaming.naming import with_model
 __all__ = ("SseRelay",)
 
 _DONE = b"data: [DONE]\n\n"
+_EMPTY_ID = re.compile(rb'"id"\s*:\s*(""|null)')
 _DELTA = re.compile(rb'"delta"\s*:\s*\{\s*')
 _NOTHING = (b"", b"null")
+_NO_CALLS = (b"", b"null", b"[]")
 _KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
 
 
@@ -51,6 +56,16 @@ class _Chunk(msgspec.Struct, gc=False):
     model: Any = None
 
 
+class _Function(msgspec.Struct, gc=False):
+    name: Any = None
+
+
+class _Piece(msgspec.Struct, gc=False):
+    index: Any = None
+    id: Any = None
+    function: _Function | None = None
+
+
 class _Details(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -65,32 +80,82 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 class _Spoken:
-    """What a choice has brought so far."""
+    """What a choice has brought so far. `calls` holds, by the server's index, a call's id and its index here."""
 
-    __slots__ = ("called", "finished", "role")
+    __slots__ = ("calls", "count", "finished", "last", "role")
 
     def __init__(self) -> None:
         self.role = False
-        self.called = False
         self.finished = False
+        self.calls: dict[int, tuple[str, int]] = {}
+        self.count = 0
+        self.last = -1
+
+    @property
+    def called(self) -> bool:
+        return bool(self.count)
+
+    def place(self, piece: _Piece) -> int:
+        """The index under which this piece of a call goes on."""
+        given = piece.index
+        name = piece.function.name if piece.function is not None else None
+        ident = piece.id if isinstance(piece.id, str) else ""
+        if not isinstance(given, int):
+            given = self.last
+            if given < 0 or ident or name:
+                given = self.last + 1
+        known = self.calls.get(given)
+        if known is None or (ident and known[0] and ident != known[0] and name):
+            taken = {at for _, at in self.calls.values()}
+            index = given if known is None and given not in taken else max(taken, default=-1) + 1
+            self.calls[given] = known = (ident, index)
+            self.count += 1
+        elif ident and not known[0]:
+            self.calls[given] = known = (ident, known[1])
+        self.last = given
+        return known[1]
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
+_decode_pieces = msgspec.json.Decoder(list[_Piece]).decode
 _decode_usage = msgspec.json.Decoder(_Usage).decode
 
 
 class SseRelay:
-    """Passes a stream on under the client's name for the model. Meets `Relay`."""
+    """Passes a stream on under the client's name for the model. Meets `Relay`. `hide_usage` leaves out the event that
+    brings nothing but the usage, `stream_id` stands in for an empty id."""
 
-    __slots__ = ("_blocks", "_choices", "_done", "_head", "_model", "_name", "fault", "steady", "usage")
+    __slots__ = (
+        "_blocks",
+        "_choices",
+        "_done",
+        "_head",
+        "_hide_usage",
+        "_model",
+        "_name",
+        "_stream_id",
+        "fault",
+        "steady",
+        "usage",
+    )
 
-    def __init__(self, upstream_model: str, client_model: str, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(
+        self,
+        upstream_model: str,
+        client_model: str,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        hide_usage: bool = False,
+        stream_id: str = "",
+    ) -> None:
         self._blocks = SseBlocks(limit)
         self._name = b"" if upstream_model == client_model else msgspec.json.encode(client_model)
         self._model = client_model
         self._choices: dict[int, _Spoken] = {}
         self._head: tuple[Any, Any, Any] | None = None
         self._done = False
+        self._hide_usage = hide_usage
+        self._stream_id = stream_id
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
         self.steady = False
@@ -168,7 +233,9 @@ class SseRelay:
             if stripped == b"[DONE]":
                 self._done = True
             elif stripped and not last:
-                self.fault = StreamFault("the backend sent an event that is no chunk of an answer", 502)
+                self.fault = _cut_into(payload) or StreamFault(
+                    "the backend sent an event that is no chunk of an answer", 502
+                )
             return b""
         error = bytes(chunk.error)
         if error in _NOTHING and not chunk.choices and (chunk.object == "error" or name == "error"):
@@ -190,20 +257,28 @@ class SseRelay:
                     if not delta.role:
                         steady = False
                         passed = _with_role(passed, index)
-                if not spoken.called and bytes(delta.tool_calls) not in (*_NOTHING, b"[]"):
-                    spoken.called = True
+                calls = bytes(delta.tool_calls)
+                if calls not in _NO_CALLS:
+                    steady = False
+                    passed = _numbered(passed, index, calls, spoken)
             if choice.finish_reason:
                 if choice.finish_reason == "error":
                     self.fault = StreamFault("the backend reported an error", 502)
                     return b""
                 spoken.finished = True
                 steady = False
-        if self._head is None and chunk.choices:
-            self._head = (chunk.id, chunk.created, chunk.object)
+        if chunk.choices:
+            if not chunk.id and self._stream_id:
+                steady = False
+                passed = _with_id(passed, self._head[0] if self._head is not None else self._stream_id)
+            if self._head is None:
+                self._head = (chunk.id or self._stream_id, chunk.created, chunk.object)
         usage = bytes(chunk.usage)
         if usage not in _NOTHING:
             steady = False
             self._count(usage)
+            if self._hide_usage and not chunk.choices:
+                return b""
         if self._name and chunk.model is not None:
             passed = with_model(passed, self._name)
         self.steady = steady
@@ -263,6 +338,49 @@ def _with_role(payload: bytes, index: int) -> bytes:
         if (choice.get("index") or 0) == index and isinstance(choice.get("delta"), dict):
             choice["delta"] = {"role": "assistant"} | choice["delta"] | {"role": "assistant"}
     return msgspec.json.encode(chunk)
+
+
+def _with_id(payload: bytes, ident: Any) -> bytes:
+    """The chunk with an id, in front where it has none."""
+    if not ident:
+        return payload
+    found = list(_EMPTY_ID.finditer(payload))
+    value = msgspec.json.encode(ident)
+    if len(found) == 1:
+        return payload[: found[0].start(1)] + value + payload[found[0].end(1) :]
+    chunk: Any = msgspec.json.decode(payload)
+    return msgspec.json.encode({**chunk, "id": ident})
+
+
+def _numbered(payload: bytes, index: int, calls: bytes, spoken: _Spoken) -> bytes:
+    """The chunk with the index of each piece of a call in one choice, which most servers have right."""
+    try:
+        pieces = _decode_pieces(calls)
+    except msgspec.DecodeError:
+        return payload
+    places = [spoken.place(piece) for piece in pieces]
+    if all(piece.index == place for piece, place in zip(pieces, places, strict=True)):
+        return payload
+    chunk: Any = msgspec.json.decode(payload)
+    for choice in chunk["choices"]:
+        if (choice.get("index") or 0) == index:
+            told: Any = choice["delta"]["tool_calls"]
+            choice["delta"]["tool_calls"] = [
+                {"index": place} | call | {"index": place} for call, place in zip(told, places, strict=True)
+            ]
+    return msgspec.json.encode(chunk)
+
+
+def _cut_into(payload: bytes) -> StreamFault | None:
+    """The error that a server wrote into the middle of an event, on a line of its own."""
+    for line in payload.split(b"\n")[1:]:
+        try:
+            error = bytes(_decode(line).error)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if error not in _NOTHING:
+            return _fault(error)
+    return None
 
 
 def _fault(error: bytes) -> StreamFault:

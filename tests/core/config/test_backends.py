@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from ollamux.config import BackendConfig, BackendTls, ConfigError, Layer, Pool, Secret, Timeouts, load
+from ollamux.config import (
+    BackendConfig,
+    BackendTls,
+    Characteristics,
+    ConfigError,
+    Layer,
+    OAuth2Config,
+    Pool,
+    Secret,
+    Timeouts,
+    load,
+)
 from ollamux.config.backends import TYPES, type_called
 
 
@@ -94,10 +105,63 @@ def test_timeouts_win_over_their_short_forms() -> None:
     assert backend.timeout == 300
 
 
-@pytest.mark.parametrize("name", [*(name for name in TYPES if name not in ("gguf", "openai_compatible")), "llama.cpp"])
+NEEDS_MORE = ("azure", "gguf", "openai_compatible", "vertex")
+
+
+@pytest.mark.parametrize("name", [*(name for name in TYPES if name not in NEEDS_MORE), "llama.cpp"])
 def test_a_type_may_be_left_out_where_the_id_is_one(name: str) -> None:
     (backend,) = _load({"id": name})
     assert backend.type == type_called(name)
+
+
+@pytest.mark.parametrize(
+    ("keys", "type_"),
+    [
+        ({"id": "openai-gpt4"}, "openai"),
+        ({"id": "Llama-cpp.local"}, "llama_cpp"),
+        ({"id": "claude-main"}, "anthropic"),
+        ({"id": "mine", "endpoint": "https://a.openai.azure.com"}, "azure"),
+        ({"id": "mine", "endpoint": "https://openrouter.ai/api/v1"}, "openrouter"),
+        ({"id": "openai-like", "endpoint": "api.groq.com"}, "groq"),
+        ({"id": "openai_compatible-x", "endpoint": "http://h"}, "openai_compatible"),
+    ],
+)
+def test_a_type_may_be_left_out_where_the_id_begins_with_one_or_the_endpoint_is_a_vendors(
+    keys: dict[str, Any], type_: str
+) -> None:
+    (backend,) = _load(keys)
+    assert backend.type == type_
+
+
+def test_every_way_to_show_a_key_is_read() -> None:
+    for auth in ("bearer", "token", "header:X-Key", "query:key", "sigv4", "none"):
+        (backend,) = _load({"id": "ollama", "auth": auth})
+        assert backend.auth == auth
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_oauth2_is_read_beside_auth_or_below_it(nested: bool) -> None:
+    told = {"token_url": "https://h/token", "client_id": "me", "client_secret_env": "SECRET", "scope": "a b"}
+    keys = {"auth": {"oauth2": told}} if nested else {"auth": "oauth2", "oauth2": told}
+    (backend,) = _load({"id": "ollama", **keys})
+    assert backend.auth == "oauth2"
+    assert backend.oauth2 == OAuth2Config(
+        token_url="https://h/token", client_id="me", client_secret_env="SECRET", scope="a b"
+    )
+
+
+def test_several_keys_are_a_list_and_empty_ones_are_left_out() -> None:
+    (backend,) = _load({"id": "openai", "api_keys": ["a", "", "b"]})
+    assert backend.api_keys == (Secret("a"), Secret("b"))
+
+
+def test_characteristics_give_the_priority_where_there_is_no_other() -> None:
+    first, second = _load(
+        {"id": "ollama", "characteristics": {"priority": 8, "power_watts": 3}},
+        {"id": "openai", "characteristics": {"priority": 8}, "priority": 9},
+    )
+    assert (first.priority, second.priority) == (8, 9)
+    assert first.characteristics == Characteristics(priority=8, power_watts=3)
 
 
 def test_a_type_that_cannot_be_told_is_an_error_that_lists_the_types() -> None:
@@ -110,15 +174,16 @@ def test_a_type_that_is_none_is_told_with_those_that_are() -> None:
     )
 
 
-@pytest.mark.parametrize(("written", "name"), [("openai", "openai"), ("gemini", "google"), ("claude", "anthropic")])
-def test_a_type_that_does_not_exist_yet_is_refused_by_name(written: str, name: str) -> None:
-    assert _problems({"id": "a", "type": written}) == (f"f: backends[0].type: the type {name} is not available yet",)
+@pytest.mark.parametrize(("written", "name"), [("gemini", "google"), ("claude", "anthropic"), ("hf", "huggingface")])
+def test_a_type_goes_by_other_names_too(written: str, name: str) -> None:
+    (backend,) = _load({"id": "a", "type": written})
+    assert backend.type == name
 
 
 def test_a_backend_that_is_off_may_ask_for_what_does_not_exist_yet_but_is_read_as_strictly() -> None:
-    (backend,) = _load({"id": "a", "type": "azure", "enabled": False, "api_version": "v", "characteristics": {"a": 1}})
-    assert (backend.type, backend.enabled) == ("azure", False)
-    assert _problems({"id": "a", "type": "azure", "enabled": False, "endpont": "x"}) == (
+    (backend,) = _load({"id": "a", "type": "ollama", "enabled": False, "weight": 3})
+    assert (backend.type, backend.enabled) == ("ollama", False)
+    assert _problems({"id": "a", "type": "ollama", "enabled": False, "endpont": "x"}) == (
         "f: backends[0].endpont: unknown key; did you mean `endpoint`?",
     )
 
@@ -130,14 +195,20 @@ def test_a_backend_that_is_off_may_ask_for_what_does_not_exist_yet_but_is_read_a
         ({"type": "gguf"}, ": a backend of type gguf needs a `file`, the path of the model"),
         ({"type": "gguf", "file": "a", "url": "b"}, ".url: a backend of type gguf has no endpoint of its own"),
         ({"type": "ollama", "file": "a"}, ".file: only a backend of type gguf has a file"),
-        ({"type": "ollama", "auth": "token"}, ".auth: token is not available yet"),
-        ({"type": "ollama", "auth": "query:key"}, ".auth: query:key is not available yet"),
-        ({"type": "ollama", "auth": {"oauth2": {}}}, ".auth: oauth2 is not available yet"),
+        ({"type": "ollama", "auth": "key"}, ".auth: expected bearer, token, header:NAME, query:NAME, oauth2, sigv4 or "
+         "none, got 'key'"),
+        ({"type": "ollama", "auth": "query:"}, ".auth: expected bearer, token, header:NAME, query:NAME, oauth2, sigv4 "
+         "or none, got 'query:'"),
+        ({"type": "ollama", "auth": {"oauth2": {"token_url": "http://h"}}}, ".auth.oauth2: needs `client_id`"),
+        ({"type": "ollama", "auth": "oauth2"}, ": `auth: oauth2` and the keys of `oauth2` belong together"),
+        ({"type": "ollama", "api_key": "hush", "api_keys": ["hush"]}, ": only one of api_key and api_keys can be "
+         "meant"),
+        ({"type": "ollama", "api_keys": [5]}, ".api_keys: expected text (a key that is all digits is put in quotes)"),
+        ({"type": "azure"}, ": a backend of type azure needs an `endpoint`"),
         ({"type": "ollama", "auth": ["bearer"]}, ".auth: expected text (a number or a word such as true is put in"
          " quotes), got a list"),
         ({"type": "ollama", "hardware": "gpu"}, ".hardware: expected one of npu, igpu, nvidia, amd, cpu, cloud, "
          "custom, got 'gpu'"),
-        ({"type": "ollama", "region": "eu"}, ".region is not available yet"),
         ({"type": "ollama", "weight": 2}, ".weight is not available yet"),
         ({"type": "ollama", "enabled": "perhaps"}, ".enabled: expected true or false, got 'perhaps'"),
         ({"type": "ollama", "endpoint": "http://u:hush@h"}, ".endpoint: expected a URL without a name and a password "

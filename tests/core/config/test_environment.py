@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ollamux.config import BackendConfig, Config, ConfigError, Layer, Secret, load
-from ollamux.config.environment import NAMED, VENDORS, extra_files, listen
+from ollamux.config.environment import NAMED, extra_files, listen
+from ollamux.config.types import VENDORS
 
 
 def _load(env: dict[str, str], **data: Any) -> Config:
@@ -180,6 +181,61 @@ def test_with_several_backends_of_the_type_or_none_they_are_left_alone_with_a_no
     assert [backend.type for backend in none.backends or ()] == ["demo"]
 
 
+def test_a_key_or_a_url_makes_a_vendor_a_backend() -> None:
+    found = _backends({f"{vendor.prefix}API_KEY": "k" for vendor in VENDORS.values() if not vendor.needs_endpoint})
+    assert [backend.type for backend in found] == [
+        kind for kind, vendor in VENDORS.items() if not vendor.needs_endpoint
+    ]
+    (local,) = _backends({"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"})
+    assert (local.type, local.api_key) == ("openai", None)
+
+
+def test_a_key_for_ollama_alone_means_the_one_in_the_cloud() -> None:
+    (backend,) = _backends({"OLLAMA_API_KEY": "k"})
+    assert (backend.type, backend.endpoint, backend.api_key) == ("ollama", "https://ollama.com", Secret("k"))
+
+
+@pytest.mark.parametrize("name", ["GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_AI_API_KEY"])
+def test_googles_key_has_three_names(name: str) -> None:
+    (backend,) = _backends({name: "k"})
+    assert (backend.type, backend.api_key) == ("google", Secret("k"))
+
+
+def test_azure_needs_its_place() -> None:
+    config = _load({"AZURE_API_KEY": "k", "AZURE_DEPLOYMENT": "d"})
+    assert config.backends is None
+    assert config.notes == (
+        "AZURE_DEPLOYMENT and AZURE_API_KEY: no effect without AZURE_URL or a backend of type azure",
+    )
+
+
+def test_a_hint_refines_a_backend_and_makes_none() -> None:
+    assert _load({"HF_TOKEN": "k"}) == Config()
+    (backend,) = _backends({"HF_TOKEN": "k"}, backends=[{"id": "hf"}])
+    assert backend.api_key == Secret("k")
+
+
+def test_a_vendor_that_is_switched_off_is_no_backend_though_it_has_a_key() -> None:
+    config = _load({"OPENAI_API_KEY": "k", "OPENAI_ENABLED": "false"})
+    assert config.backends is None and config.switched_off == frozenset({"openai"})
+
+
+def test_with_backends_in_a_file_no_vendor_is_added() -> None:
+    config = _load({"OPENAI_API_KEY": "k"}, backends=[{"id": "ollama"}])
+    assert [backend.type for backend in config.backends or ()] == ["ollama"]
+    assert config.notes == ("OPENAI_API_KEY: no effect, since no backend is of type openai",)
+
+
+def test_a_type_that_nobody_knows_is_noted() -> None:
+    config = _load({"ROUTER_PROVIDER": "teapot", "ROUTER_OLLAMA_URL": "http://h"})
+    assert config.notes == ("ROUTER_PROVIDER: no effect, since 'teapot' is no type of backend",)
+
+
+def test_any_server_that_speaks_openai_may_be_the_one_for_all() -> None:
+    (backend,) = _backends({"ROUTER_OPENAI_BASE_URL": "http://h:8000/v1", "ROUTER_MODEL_PREFIX": "x/"})
+    assert (backend.type, backend.endpoint, backend.model_prefix) == ("openai_compatible", "http://h:8000/v1", "x/")
+
+
 def test_what_needs_a_url_is_noted_without_one() -> None:
     config = _load({"OLLAMA_TIMEOUT": "5"})
     assert config.backends is None
@@ -195,8 +251,10 @@ def test_a_provider_that_is_switched_off_is_not_looked_for() -> None:
 
 def test_the_variables_of_other_programs_do_no_harm() -> None:
     env = {
-        "OPENAI_API_KEY": "x",
-        "ANTHROPIC_API_KEY": "x",
+        "OPENAI_ORGANIZATION": "x",
+        "HF_TOKEN": "x",
+        "AZURE_API_VERSION": "x",
+        "AWS_ACCESS_KEY_ID": "x",
         "OLLAMUX_KEY": "x",
         "OLLAMUX_PORT": "tcp://10.0.0.1:80",
         "OLLAMA_MODELS": "x",

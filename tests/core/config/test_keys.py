@@ -78,6 +78,63 @@ def test_a_backends_key_that_cannot_be_read_is_told_when_it_is_wanted() -> None:
     ]
 
 
+def test_every_secret_of_a_backend_may_stand_elsewhere() -> None:
+    told = {"token_url": "http://h", "client_id": "me", "client_secret_file": "s"}
+    config = resolve_keys(
+        _load(
+            backends=[
+                {"id": "aws_bedrock", "access_key_env": "A", "secret_key_file": "s", "session_token": "t"},
+                {"id": "vllm", "auth": {"oauth2": told}},
+            ]
+        ),
+        {"A": "one", "AWS_REGION": "eu-west-1"},
+        {"s": "two"}.__getitem__,
+    )
+    bedrock, vllm = tuple(config.backends or ())
+    assert (bedrock.access_key, bedrock.secret_key, bedrock.session_token) == (
+        Secret("one"),
+        Secret("two"),
+        Secret("t"),
+    )
+    assert bedrock.region == "eu-west-1" and bedrock.key_missing is None
+    assert vllm.oauth2 is not None and vllm.oauth2.client_secret == Secret("two")
+
+
+def test_awss_own_variables_serve_a_backend_that_is_told_no_credentials() -> None:
+    env = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c", "AWS_DEFAULT_REGION": "r"}
+    told, own, bearer = (
+        list(resolve_keys(_load(backends=[{"id": "aws_bedrock", **more}]), env, _no_file).backends or ())
+        for more in ({}, {"access_key": "x", "secret_key": "y", "region": "q"}, {"api_key": "k"})
+    )
+    assert (told[0].access_key, told[0].secret_key, told[0].region) == (Secret("a"), Secret("b"), "r")
+    assert told[0].session_token == Secret("c")
+    assert (own[0].access_key, own[0].session_token, own[0].region) == (Secret("x"), None, "q")
+    assert bearer[0].access_key is None
+
+
+@pytest.mark.parametrize(
+    ("backend", "missing"),
+    [
+        ({"id": "openai"}, "OPENAI_API_KEY is not set in the environment"),
+        ({"id": "openai", "endpoint": "http://127.0.0.1:8000"}, None),
+        ({"id": "openai", "auth": "none"}, None),
+        ({"id": "openai", "headers": {"Authorization": "Basic x"}}, None),
+        ({"id": "openai", "api_keys": ["a"]}, None),
+        ({"id": "aws_bedrock", "access_key": "a"}, "AWS_BEDROCK_SECRET_KEY is not set in the environment"),
+        ({"id": "aws_bedrock"}, "AWS_BEDROCK_ACCESS_KEY is not set in the environment"),
+        ({"id": "openai", "auth": "oauth2", "oauth2": {"token_url": "http://h", "client_id": "x"}},
+         "`oauth2` has no client_secret"),
+        ({"id": "ollama"}, None),
+        ({"id": "litellm"}, None),
+    ],
+)  # fmt: skip
+def test_a_vendor_that_wants_a_key_and_has_none_says_which_variable_would_hold_it(
+    backend: dict[str, Any], missing: str | None
+) -> None:
+    (found,) = tuple(resolve_keys(_load(backends=[backend]), {}, _no_file).backends or ())
+    assert found.key_missing == missing
+
+
 def test_a_configuration_without_keys_stays_as_it_is() -> None:
     assert resolve_keys(Config(), {}, _no_file) == Config()
 

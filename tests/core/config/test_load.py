@@ -8,38 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamux.config import BackendConfig, Config, ConfigError, Layer, load, parse_document, parse_dotenv
+from ollamux.config import BackendConfig, Config, ConfigError, Layer, load, parse_document
 from ollamux.config.backends import TYPES
 from ollamux.config.environment import NAMED
 from ollamux.config.sections import ROOT
-
-BLOCK = """\
-# Basic settings
-HOST=0.0.0.0
-PORT=11434
-ENVIRONMENT=production
-LOG_LEVEL=info
-
-ROUTING_STRATEGY=capability_based  # round_robin, least_loaded
-FALLBACK_STRATEGY=next_available   # none, next_available
-ENABLE_LOAD_BALANCING=true
-HEALTH_CHECK_INTERVAL=60
-
-OPENAI_ENABLED=true
-OPENAI_API_KEY=your_openai_key
-OPENAI_BASE_URL=https://api.openai.com/v1
-OPENAI_TIMEOUT=300
-OPENAI_PRIORITY=2
-
-OLLAMA_ENABLED=true
-OLLAMA_BASE_URL=http://localhost:11434
-OLLAMA_TIMEOUT=300
-OLLAMA_PRIORITY=7
-
-MAX_QUEUE_SIZE=1000
-MAX_CONCURRENT_REQUESTS=100
-ENABLE_PRIORITIZATION=true
-"""
 
 
 def _backends(config: Config) -> tuple[BackendConfig, ...]:
@@ -138,24 +110,6 @@ def test_references_are_put_in_before_values_are_read() -> None:
     server = load([file], {"P": "80"}).server
     assert (server.port, server.host) == (80, "::1")
     assert _problems(file) == ("f: server.port: P is not set in the environment, and ${P} has no default",)
-
-
-def test_a_block_of_variables_for_many_providers_starts_with_those_that_there_are() -> None:
-    config = load([], parse_dotenv(BLOCK))
-    (backend,) = _backends(config)
-    assert (backend.id, backend.endpoint, backend.priority) == ("ollama", "http://localhost:11434", 93)
-    assert (config.server.host, config.logging.format) == ("0.0.0.0", "json")
-    assert (config.queue.size, config.queue.concurrency, config.health.interval) == (1000, 100, 60)
-
-
-def test_a_mapping_of_backends_in_json_loads() -> None:
-    text = b"""{"backends": {
-        "ollama-local": {"type": "ollama", "enabled": true, "url": "http://localhost:11434", "timeout": 600,
-                         "connect_timeout": 45},
-        "llama-cpp-local": {"type": "llama_cpp", "enabled": true, "url": "http://localhost:8080", "api_key": null}}}"""
-    first, second = _backends(load([parse_document(text, "config.json")], {}))
-    assert (first.timeouts.first_byte, first.timeouts.connect) == (600, 45)
-    assert (second.id, second.api_key) == ("llama-cpp-local", None)
 
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("${A}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from tests.support.driving import driven
 
 from ollamux.contract import FailureKind
 from ollamux.conversation import StreamFault
-from ollamux.errors import BackendTimeout, BackendUnavailable
+from ollamux.errors import BackendTimeout, BackendUnavailable, ModelNotFound
 from ollamux.exchange.failures import (
     failure_of,
     long_wait,
@@ -18,6 +19,7 @@ from ollamux.exchange.failures import (
     queue_full,
     reported,
     stream_broken,
+    with_names,
 )
 
 
@@ -58,3 +60,11 @@ def test_a_backend_on_its_way_is_told_with_the_reason_and_when_to_come_back() ->
 def test_a_full_queue_is_told_as_ollama_tells_it_and_both_it_and_a_long_wait_with_when_to_come_back() -> None:
     assert queue_full().message == "server busy, please try again.  maximum pending requests exceeded"
     assert (queue_full().retry_after, long_wait().retry_after, long_wait().status) == (5, 5, 503)
+
+
+def test_that_nobody_has_a_model_comes_with_the_names_of_some() -> None:
+    catalog = driven(a="vllm").gateway.catalog
+    error = with_names(ModelNotFound("n"), catalog)
+    assert isinstance(error, ModelNotFound) and error.near == ("m",)
+    other = BackendUnavailable("x")
+    assert with_names(other, catalog) is other

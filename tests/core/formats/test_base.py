@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+import pytest
+
 from ollamux.clock import Clock
 from ollamux.formats.base import Dialect, Outgoing, RenderContext, Served, ServingRoute
 
@@ -23,3 +28,24 @@ def test_the_rest_are_plain_values() -> None:
     assert ServingRoute("POST", "/a", "a") == ServingRoute("POST", "/a", "a")
     assert Served("m", "m", frozenset()).context_length is None
     assert RenderContext("m", Clock(), 1.0).dispatched == 0.0
+
+
+@pytest.mark.parametrize(
+    ("told", "cues"),
+    [
+        ({"sampling": {"a": "b"}, "files": True, "dimensions": True, "completions": False}, ()),
+        ({"developer": False}, (b'"developer"',)),
+        ({"image_urls": False}, (b'"image_url"',)),
+        ({"json_schema": False}, (b'"json_schema"',)),
+        ({"strict": True}, (b'"assistant"',)),
+        ({"refuses": frozenset({"top_p", "temperature"})}, (b'"temperature"', b'"top_p"')),
+        ({"reasoning_echo": "reasoning_content"}, (b'"assistant"',)),
+        ({"max_tokens": "max_completion_tokens"}, (b'"max_tokens"',)),
+        ({"tool_choice": frozenset({"auto"})}, (b'"tool_choice"',)),
+    ],
+)
+def test_a_dialect_knows_by_itself_by_what_a_body_shows_that_it_may_have_to_change(
+    told: dict[str, Any], cues: tuple[bytes, ...]
+) -> None:
+    assert Dialect(**told).cues == cues
+    assert msgspec.structs.replace(Dialect(**told), strict=True).cues == tuple(sorted({*cues, b'"assistant"'}))

@@ -235,3 +235,120 @@ def test_nothing_follows_a_fault(make: Make) -> None:
 def test_an_event_above_the_limit_is_refused() -> None:
     with pytest.raises(FrameTooLarge):
         SseRelay("up", "up", 50).feed(WORDS, 0.0)
+
+
+def pieces(*calls: dict[str, Any]) -> bytes:
+    return b"".join(chunk({"tool_calls": [call]}) for call in calls)
+
+
+def opened(id_: str | None, index: int | None, name: str = "f", arguments: str = "") -> dict[str, Any]:
+    told: dict[str, Any] = {} if index is None else {"index": index}
+    return {**told, "id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def more(arguments: str, index: int | None) -> dict[str, Any]:
+    return ({} if index is None else {"index": index}) | {"function": {"arguments": arguments}}
+
+
+def told(stream: bytes) -> list[tuple[int, str | None, str]]:
+    """The index, the id and the arguments of each piece of a call."""
+    found: list[tuple[int, str | None, str]] = []
+    for event in stream.split(b"\n\n"):
+        if event.startswith(b"data: {"):
+            for choice in msgspec.json.decode(event[6:])["choices"]:
+                for call in choice["delta"].get("tool_calls", ()):
+                    found.append((call["index"], call.get("id"), call["function"]["arguments"]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        (
+            [opened("a", None), more("{}", None), opened("b", None), more("[]", None)],
+            [(0, "a", ""), (0, None, "{}"), (1, "b", ""), (1, None, "[]")],
+        ),
+        (
+            [opened("a", 0), more("{}", 0), opened("b", 0), more("[]", 0), opened("c", 0)],
+            [(0, "a", ""), (0, None, "{}"), (1, "b", ""), (1, None, "[]"), (2, "c", "")],
+        ),
+        ([opened("a", 0), opened("b", 1), more("{}", 0)], [(0, "a", ""), (1, "b", ""), (0, None, "{}")]),
+        ([opened("a", 0), opened("b", 0), opened("c", 1)], [(0, "a", ""), (1, "b", ""), (2, "c", "")]),
+        ([opened(None, None), more("{}", None)], [(0, None, ""), (0, None, "{}")]),
+    ],
+    ids=["no index", "one index", "in order", "an index taken before", "no id either"],
+)
+def test_every_call_has_an_index_of_its_own(
+    make: Make, calls: list[dict[str, Any]], expected: list[tuple[int, str | None, str]]
+) -> None:
+    """Where the server leaves it out, or gives one to several calls."""
+    stream = ROLE + pieces(*calls) + DONE
+    whole = run(make("up", "up"), [stream])
+    assert told(whole[0]) == expected and whole[3]
+    assert run(make("up", "up"), [stream[at : at + 1] for at in range(len(stream))]) == whole
+
+
+def test_calls_that_have_their_index_go_as_they_came(make: Make) -> None:
+    stream = ROLE + pieces(opened("a", 0), more("{}", 0), opened("b", 1)) + chunk({}, "tool_calls") + DONE
+    assert run(make("up", "up"), [stream])[0] == stream
+
+
+def test_several_pieces_of_a_call_in_one_event_and_calls_of_several_choices_keep_apart(make: Make) -> None:
+    both = chunk({"tool_calls": [opened("a", None), opened("b", None)]})
+    other = chunk({"tool_calls": [opened("c", None)]}, None, 1)
+    relay = make("up", "up")
+    assert told(relay.feed(ROLE + both + other, 0.0)) == [(0, "a", ""), (1, "b", ""), (0, "c", "")]
+
+
+def test_calls_that_nobody_can_read_pass_as_they_are(make: Make) -> None:
+    odd = chunk({"tool_calls": {"a": 1}})
+    assert make("up", "up").feed(ROLE + odd, 0.0) == ROLE + odd
+
+
+def hiding(upstream: str, client: str) -> Converter:
+    return SseRelay(upstream, client, hide_usage=True, stream_id="made")
+
+
+def hiding_fronted(upstream: str, client: str) -> Converter:
+    return convert.relay_for(SseRelay(upstream, client, hide_usage=True, stream_id="made"))
+
+
+@pytest.mark.parametrize("maker", [hiding, hiding_fronted])
+def test_usage_that_nobody_asked_for_is_counted_and_left_out(maker: Make) -> None:
+    expected = (ROLE + WORDS + FINISH + DONE, None, SPENT, True)
+    assert run(maker("up", "up"), [WHOLE]) == expected
+    assert run(maker("up", "up"), [WHOLE[at : at + 1] for at in range(len(WHOLE))]) == expected
+    beside = chunk({}, "stop", usage={"prompt_tokens": 1, "completion_tokens": 2})
+    assert run(maker("up", "up"), [ROLE + beside + DONE])[0] == ROLE + beside + DONE
+
+
+@pytest.mark.parametrize("maker", [hiding, hiding_fronted])
+@pytest.mark.parametrize("empty", [b'"id":""', b'"id" : ""', b'"id":null', b'"no":"id"'])
+def test_an_empty_id_is_one_that_was_made_for_the_stream(maker: Make, empty: bytes) -> None:
+    stream = (ROLE + WORDS).replace(b'"id":"c1"', empty) + DONE
+    made, _, _, complete = run(maker("up", "up"), [stream])
+    found = [msgspec.json.decode(event[6:])["id"] for event in made.split(b"\n\n") if event.startswith(b"data: {")]
+    assert complete and found == ["made"] * len(found)
+    assert run(maker("up", "up"), [stream[at : at + 1] for at in range(len(stream))])[0] == made
+
+
+def test_an_id_that_came_once_stands_for_those_that_are_empty_later() -> None:
+    stream = ROLE + WORDS.replace(b'"id":"c1"', b'"id":""')
+    assert hiding("up", "up").feed(stream, 0.0) == ROLE + WORDS
+    filtered = b'data: {"id":"","model":"","choices":[],"prompt_filter_results":[]}\n\n'
+    assert hiding("up", "up").feed(filtered + ROLE, 0.0) == filtered + ROLE
+
+
+def test_an_error_in_the_middle_of_an_event_is_the_servers_own(make: Make) -> None:
+    relay = make("up", "up")
+    half = FIRST[:40] + b'\ndata: {"error":{"message":"no","code":429}}\n\n'
+    assert relay.feed(ROLE + half + WORDS, 0.0) == ROLE
+    assert relay.fault == StreamFault('{"message":"no","code":429}', 429, "rate_limit")
+    other = make("up", "up")
+    other.feed(ROLE + FIRST[:40] + b"\ndata: {}\n\n", 0.0)
+    assert other.fault == NO_CHUNK
+
+
+def test_a_finish_that_nobody_knows_passes_as_it_is(make: Make) -> None:
+    stream = ROLE + chunk({}, "eos_token") + DONE
+    assert run(make("up", "up"), [stream])[0] == stream

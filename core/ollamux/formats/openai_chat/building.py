@@ -4,11 +4,12 @@ Strategy: plain dictionaries, encoded once; tool schemas and JSON schemas go in 
 server calls a sampling knob is the dialect's business, looked up only for the knobs that are set.
 
 Rules: what is absent stays absent, no defaults are made up; what cannot be carried is named in one warning; the
-thinking of earlier turns is left out, servers take it from the turn at hand alone.
+thinking of earlier turns is left out, servers take it from the turn at hand alone, but for those that want it back.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from ollamux.conversation import (
     Bytes,
     ChatRequest,
     CompletionRequest,
+    Document,
     EmbedRequest,
     FileId,
     Image,
@@ -27,17 +29,20 @@ from ollamux.conversation import (
     Message,
     Part,
     PlainMessages,
+    Reasoning,
+    ReasoningOptions,
     Refusal,
     Sampling,
     Source,
     Text,
     ToolCall,
     ToolResult,
+    Url,
 )
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
 
-__all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields")
+__all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields", "thinking_fields")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,21 +74,15 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         messages = msgspec.Raw(said.text)
     else:
         for message in said:
-            _add_message(messages, message)
-    body: dict[str, Any] = {"model": model, "messages": messages}
+            _add_message(messages, message, dialect)
     warnings: list[str] = []
+    body: dict[str, Any] = {"model": model, "messages": messages}
     if request.stream:
         body["stream"] = True
         if dialect.stream_options:
             body["stream_options"] = {"include_usage": True}
     if request.tools:
-        body["tools"] = [_tool(tool.name, tool.description, tool.parameters, tool.strict) for tool in request.tools]
-        choice = request.tool_choice
-        if choice is not None and choice.mode != "auto":
-            named = {"type": "function", "function": {"name": choice.name}}
-            body["tool_choice"] = named if choice.mode == "named" else choice.mode
-        if request.parallel_tool_calls is not None:
-            body["parallel_tool_calls"] = request.parallel_tool_calls
+        _add_tools(body, request, dialect, warnings)
     _add_sampling(body, request.sampling, dialect, dialect.max_tokens, warnings)
     if request.output is not None:
         body["response_format"] = _response_format(request.output, dialect, warnings)
@@ -92,7 +91,9 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         if dialect.top_logprobs:
             body["top_logprobs"] = max(request.top_logprobs, 1)
     if request.reasoning is not None:
-        _add_thinking(body, request, dialect, warnings)
+        _add_thinking(body, request.reasoning, dialect, warnings)
+    if request.user is not None:
+        body["user"] = request.user
     return _outgoing(_CHAT, body, dialect, warnings)
 
 
@@ -105,8 +106,6 @@ def _says_nothing_else(request: ChatRequest) -> bool:
         and not request.tools
         and not request.logprobs
         and request.user is None
-        and request.metadata is None
-        and request.service_tier is None
     )
 
 
@@ -130,17 +129,54 @@ def build_completion(request: CompletionRequest, model: str, dialect: Dialect) -
 
 
 def build_embed(request: EmbedRequest, model: str, dialect: Dialect) -> Outgoing:
-    """`/embeddings`. `dimensions` is not sent: many servers refuse it, and to cut a vector is the renderer's work."""
-    return _outgoing("/embeddings", {"model": model, "input": request.inputs}, dialect, [])
+    """`/embeddings`. `dimensions` is sent where it is known: many servers refuse it, and a renderer can cut."""
+    body: dict[str, Any] = {"model": model, "input": request.inputs}
+    if request.dimensions is not None and dialect.dimensions:
+        body["dimensions"] = request.dimensions
+    return _outgoing("/embeddings", body, dialect, [])
 
 
 def _outgoing(path: str, body: dict[str, Any], dialect: Dialect, warnings: list[str]) -> Outgoing:
     for key, value in dialect.extra.items():
         body.setdefault(key, value)
+    refused = sorted(dialect.refuses & body.keys()) if dialect.refuses else ()
+    for name in refused:
+        del body[name]
+    if refused:
+        warnings.append(f"the backend does not take these: {', '.join(refused)}")
     return Outgoing(path, _encode(body), tuple(warnings))
 
 
-def _add_message(out: list[dict[str, Any]], message: Message) -> None:
+def _add_tools(body: dict[str, Any], request: ChatRequest, dialect: Dialect, warnings: list[str]) -> None:
+    """The tools, and which of them may or must be called, as far as the backend knows the ways to say it."""
+    tools = request.tools
+    choice = request.tool_choice
+    if choice is not None:
+        mode: str = choice.mode
+        known = dialect.tool_choice
+        if choice.allowed and "allowed" in known:
+            allowed = [{"type": "function", "function": {"name": name}} for name in choice.allowed]
+            body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}}
+            mode = "auto"
+        elif choice.allowed:
+            tools = tuple(tool for tool in tools if tool.name in choice.allowed)
+        elif mode == "none" and mode not in known:
+            return
+        elif mode == "named" and mode not in known:
+            tools = tuple(tool for tool in tools if tool.name == choice.name)
+            mode = "required"
+        if mode == "named":
+            body["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
+        elif mode in known and mode != "auto":
+            body["tool_choice"] = mode
+        elif mode != "auto":
+            warnings.append("the backend cannot be made to call a tool")
+    body["tools"] = [_tool(tool.name, tool.description, tool.parameters, tool.strict) for tool in tools]
+    if request.parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = request.parallel_tool_calls
+
+
+def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect) -> None:
     parts = message.parts
     if len(parts) == 1 and type(parts[0]) is Text:
         plain: dict[str, Any] = {"role": message.role, "content": parts[0].text}
@@ -150,20 +186,25 @@ def _add_message(out: list[dict[str, Any]], message: Message) -> None:
         return
     content: list[Part] = []
     calls: list[dict[str, Any]] = []
+    thought = ""
     for part in parts:
         kind = type(part)
         if kind is ToolResult:
             _add_result(out, content, part)  # type: ignore[arg-type]
         elif kind is ToolCall:
             calls.append(_call(part))  # type: ignore[arg-type]
-        elif kind in (Text, Image, Audio, Refusal):
+        elif kind is Reasoning:
+            thought += part.text  # type: ignore[union-attr]
+        elif kind in (Text, Image, Audio, Document, Refusal):
             content.append(part)
     if message.role == "tool" and not content:
         return
     role = "user" if message.role == "tool" else message.role
-    built: dict[str, Any] = {"role": role, "content": _content(content, role, bool(calls))}
+    built: dict[str, Any] = {"role": role, "content": _content(content, role, bool(calls), dialect)}
     if calls:
         built["tool_calls"] = calls
+    if dialect.reasoning_echo and role == "assistant" and (thought or calls):
+        built[dialect.reasoning_echo] = thought
     if message.name is not None:
         built["name"] = message.name
     if content or calls or not any(type(part) is ToolResult for part in parts):
@@ -179,7 +220,7 @@ def _add_result(out: list[dict[str, Any]], content: list[Part], result: ToolResu
     if result.name:
         built["name"] = result.name
     out.append(built)
-    content.extend(part for part in result.parts if isinstance(part, (Image, Audio)))
+    content.extend(part for part in result.parts if isinstance(part, (Image, Audio, Document)))
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
@@ -190,18 +231,22 @@ def _call(call: ToolCall) -> dict[str, Any]:
     }
 
 
-def _content(parts: list[Part], role: str, calls: bool) -> str | list[dict[str, Any]] | None:
+def _content(parts: list[Part], role: str, calls: bool, dialect: Dialect) -> str | list[dict[str, Any]] | None:
     if not parts:
         return None if calls else ""
     if role == "assistant" or (len(parts) == 1 and isinstance(parts[0], Text | Refusal)):
         return "".join(part.text for part in parts if isinstance(part, (Text, Refusal))) or (None if calls else "")
-    return [_part(part) for part in parts]
+    return [_part(part, dialect) for part in parts]
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: Part, dialect: Dialect) -> dict[str, Any]:
     if isinstance(part, (Text, Refusal)):
         return {"type": "text", "text": part.text}
+    if isinstance(part, Document):
+        return _file(part, dialect)
     if isinstance(part, Image):
+        if isinstance(part.source, Url) and not dialect.image_urls:
+            raise InvalidRequest("this backend takes pictures only as data in the request")
         image = {"url": _url(part.source, "image/png")}
         if part.detail:
             image["detail"] = part.detail
@@ -211,6 +256,24 @@ def _part(part: Part) -> dict[str, Any]:
         raise InvalidRequest("this backend takes sounds only as data in the request")
     kind = part.format or part.source.mime.rpartition("/")[2] or "wav"
     return {"type": "input_audio", "input_audio": {"data": part.source.data, "format": kind}}
+
+
+def _file(document: Document, dialect: Dialect) -> dict[str, Any]:
+    """A file; where the backend takes none, the text of one that is text."""
+    source = document.source
+    if dialect.files:
+        named = {"filename": document.name} if document.name else {}
+        if isinstance(source, FileId) and source.provider == "openai":
+            return {"type": "file", "file": {"file_id": source.id, **named}}
+        if isinstance(source, Bytes):
+            named = named or {"filename": "file.pdf" if source.mime in ("", "application/pdf") else "file"}
+            return {"type": "file", "file": {**named, "file_data": _url(source, "application/pdf")}}
+    if isinstance(source, Bytes) and (source.mime.startswith("text/") or source.mime == "application/json"):
+        try:
+            return {"type": "text", "text": base64.b64decode(source.data).decode()}
+        except ValueError:
+            pass
+    raise InvalidRequest("this model's backend cannot read this file")
 
 
 def _url(source: Source, mime: str) -> str:
@@ -241,24 +304,31 @@ def _response_format(output: JsonFormat, dialect: Dialect, warnings: list[str]) 
     described: dict[str, Any] = {"name": output.name or "schema", "schema": output.schema}
     if output.strict is not None:
         described["strict"] = output.strict
+    if output.description is not None:
+        described["description"] = output.description
     return {"type": "json_schema", "json_schema": described}
 
 
-def _add_thinking(body: dict[str, Any], request: ChatRequest, dialect: Dialect, warnings: list[str]) -> None:
-    reasoning = request.reasoning
-    assert reasoning is not None
+def _add_thinking(body: dict[str, Any], reasoning: ReasoningOptions, dialect: Dialect, warnings: list[str]) -> None:
+    fields = thinking_fields(reasoning, dialect)
+    if fields:
+        body |= fields
+    elif reasoning.effort is not None and reasoning.effort != "none" and not dialect.think:
+        warnings.append("the backend has no switch for thinking")
+
+
+def thinking_fields(reasoning: ReasoningOptions, dialect: Dialect) -> dict[str, Any]:
+    """How thinking is switched; nothing where the backend has no switch, or its own choice is wanted."""
     effort = reasoning.effort
     off = reasoning.enabled is False or effort == "none"
     if dialect.think == "chat_template_kwargs":
         kwargs: dict[str, Any] = {"enable_thinking": not off}
         if effort is not None and not off:
             kwargs["reasoning_effort"] = effort
-        body["chat_template_kwargs"] = kwargs
-    elif dialect.think == "reasoning_effort":
-        if off or effort is not None:
-            body["reasoning_effort"] = "none" if off else effort
-    elif effort is not None and not off:
-        warnings.append("the backend has no switch for thinking")
+        return {"chat_template_kwargs": kwargs}
+    if dialect.think == "reasoning_effort" and (off or effort is not None):
+        return {"reasoning_effort": "none" if off else effort}
+    return {}
 
 
 def _add_sampling(body: dict[str, Any], sampling: Sampling, dialect: Dialect, limit: str, warnings: list[str]) -> None:

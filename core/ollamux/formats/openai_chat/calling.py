@@ -13,11 +13,14 @@ import msgspec
 
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing, Served
 from ollamux.formats.failures import backend_failure
-from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed, sampling_fields
+from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
+from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
+from ollamux.formats.openai_chat.incoming import OpenAIIncoming
+from ollamux.formats.openai_chat.passing import adapted, with_usage
 from ollamux.formats.openai_chat.reading import ChatReader, error_message, read_answer, read_vectors
-from ollamux.formats.splice import members, replace
+from ollamux.formats.splice import replace
 
 __all__ = ("OpenAIChatCalling",)
 
@@ -34,29 +37,35 @@ class OpenAIChatCalling:
         if isinstance(request, ChatRequest):
             return build_chat(request, upstream_model, dialect)
         if isinstance(request, CompletionRequest):
+            if not dialect.completions:
+                return build_chat(chat_of(request), upstream_model, dialect)
             return build_completion(request, upstream_model, dialect)
         return build_embed(request, upstream_model, dialect)
 
     def passthrough(
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
+        assert isinstance(incoming, OpenAIIncoming)
         body = incoming.body
-        values: dict[str, bytes] = {}
+        if defaults or dialect.extra or not incoming.plain or (dialect.cues and _shows(body, dialect.cues)):
+            return self._adapted(incoming, upstream_model, defaults, dialect)
         if upstream_model != incoming.model:
-            values["model"] = _encode(upstream_model)
-        if defaults or dialect.extra:
-            ours: dict[str, Any] = dict(dialect.extra)
-            knobs = dict(defaults)
-            knobs.pop("keep_alive", None)  # only Ollama is told how long to keep a model
-            limit = knobs.pop("num_predict", None)
-            if isinstance(limit, int) and limit > 0:
-                ours[dialect.max_tokens] = limit
-            sampling_fields(ours, knobs.items(), dialect)
-            there = {member.key for member in members(body)}
-            if there & {"max_tokens", "max_completion_tokens"}:
-                ours.pop(dialect.max_tokens, None)
-            values |= {key: _encode(value) for key, value in ours.items() if key not in there}
-        return Outgoing("/chat/completions", replace(body, values) if values else body)
+            body = replace(body, {"model": _encode(upstream_model)})
+        if incoming.stream and not incoming.include_usage and dialect.stream_options:
+            body = with_usage(body)
+        return Outgoing(incoming.path, body)
+
+    def _adapted(
+        self, incoming: OpenAIIncoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
+    ) -> Outgoing:
+        """As `passthrough`, where something has to change: to a chat even, where the backend has no completions."""
+        if isinstance(incoming, CompletionsIncoming) and not dialect.completions:
+            incoming.as_chat = True
+            served = Served(incoming.model, incoming.model, frozenset())
+            return self.build(incoming.neutral(served, defaults), upstream_model, dialect)
+        if isinstance(incoming, CompletionsIncoming):
+            incoming.as_chat = False
+        return adapted(incoming, upstream_model, defaults, dialect)
 
     def reader(self, request: Neutral, dialect: Dialect) -> ChatReader:
         return ChatReader(dialect.reasoning_fields)
@@ -69,3 +78,8 @@ class OpenAIChatCalling:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         text = body.decode("utf-8", "replace")
         return backend_failure(status, headers, body, error_message(text) if text.lstrip()[:1] in ("{", "[") else "")
+
+
+def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
+    """Whether a body may hold something that its dialect does not know."""
+    return any(map(body.__contains__, cues))

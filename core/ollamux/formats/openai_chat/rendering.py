@@ -3,8 +3,9 @@
 Strategy: every chunk of a stream begins with the same bytes; the first one tells the role, the finish, the usage (where
 it was asked for) and `[DONE]` come at the end.
 
-Rules: a call's id and name go out once, in its first piece; `content` is null beside nothing but calls; a stream that
-broke ends with an error and without `[DONE]`.
+Rules: a call's id and name go out once, in its first piece, and its arguments are JSON at its end, though the model
+wrote none; thinking has both names that clients look for, and what signed it; `content` is null beside nothing but
+calls; a stream that broke ends with an error and without `[DONE]`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from ollamux.conversation import (
     Operation,
     Reasoning,
     ReasoningDelta,
+    RedactedDelta,
+    RedactedReasoning,
     Refusal,
     RefusalDelta,
     Start,
@@ -36,10 +39,11 @@ from ollamux.conversation import (
 )
 from ollamux.errors import BackendError, NotSupported, OllamuxError
 from ollamux.formats.base import RenderContext
-from ollamux.formats.openai_chat.reading import error_message
+from ollamux.formats.openai_chat.carrying import detail_of, extra_of
+from ollamux.formats.openai_chat.faults import error_body
 from ollamux.streaming.translator import TextFrame
 
-__all__ = ("OpenAIChatRenderer", "error_body")
+__all__ = ("OpenAIChatRenderer", "finish_word", "usage_of")
 
 _encode = msgspec.json.Encoder().encode
 _FINISHES: dict[FinishReason, str] = {
@@ -48,23 +52,26 @@ _FINISHES: dict[FinishReason, str] = {
     "tool_calls": "tool_calls",
     "content_filter": "content_filter",
 }
-_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-}
 
 
 class OpenAIChatRenderer:
     """Writes the answer to one request."""
 
-    __slots__ = ("_context", "_finish", "_head", "_id", "_include_usage", "_opened", "_usage", "created")
+    __slots__ = (
+        "_bare_call",
+        "_context",
+        "_details",
+        "_finish",
+        "_head",
+        "_id",
+        "_include_usage",
+        "_native",
+        "_opened",
+        "_refused",
+        "_thought",
+        "_usage",
+        "created",
+    )
 
     def __init__(self, context: RenderContext, *, include_usage: bool = False) -> None:
         self._context = context
@@ -74,7 +81,12 @@ class OpenAIChatRenderer:
         self._head = b""
         self._opened = False
         self._finish: FinishReason = "stop"
+        self._native = ""
         self._usage: Usage | None = None
+        self._thought: list[str] = []
+        self._details = 0
+        self._refused = False
+        self._bare_call = -1
 
     # A stream.
 
@@ -85,24 +97,39 @@ class OpenAIChatRenderer:
                 case TextDelta(text, logprobs):
                     if text or logprobs:
                         pieces.append(self._chunk({"content": text}, now, logprobs))
-                case ReasoningDelta(text):
+                case ReasoningDelta(text, signature):
                     if text:
-                        pieces.append(self._chunk({"reasoning_content": text}, now))
-                case ToolCallStart(index, call_id, name):
+                        self._thought.append(text)
+                        pieces.append(self._chunk({"reasoning_content": text, "reasoning": text}, now))
+                    if signature is not None:
+                        pieces.append(self._detail(Reasoning("".join(self._thought), signature), now))
+                        self._thought = []
+                case RedactedDelta(content):
+                    pieces.append(self._detail(RedactedReasoning(content), now))
+                case ToolCallStart(index, call_id, name, signature):
+                    pieces.append(self._finished_call(now))
                     call: dict[str, Any] = {"index": index, "id": call_id, "type": "function"}
                     call["function"] = {"name": name, "arguments": ""}
+                    if signature is not None:
+                        call["extra_content"] = extra_of(signature)
                     pieces.append(self._chunk({"tool_calls": [call]}, now))
+                    self._bare_call = index
                 case ToolCallDelta(index, arguments):
-                    piece = {"index": index, "function": {"arguments": arguments}}
-                    pieces.append(self._chunk({"tool_calls": [piece]}, now))
+                    if arguments:
+                        if index == self._bare_call:
+                            self._bare_call = -1
+                        piece = {"index": index, "function": {"arguments": arguments}}
+                        pieces.append(self._chunk({"tool_calls": [piece]}, now))
                 case RefusalDelta(text):
+                    self._refused = True
                     pieces.append(self._chunk({"refusal": text}, now))
                 case Start():
                     self._start(event.id, event.created, now)
                 case UsageUpdate(usage):
                     self._usage = usage or self._usage
-                case Finish(reason):
-                    self._finish = reason
+                case Finish(reason, native):
+                    pieces.append(self._finished_call(now))
+                    self._finish, self._native = reason, native
                 case _:
                     pass
         return b"".join(pieces)
@@ -111,16 +138,11 @@ class OpenAIChatRenderer:
         if self._finish == "malformed":
             return self.fault(BackendError("the model's answer was malformed", status=502))
         first = b"" if self._opened else self._chunk({}, now)
-        reason = _encode(_FINISHES.get(self._finish, "stop"))
-        pieces = [
-            first,
-            self._head,
-            b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":',
-            reason,
-            b"}]}\n\n",
-        ]
+        finish: dict[str, Any] = {"index": 0, "delta": {}, "logprobs": None}
+        finish |= _finish(self._finish, self._native, refused=self._refused)
+        pieces = [first, self._head, b'"choices":[', _encode(finish), b"]}\n\n"]
         if self._include_usage:
-            pieces += (self._head, b'"choices":[],"usage":', _encode(_usage(self._usage)), b"}\n\n")
+            pieces += (self._head, b'"choices":[],"usage":', _encode(usage_of(self._usage)), b"}\n\n")
         pieces.append(b"data: [DONE]\n\n")
         return b"".join(pieces)
 
@@ -157,6 +179,18 @@ class OpenAIChatRenderer:
         choice = {"index": 0, "delta": delta, "logprobs": _logprobs(logprobs), "finish_reason": None}
         return self._head + b'"choices":[' + _encode(choice) + b"]}\n\n"
 
+    def _detail(self, block: Reasoning | RedactedReasoning, now: float) -> bytes:
+        detail = detail_of(block, self._details)
+        self._details += 1
+        return self._chunk({"reasoning_details": [detail]}, now)
+
+    def _finished_call(self, now: float) -> bytes:
+        """What a call without arguments still lacks: clients parse them as JSON."""
+        index, self._bare_call = self._bare_call, -1
+        if index < 0:
+            return b""
+        return self._chunk({"tool_calls": [{"index": index, "function": {"arguments": "{}"}}]}, now)
+
     # A whole answer.
 
     def whole(self, answer: Answer, now: float) -> bytes:
@@ -164,19 +198,28 @@ class OpenAIChatRenderer:
             raise BackendError("the model's answer was malformed", status=502)
         text = thinking = refusal = ""
         calls: list[dict[str, Any]] = []
+        details: list[dict[str, Any]] = []
         for part in answer.parts:
             if isinstance(part, Text):
                 text += part.text
-            elif isinstance(part, Reasoning):
-                thinking += part.text
+            elif isinstance(part, (Reasoning, RedactedReasoning)):
+                thinking += part.text if isinstance(part, Reasoning) else ""
+                detail = detail_of(part, len(details))
+                if detail is not None:
+                    details.append(detail)
             elif isinstance(part, Refusal):
                 refusal += part.text
             elif isinstance(part, ToolCall):
-                function = {"name": part.name, "arguments": part.arguments}
-                calls.append({"id": part.id, "type": "function", "function": function})
+                function = {"name": part.name, "arguments": part.arguments or "{}"}
+                call: dict[str, Any] = {"id": part.id, "type": "function", "function": function}
+                if part.signature is not None:
+                    call["extra_content"] = extra_of(part.signature)
+                calls.append(call)
         message: dict[str, Any] = {"role": "assistant", "content": text if text or not (calls or refusal) else None}
         if thinking:
-            message["reasoning_content"] = thinking
+            message["reasoning_content"] = message["reasoning"] = thinking
+        if details:
+            message["reasoning_details"] = details
         message["refusal"] = refusal or None
         if calls:
             message["tool_calls"] = calls
@@ -191,10 +234,10 @@ class OpenAIChatRenderer:
                         "index": 0,
                         "message": message,
                         "logprobs": _logprobs(answer.logprobs),
-                        "finish_reason": _FINISHES.get(answer.finish or "stop", "stop"),
+                        **_finish(answer.finish, answer.native, refused=bool(refusal)),
                     }
                 ],
-                "usage": _usage(answer.usage),
+                "usage": usage_of(answer.usage),
             }
         )
 
@@ -208,18 +251,20 @@ class OpenAIChatRenderer:
         raise NotSupported("this route counts no tokens")
 
 
-def error_body(error: OllamuxError) -> bytes:
-    """An error in OpenAI's form. A backend's own words are kept where it sent some."""
-    message = error.message
-    if isinstance(error, BackendError):
-        message = error_message(error.body or message)
-        if message == error.body:
-            message = error.message
-    kind = _TYPES.get(error.status, "api_error")
-    return _encode({"error": {"message": message, "type": kind, "param": error.param, "code": error.code}})
+def finish_word(reason: FinishReason | None, *, refused: bool = False) -> str:
+    """OpenAI's word. A refusal without words is a filter's."""
+    if reason == "refusal":
+        return "stop" if refused else "content_filter"
+    return _FINISHES.get(reason or "stop", "stop")
 
 
-def _usage(usage: Usage | None) -> dict[str, Any]:
+def _finish(reason: FinishReason | None, native: str, *, refused: bool) -> dict[str, str]:
+    word = finish_word(reason, refused=refused)
+    return {"finish_reason": word} | ({"native_finish_reason": native} if native not in ("", word) else {})
+
+
+def usage_of(usage: Usage | None) -> dict[str, Any]:
+    """Sums in OpenAI's form, with their parts as far as they are known."""
     usage = usage or Usage()
     read, written = usage.input or 0, usage.output or 0
     told: dict[str, Any] = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

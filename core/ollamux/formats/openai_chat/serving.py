@@ -1,27 +1,35 @@
-"""Serves clients of OpenAI's chat completions.
+"""Serves clients of OpenAI's chat completions, completions and embeddings, with and without /v1 before their paths.
 
-Rules: in front of a backend of the same format the bytes pass through, only the model's name changes; errors are
-OpenAI's `{"error": {...}}`.
+Rules: in front of a backend of the same format the bytes pass through, only the model's name changes, and usage that
+the client did not ask for is left out; errors are OpenAI's `{"error": {...}}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 
 import msgspec
 
+from ollamux.clock import Clock
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
+from ollamux.formats.base import NOWHERE, Dialect, Incoming, Place, RenderContext, ServingRoute, WholeRenderer
 from ollamux.formats.failures import unreadable
-from ollamux.formats.openai_chat.incoming import OpenAIChatIncoming, read_route
-from ollamux.formats.openai_chat.reading import error_message
-from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer, error_body
+from ollamux.formats.openai_chat.completions import CompletionsIncoming, CompletionsRenderer, read_completion
+from ollamux.formats.openai_chat.embeddings import (
+    EmbeddingsIncoming,
+    EmbeddingsRenderer,
+    passed_vectors,
+    read_embedding,
+)
+from ollamux.formats.openai_chat.faults import error_body, error_headers
+from ollamux.formats.openai_chat.incoming import OpenAIIncoming, read_route
+from ollamux.formats.openai_chat.reading import ChatReader, error_message, read_answer
+from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.splice import replace
 from ollamux.streaming.convert import relay_for
 from ollamux.streaming.sse_relay import SseRelay
-from ollamux.streaming.translator import Converter
+from ollamux.streaming.translator import Converter, Translator
 
 __all__ = ("OpenAIChatServing",)
 
@@ -42,7 +50,11 @@ class OpenAIChatServing:
     """The client's side of the format."""
 
     name = "openai_chat"
-    routes: tuple[ServingRoute, ...] = (ServingRoute("POST", "/v1/chat/completions", "chat"),)
+    routes: tuple[ServingRoute, ...] = tuple(
+        ServingRoute("POST", before + path, name + ending)
+        for before, ending in (("/v1", ""), ("", "_bare"))
+        for path, name in (("/chat/completions", "chat"), ("/completions", "completion"), ("/embeddings", "embed"))
+    )
     whole_type = _JSON
 
     def stream_type(self, incoming: Incoming) -> str:
@@ -50,23 +62,38 @@ class OpenAIChatServing:
 
     def read(
         self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE
-    ) -> OpenAIChatIncoming:
-        return read_route(body)
+    ) -> OpenAIIncoming:
+        name = route.name
+        if name == "chat" or name == "chat_bare":
+            return read_route(body)
+        return read_completion(body) if name.startswith("completion") else read_embedding(body)
 
-    def renderer(self, incoming: Incoming, context: RenderContext) -> OpenAIChatRenderer:
-        assert isinstance(incoming, OpenAIChatIncoming)
+    def renderer(self, incoming: Incoming, context: RenderContext) -> WholeRenderer:
+        assert isinstance(incoming, OpenAIIncoming)
+        if isinstance(incoming, CompletionsIncoming):
+            return CompletionsRenderer(context, include_usage=incoming.include_usage, echo=incoming.echo)
+        if isinstance(incoming, EmbeddingsIncoming):
+            return EmbeddingsRenderer(incoming, context)
         return OpenAIChatRenderer(context, include_usage=incoming.include_usage)
 
     def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
-        headers: list[tuple[str, str]] = [("Content-Type", _JSON)]
-        if error.retry_after is not None:
-            headers.append(("Retry-After", str(ceil(error.retry_after))))
-        return error.status, tuple(headers), error_body(error)
+        return error.status, error_headers(error), error_body(error)
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
-        return relay_for(SseRelay(upstream_model, context.model))
+        assert isinstance(incoming, OpenAIIncoming)
+        if incoming.as_chat:
+            return Translator(ChatReader(), self.renderer(incoming, context))
+        made_id = f"{'chat' if incoming.operation == 'chat' else ''}cmpl-{int(context.arrived * 1e9):x}"
+        return relay_for(
+            SseRelay(upstream_model, context.model, hide_usage=not incoming.include_usage, stream_id=made_id)
+        )
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+        assert isinstance(incoming, OpenAIIncoming)
+        if isinstance(incoming, EmbeddingsIncoming):
+            return passed_vectors(incoming, body)
+        if incoming.as_chat:
+            return self._completed(incoming, body)
         try:
             outline = _decode_outline(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -81,3 +108,9 @@ class OpenAIChatServing:
         if bytes(outline.model) in (b"", name):
             return body
         return replace(body, {"model": name})
+
+    def _completed(self, incoming: OpenAIIncoming, body: bytes) -> bytes:
+        """A completion that was asked for as a chat."""
+        answer = read_answer(body, Dialect().reasoning_fields)
+        context = RenderContext(incoming.model, Clock(), 0.0)
+        return self.renderer(incoming, context).whole(answer, 0.0)

@@ -13,6 +13,7 @@ from ollamux.conversation import (
     Bytes,
     ChatRequest,
     CompletionRequest,
+    Document,
     EmbedRequest,
     FileId,
     Image,
@@ -270,3 +271,116 @@ def test_a_completion_is_a_prompt() -> None:
 def test_an_embedding_sends_its_inputs_and_no_dimensions() -> None:
     out = build_embed(EmbedRequest("m", ["a", "b"], dimensions=3), "up", PLAIN)
     assert (out.path, out.body) == ("/embeddings", b'{"model":"up","input":["a","b"]}')
+
+
+# What a dialect does not know.
+
+
+def sent(dialect: Dialect, **more: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    outgoing = build_chat(chat(**more), "up", dialect)
+    return json.loads(outgoing.body), outgoing.warnings
+
+
+FGH = tuple(Tool(name) for name in "fgh")
+
+
+@pytest.mark.parametrize(
+    ("modes", "choice", "tools", "sent_choice", "lost"),
+    [
+        ({"auto"}, ToolChoice("none"), None, None, False),
+        ({"auto"}, ToolChoice("required"), "fgh", None, True),
+        ({"auto"}, ToolChoice("named", "g"), "g", None, True),
+        ({"auto", "required"}, ToolChoice("named", "g"), "g", "required", False),
+        ({"auto", "required"}, ToolChoice("required", allowed=("f", "h")), "fh", "required", False),
+        ({"auto"}, ToolChoice("auto", allowed=("f",)), "f", None, False),
+    ],
+)
+def test_a_choice_of_tools_that_a_server_does_not_know_is_said_in_another_way(
+    modes: set[str], choice: ToolChoice, tools: str | None, sent_choice: str | None, lost: bool
+) -> None:
+    body, warnings = sent(Dialect(tool_choice=frozenset(modes)), tools=FGH, tool_choice=choice)
+    names = [tool["function"]["name"] for tool in body["tools"]] if "tools" in body else None
+    assert names == (None if tools is None else list(tools)) and body.get("tool_choice") == sent_choice
+    assert warnings == (("the backend cannot be made to call a tool",) if lost else ())
+
+
+def test_allowed_tools_are_told_to_a_server_that_knows_them() -> None:
+    knows = Dialect(tool_choice=frozenset({"auto", "allowed"}))
+    body, _ = sent(knows, tools=FGH, tool_choice=ToolChoice("required", allowed=("f",)))
+    assert len(body["tools"]) == 3
+    assert body["tool_choice"] == {
+        "type": "allowed_tools",
+        "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "f"}}]},
+    }
+
+
+def test_a_reasoning_model_is_told_its_limit_under_its_own_name_and_no_temperature() -> None:
+    reasoning = Dialect(max_tokens="max_completion_tokens", refuses=frozenset({"temperature", "parallel_tool_calls"}))
+    sampling = Sampling(max_tokens=5, temperature=0.5)
+    body, warnings = sent(reasoning, sampling=sampling, tools=FGH, parallel_tool_calls=True)
+    assert body["max_completion_tokens"] == 5 and not {"max_tokens", "temperature", "parallel_tool_calls"} & body.keys()
+    assert warnings == ("the backend does not take these: parallel_tool_calls, temperature",)
+
+
+def test_usage_is_not_asked_of_a_server_that_refuses_stream_options() -> None:
+    assert "stream_options" not in sent(Dialect(stream_options=False), stream=True)[0]
+    assert sent(PLAIN, stream=True)[0]["stream_options"] == {"include_usage": True}
+
+
+def test_thinking_goes_back_to_servers_that_want_it_and_is_empty_where_nobody_knows_it() -> None:
+    turns = [
+        Message("assistant", [Reasoning("h"), Reasoning("m"), Text("a")]),
+        Message("assistant", [ToolCall("c", "f", "{}")]),
+        Message("tool", [ToolResult("c", [Text("42")])]),
+        Message("assistant", [Text("b"), Text("c")]),
+    ]
+    body = json.loads(build_chat(chat(*turns), "up", Dialect(reasoning_echo="reasoning_content")).body)
+    assert [turn.get("reasoning_content") for turn in body["messages"]] == ["hm", "", None, None]
+    assert "reasoning_content" not in str(built(chat(*turns)))
+
+
+def test_a_picture_by_its_address_is_refused_where_only_data_is_taken() -> None:
+    turn = Message("user", [Text("?"), Image(Url("https://x/a.png"))])
+    with pytest.raises(InvalidRequest):
+        build_chat(chat(turn), "up", Dialect(image_urls=False))
+    assert said(turn)[0]["content"][1]["image_url"] == {"url": "https://x/a.png"}
+
+
+PDF = Bytes("JVBERg==", "application/pdf")
+FILES = Dialect(files=True)
+
+
+@pytest.mark.parametrize(
+    ("document", "file"),
+    [
+        (Document(PDF, "a.pdf"), {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}),
+        (Document(PDF), {"filename": "file.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}),
+        (Document(FileId("openai", "file-1")), {"file_id": "file-1"}),
+    ],
+)
+def test_files_are_sent_to_servers_that_read_them(document: Document, file: dict[str, str]) -> None:
+    body = json.loads(build_chat(chat(Message("user", [Text("?"), document])), "up", FILES).body)
+    assert body["messages"][0]["content"][1] == {"type": "file", "file": file}
+    with pytest.raises(InvalidRequest):
+        build_chat(chat(Message("user", [document])), "up", PLAIN)
+
+
+def test_a_file_that_is_text_is_text_for_servers_that_read_none() -> None:
+    document = Document(Bytes("aMOp", "text/markdown"))
+    result = Message("tool", [ToolResult("c", [Text("see"), document])])
+    assert said(Message("user", [document]))[0]["content"] == [{"type": "text", "text": "hé"}]
+    assert said(result)[1] == {"role": "user", "content": [{"type": "text", "text": "hé"}]}
+
+
+@pytest.mark.parametrize("source", [FileId("anthropic", "f"), Url("https://x/a.pdf"), Bytes("////", "text/plain")])
+def test_a_file_that_cannot_be_carried_is_refused(source: Any) -> None:
+    for dialect in (PLAIN, FILES) if not isinstance(source, Bytes) else (PLAIN,):
+        with pytest.raises(InvalidRequest):
+            build_chat(chat(Message("user", [Document(source)])), "up", dialect)
+
+
+def test_who_asks_and_what_a_schema_is_for_are_told() -> None:
+    output = JsonFormat(msgspec.Raw(b"{}"), "n", True, "why")
+    body = built(chat(user="u", output=output))
+    assert body["user"] == "u"
+    assert body["response_format"]["json_schema"] == {"name": "n", "schema": {}, "strict": True, "description": "why"}

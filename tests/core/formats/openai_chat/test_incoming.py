@@ -242,3 +242,61 @@ def test_what_is_read_is_what_is_built(turns: list[tuple[str, str]]) -> None:
     except (UnicodeEncodeError, InvalidRequest):
         return  # a lone surrogate is no text
     assert json.loads(build_chat(request, "m", Dialect()).body) == {"model": "m", "messages": said}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"messages": []}, "messages"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"n": 0}, "n"),
+    ],
+)
+def test_what_a_translation_cannot_keep_is_refused_by_its_name(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        neutral(**fields)
+    assert caught.value.param == param
+
+
+def test_who_asks_and_why_is_carried() -> None:
+    found = neutral(user="old", safety_identifier="new", metadata={"a": "b"}, service_tier="flex", modalities=["text"])
+    assert (found.user, found.metadata, found.service_tier) == ("new", {"a": "b"}, "flex")
+    assert neutral(user="old").user == "old" and neutral(n=1, functions=[], tools=[]).tools == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "plain"),
+    [
+        ({}, True), ({"stream": True}, True), ({"stream": True, "stream_options": {"include_usage": True}}, True),
+        ({"stream": True, "stream_options": {"include_usage": False}}, False), ({"stream_options": {}}, True),
+        ({"tools": [{"x": "allowed_tools"}]}, False), ({"tools": [{}]}, True), ({"think": False}, False),
+    ],
+)  # fmt: skip
+def test_a_request_knows_whether_it_can_pass_as_it_is(fields: dict[str, Any], plain: bool) -> None:
+    assert read(**fields).plain is plain
+
+
+_JSON = st.recursive(
+    st.sampled_from([None, True, 5, -0.5, "user", "text", "function", "data:;base64,AA==", "f"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["role", "content", "type", "text", "function", "name", "id"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["messages", "tools", "tool_choice", "response_format", "stop", "reasoning", "n", "logit_bias"]
+        ),
+        _JSON,
+    )
+)
+def test_nothing_that_a_client_sends_is_more_than_refused(fields: dict[str, Any]) -> None:
+    try:
+        assert neutral(**fields).model == "m"
+    except InvalidRequest as error:
+        assert error.status == 400 and error.message

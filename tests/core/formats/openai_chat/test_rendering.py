@@ -29,9 +29,9 @@ from ollamux.conversation import (
     Usage,
     UsageUpdate,
 )
-from ollamux.errors import BackendError, BackendUnavailable, Busy, InvalidRequest, ModelNotFound, NotSupported
+from ollamux.errors import BackendError, NotSupported
 from ollamux.formats.base import RenderContext
-from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer, error_body
+from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 
 
 def renderer(*, include_usage: bool = False) -> OpenAIChatRenderer:
@@ -77,11 +77,12 @@ def test_calls_go_out_in_pieces() -> None:
     )  # fmt: skip
     deltas = [chunk["choices"][0]["delta"] for chunk in found[:-1]]
     assert deltas == [
-        {"role": "assistant", "content": None, "reasoning_content": "hm"},
+        {"role": "assistant", "content": None, "reasoning_content": "hm", "reasoning": "hm"},
         {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
         {"tool_calls": [{"index": 1, "id": "d", "type": "function", "function": {"name": "g", "arguments": ""}}]},
+        {"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]},
         {},
     ]
 
@@ -149,8 +150,8 @@ def test_a_keepalive_is_a_comment() -> None:
     ("finish", "expected"),
     [
         ("stop", "stop"), ("stop_sequence", "stop"), ("length", "length"), ("context_exceeded", "length"),
-        ("tool_calls", "tool_calls"), ("content_filter", "content_filter"), ("refusal", "stop"), ("pause", "stop"),
-        (None, "stop"),
+        ("tool_calls", "tool_calls"), ("content_filter", "content_filter"), ("refusal", "content_filter"),
+        ("pause", "stop"), (None, "stop"),
     ],
 )  # fmt: skip
 def test_finish_reasons_are_openais(finish: FinishReason | None, expected: str) -> None:
@@ -165,7 +166,8 @@ def test_a_whole_answer_has_everything() -> None:
         "choices": [{
             "index": 0,
             "message": {
-                "role": "assistant", "content": "ab", "reasoning_content": "hm", "refusal": None,
+                "role": "assistant", "content": "ab", "reasoning_content": "hm", "reasoning": "hm",
+                "refusal": None,
                 "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{ "x":1 }'}}],
             },
             "logprobs": None, "finish_reason": "tool_calls",
@@ -186,21 +188,3 @@ def test_a_chat_has_no_vectors() -> None:
     with pytest.raises(NotSupported):
         renderer().embedded(EmbedAnswer([[1.0]]), 1.0)
     assert json.loads(renderer().loaded("load", 1.0))["choices"][0]["message"]["content"] == ""
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (InvalidRequest("bad", param="n"), ("bad", "invalid_request_error", "n", None)),
-        (ModelNotFound("x"), ("model 'x' not found", "not_found_error", "model", "model_not_found")),
-        (Busy("later"), ("later", "overloaded_error", None, None)),
-        (BackendUnavailable("gone"), ("gone", "api_error", None, None)),
-        (
-            BackendError("short", status=429, body='{"error":{"message":"slow"}}'),
-            ("slow", "rate_limit_error", None, None),
-        ),
-        (BackendError("short", status=500, body="<html>"), ("short", "api_error", None, None)),
-    ],
-)
-def test_errors_have_openais_form(error: Any, expected: tuple[object, ...]) -> None:
-    assert tuple(json.loads(error_body(error))["error"].values()) == expected

@@ -23,8 +23,15 @@ def context() -> RenderContext:
     return RenderContext("m", Clock(), 0.0)
 
 
-def test_the_route_is_chat_completions() -> None:
+def test_every_path_is_served_with_and_without_its_version() -> None:
     assert (ROUTE.method, ROUTE.path) == ("POST", "/v1/chat/completions")
+    paths = {route.path for route in SERVING.routes}
+    assert paths == {
+        before + path for before in ("", "/v1") for path in ("/chat/completions", "/completions", "/embeddings")
+    }
+    body = b'{"model":"m"}'
+    for route in SERVING.routes:
+        assert route.path.endswith(getattr(SERVING.read(route, body, {}), "path", "?"))
 
 
 def test_a_broken_body_is_refused() -> None:
@@ -73,3 +80,16 @@ def test_a_stream_passes_under_the_clients_name() -> None:
     relay.feed(b"data: [DONE]\n\n", 1.0)
     relay.close(1.0)
     assert relay.complete
+
+
+def test_usage_goes_to_those_who_asked_for_it() -> None:
+    usage = b'data: {"id":"x","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
+    assert SERVING.relay(read(), context(), "m").feed(usage, 1.0) == usage
+    assert SERVING.relay(read(b'{"model":"m","stream":true}'), context(), "m").feed(usage, 1.0) == b""
+
+
+def test_a_stream_without_an_id_gets_one_of_its_kind() -> None:
+    completion = next(route for route in SERVING.routes if route.name == "completion")
+    for route, start in ((ROUTE, "chatcmpl-"), (completion, "cmpl-")):
+        relay = SERVING.relay(SERVING.read(route, b'{"model":"m","stream":true}', {}), context(), "m")
+        assert json.loads(relay.feed(b'data: {"id":"","choices":[{"text":"a"}]}\n\n', 1.0)[6:])["id"].startswith(start)

@@ -1,0 +1,93 @@
+"""Errors as this format tells them, and what its words for them mean.
+
+Rules: a type belongs to a status; what has none of its own is `api_error` from 500 on and `invalid_request_error`
+below. Overload has the status 529 on this wire, and 503 everywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from ollamux.conversation import StreamFault
+from ollamux.errors import BackendError, OllamuxError
+from ollamux.formats.failures import LONGEST
+
+__all__ = ("OVERLOADED", "error_body", "error_event", "fault_of", "sentence", "status_of")
+
+OVERLOADED = 529
+
+_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    OVERLOADED: "overloaded_error",
+}
+_STATUSES: dict[str, tuple[int, str]] = {
+    "invalid_request_error": (400, "bad_request"),
+    "authentication_error": (502, "upstream_bad"),
+    "permission_error": (502, "upstream_bad"),
+    "billing_error": (402, "billing"),
+    "not_found_error": (404, "not_found"),
+    "request_too_large": (413, "too_large"),
+    "rate_limit_error": (429, "rate_limit"),
+    "timeout_error": (504, "timeout"),
+    "overloaded_error": (503, "overloaded"),
+}
+"""What a word means to everybody else. A refusal of the gateway's own key is nothing that a client could mend."""
+
+_encode = msgspec.json.Encoder().encode
+_WITHHELD = "the backend refused the gateway's credentials"
+
+
+def status_of(error: OllamuxError) -> int:
+    """The HTTP status on this wire."""
+    return OVERLOADED if error.status == 503 else error.status
+
+
+def error_body(error: OllamuxError) -> bytes:
+    """The JSON object that tells an error."""
+    kind = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+    message = error.message
+    if isinstance(error, BackendError):
+        message = sentence(message)
+    return _encode({"type": "error", "error": {"type": kind, "message": message}, "request_id": None})
+
+
+def error_event(error: OllamuxError) -> bytes:
+    """The event that ends a stream which broke."""
+    return b"event: error\ndata: " + error_body(error) + b"\n\n"
+
+
+def fault_of(error: object) -> StreamFault:
+    """What a backend's error object, decoded, says."""
+    told = cast(dict[str, Any], error) if isinstance(error, dict) else {}
+    status, kind = _STATUSES.get(str(told.get("type")), (500, "upstream_bad"))
+    if status == 502:
+        return StreamFault(_WITHHELD, status, kind)
+    message = told.get("message") or (error if isinstance(error, str) else None)
+    text = message if isinstance(message, str) else "the backend reported an error"
+    return StreamFault(text[:LONGEST], status, kind)
+
+
+def sentence(text: str) -> str:
+    """The sentence inside an error's JSON text, or the text itself where it holds none."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        found: Any = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    while isinstance(found, dict | list) and found:
+        if isinstance(found, list):
+            found = cast("list[object]", found)[0]
+            continue
+        members = cast(dict[str, Any], found)
+        found = members.get("error") or members.get("message") or members.get("detail")
+    return found if isinstance(found, str) else text

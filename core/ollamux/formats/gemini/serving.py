@@ -1,0 +1,101 @@
+"""Serves Gemini clients, under both versions of the API.
+
+Rules: in front of a backend of the same format the bytes pass through, only the model's name changes; a stream is
+server-sent events where `alt=sse` asks for them, else one JSON array that comes piece by piece; errors are Google's
+`{"error": {...}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import msgspec
+
+from ollamux.contract import HeaderPairs
+from ollamux.errors import BackendError, OllamuxError
+from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
+from ollamux.formats.failures import LONGEST, unreadable
+from ollamux.formats.gemini.faults import stream_fault
+from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
+from ollamux.formats.gemini.relay import GeminiRelay, renamed
+from ollamux.formats.gemini.rendering import GeminiRenderer, error_body
+from ollamux.formats.gemini.signatures import NAME
+from ollamux.streaming.translator import Converter
+
+__all__ = ("GeminiServing",)
+
+_JSON = "application/json"
+_VERSIONS = ("v1", "v1beta")
+_encode = msgspec.json.Encoder().encode
+
+
+class _Outline(msgspec.Struct, gc=False, rename="camel"):
+    candidates: msgspec.Raw = msgspec.Raw()
+    prompt_feedback: msgspec.Raw = msgspec.Raw()
+    total_tokens: msgspec.Raw = msgspec.Raw()
+    embedding: msgspec.Raw = msgspec.Raw()
+    embeddings: msgspec.Raw = msgspec.Raw()
+    model_version: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode_outline = msgspec.json.Decoder(_Outline).decode
+
+
+class GeminiServing:
+    """The client's side of the format."""
+
+    name = NAME
+    routes: tuple[ServingRoute, ...] = tuple(
+        ServingRoute("POST", f"/{version}/models/{{model}}:{method}", f"{version}/{method}")
+        for version in _VERSIONS
+        for method in METHODS
+    )
+    whole_type = _JSON
+
+    def stream_type(self, incoming: Incoming) -> str:
+        assert isinstance(incoming, GeminiIncoming)
+        return incoming.frames.media_type
+
+    def read(
+        self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE
+    ) -> GeminiIncoming:
+        return read_route(route.name.rpartition("/")[2], body, place)
+
+    def renderer(self, incoming: Incoming, context: RenderContext) -> GeminiRenderer:
+        assert isinstance(incoming, GeminiIncoming)
+        single = incoming.method == "embedContent"
+        return GeminiRenderer(context, incoming.frames, single=single, dimensions=incoming.dimensions)
+
+    def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
+        headers: list[tuple[str, str]] = [("Content-Type", _JSON)]
+        if error.retry_after is not None:
+            headers.append(("Retry-After", str(ceil(error.retry_after))))
+        return error.status, tuple(headers), error_body(error)
+
+    def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
+        assert isinstance(incoming, GeminiIncoming)
+        return GeminiRelay(incoming.frames, upstream_model, context.model)
+
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+        try:
+            outline = _decode_outline(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise unreadable(body) from None
+        error = bytes(outline.error)
+        if error not in (b"", b"null"):
+            fault = stream_fault(error)
+            raise BackendError(fault.detail, status=502, body=error.decode("utf-8", "replace")[:LONGEST])
+        held = (
+            outline.candidates,
+            outline.prompt_feedback,
+            outline.total_tokens,
+            outline.embedding,
+            outline.embeddings,
+        )
+        if not any(bytes(raw) for raw in held):
+            raise unreadable(body)
+        if upstream_model == incoming.model or not bytes(outline.model_version):
+            return body
+        return renamed(body, _encode(incoming.model))

@@ -1,0 +1,64 @@
+"""Errors as OpenAI's Responses tell them: a body instead of an answer, and the error inside a response that failed.
+
+Rules: a backend's own words are kept where it sent some; a response that failed names one of the codes that the format
+has, by the kind of the error.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from ollamux.errors import BackendError, OllamuxError
+
+__all__ = ("error_body", "error_message", "message_of", "response_error")
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+
+def error_body(error: OllamuxError) -> bytes:
+    """The body of an error's status."""
+    kind = error.kind if error.kind == "configuration_error" else _TYPES.get(error.status, "api_error")
+    told = {"message": message_of(error), "type": kind, "param": error.param, "code": error.code}
+    return msgspec.json.encode({"error": told})
+
+
+def response_error(error: OllamuxError) -> dict[str, str]:
+    """The `error` of a response that failed."""
+    code = "server_error"
+    if error.status == 429:
+        code = "rate_limit_exceeded"
+    elif 400 <= error.status < 500:
+        code = "invalid_prompt"
+    return {"code": code, "message": message_of(error)}
+
+
+def message_of(error: OllamuxError) -> str:
+    """The error's text; of a backend's error, the sentence in its body."""
+    if isinstance(error, BackendError) and error.body:
+        told = error_message(error.body)
+        return error.message if told == error.body else told
+    return error.message
+
+
+def error_message(detail: str) -> str:
+    """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
+    try:
+        error: Any = msgspec.json.decode(detail)
+    except (msgspec.DecodeError, RecursionError):
+        return detail
+    while isinstance(error, dict):
+        found = cast(dict[str, Any], error)
+        error = found.get("error") or found.get("message") or found.get("detail")
+    return error if isinstance(error, str) else detail

@@ -1,0 +1,150 @@
+"""From the configuration to the catalog: what each backend is taken to have, and the names that people gave.
+
+Strategy: patterns and tables become predicates here, once; the catalog asks them without knowing where they come from.
+
+Rules: what a model's configuration sets beside the options of a request goes with them, under its own name; formats
+that know it use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+from ollamux.backends import Backend
+from ollamux.config import BackendConfig, Capability, Config, ModelConfig
+from ollamux.config.types import type_called
+from ollamux.formats.ollama.names import canonical_key
+from ollamux.routing import well_known
+from ollamux.routing.catalog import Catalog, Registered, Shelf
+
+__all__ = ("catalog_of", "deployments")
+
+_SETTINGS = ("reasoning_effort", "summary_level", "verbosity_level", "truncation_strategy")
+"""What a model's configuration may say that goes with each of its requests."""
+
+_ONLY_RESPONSES = ("summary_level", "verbosity_level", "truncation_strategy")
+"""Those of them for which the Responses API is needed, where a vendor has it."""
+
+_WITHOUT_SETTINGS = ("", "ollama")
+"""Formats that have no place for any of them among the options of a request."""
+
+
+def catalog_of(config: Config, backends: Iterable[Backend]) -> Catalog:
+    """The catalog before any backend has told anything."""
+    return Catalog(
+        [_shelf(backend) for backend in backends],
+        [_registered(name, model) for name, model in config.models.items()],
+        key=canonical_key,
+        aliases=config.aliases,
+        options=_limited({**config.performance, **config.model_options}),
+        registered_only=config.routing.registered_only,
+    )
+
+
+def deployments(config: Config, backend: BackendConfig) -> dict[str, str]:
+    """What the vendor calls the models that go by other names at this backend."""
+    found: dict[str, str] = {}
+    for name, model in config.models.items():
+        deployed = model.deployment_name or backend.deployment_name
+        if deployed and (model.backend is None or model.backend == backend.id or _type(model) == backend.type):
+            found.setdefault(deployed, model.api_model or name)
+    return found
+
+
+def _shelf(backend: Backend) -> Shelf:
+    config, kind = backend.config, backend.provider.type
+    claims = config.models
+    if not claims and config.deployment_name:
+        claims = (config.deployment_name,)
+    wanted = config.model_capability
+    return Shelf(
+        backend=backend.id,
+        provider=kind,
+        priority=config.priority,
+        prefix=config.model_prefix,
+        claims=claims,
+        expected=backend.files.model(config.file or "") if backend.files is not None else "",
+        expects=_expects(kind, wanted),
+        admits=_admits(wanted),
+        facts=partial(well_known.facts, kind) if kind in well_known.PROVIDERS else None,
+        deploys=getattr(backend.provider, "deploys", False),
+        deployment=config.deployment_name or "",
+        settings=_settings(backend),
+        options=_limited(_request_options(backend)),
+    )
+
+
+def _settings(backend: Backend) -> frozenset[str]:
+    """The settings of a model that this backend can be told. One that has no words for them is told none of them."""
+    provider = backend.provider
+    if provider.format == "openai_chat" and "openai_responses" not in backend.others:
+        return frozenset(_SETTINGS) & provider.dialect.sampling.keys()
+    return frozenset(_SETTINGS) if provider.format not in _WITHOUT_SETTINGS else frozenset()
+
+
+def _admits(wanted: Capability) -> Callable[[str], bool] | None:
+    """Whether a model is one that this backend is for."""
+    names, excluded = wanted.supported_model_patterns, wanted.excluded_patterns
+    if not names and not excluded:
+        return None
+    return lambda name: (not names or _like(name, names)) and not _like(name, excluded)
+
+
+def _expects(kind: str, wanted: Capability) -> Callable[[str], bool] | None:
+    """Whether a backend that has told nothing may have a model: by its patterns, else by what its vendor is known
+    for."""
+    admits = _admits(wanted)
+    if wanted.supported_model_patterns and admits is not None:
+        return admits
+    if kind not in well_known.PROVIDERS:
+        return None
+    return lambda name: well_known.facts(kind, name) is not None and (admits is None or admits(name))
+
+
+def _like(name: str, patterns: Iterable[str]) -> bool:
+    lowered = name.lower()
+    return any(fnmatchcase(lowered, pattern.lower()) for pattern in patterns)
+
+
+def _registered(name: str, model: ModelConfig) -> Registered:
+    needs_responses = any(getattr(model, setting) is not None for setting in _ONLY_RESPONSES)
+    return Registered(
+        name=name,
+        upstream=model.api_model or name,
+        deployment=model.deployment_name or "",
+        backend=model.backend,
+        provider=_type(model),
+        capabilities=frozenset(model.capabilities) if model.capabilities is not None else None,
+        context_length=model.context_length,
+        options=_model_options(model),
+        settings={name: value for name in _SETTINGS if (value := getattr(model, name)) is not None},
+        api=model.api or ("responses" if needs_responses else ""),
+        price=model.price,
+    )
+
+
+def _type(model: ModelConfig) -> str:
+    """The provider that a model's `backend` names, where it is no id."""
+    return type_called(model.backend) if model.backend is not None else ""
+
+
+def _request_options(backend: Backend) -> dict[str, Any]:
+    """The configured options that go with each request; a server that loads a file was started with the others."""
+    taken = backend.files.options if backend.files is not None else frozenset[str]()
+    return {name: value for name, value in backend.config.options.items() if name not in taken}
+
+
+def _model_options(model: ModelConfig) -> dict[str, Any]:
+    limit = {"num_predict": model.max_tokens} if model.max_tokens is not None else {}
+    return {**limit, **_limited(model.options)}
+
+
+def _limited(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with `max_tokens`, as many people call it, under Ollama's name."""
+    found = dict(options)
+    limit = found.pop("max_tokens", None)
+    if limit is not None:
+        found.setdefault("num_predict", limit)
+    return found

@@ -1,0 +1,102 @@
+"""What an answer of OpenAI's API says, whatever its ids, the cuts of its stream, optional members, the order of keys.
+
+A recorded case is a request, and what a real Ollama 0.33 answered to it on /v1. Ollama's own spelling is no standard
+there, so what is compared is the status and the meaning: text, thinking, calls with their arguments as JSON, the
+finish, log probabilities, vectors by their direction, usage.
+
+Rules: a stream ends with [DONE] and has finished once; an error has OpenAI's form; a case that is `told` is a stream
+that broke, which says so and does not end as if it had not.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.support.running import Answered
+
+__all__ = ("unlike",)
+
+
+def unlike(case: dict[str, Any], answer: Answered) -> str:
+    """How the answer differs from the recorded one; empty where it does not."""
+    if answer.status != case["status"] and not (answer.status >= 500 <= case["status"]):
+        return f"the status is {answer.status}, not {case['status']}: {answer.body!r}"
+    if case["status"] == 405:
+        return ""
+    if case["status"] >= 400:
+        error = json.loads(answer.body)["error"]
+        return "" if error["message"] and error["type"] else f"the error is {error}"
+    if case["compare"] == "told":
+        events = _events(answer.body.decode())
+        broken = events[-1] != "[DONE]" and json.loads(events[-1])["error"]["message"]
+        return "" if broken else "the stream does not tell that it broke"
+    read = next(read for path, read in _READERS if case["path"].startswith(path))
+    found, wanted = read(answer.body.decode()), read(case["response"])
+    return "" if found == wanted else f"it says {found}, not {wanted}"
+
+
+def _events(body: str) -> list[str]:
+    assert body.endswith("\n\n"), "the last event is not closed"
+    blocks = (block for block in body[:-2].split("\n\n") if not block.startswith(":"))
+    return [block.removeprefix("data: ") for block in blocks]
+
+
+def _chunks(body: str) -> list[Any]:
+    """A whole answer, or the chunks of a stream."""
+    if body[:1] == "{":
+        return [json.loads(body)]
+    *events, last = _events(body)
+    assert last == "[DONE]", "the stream does not end"
+    return [json.loads(event) for event in events]
+
+
+def _spoken(body: str) -> dict[str, Any]:
+    chunks = _chunks(body)
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    said = [choice.get("message") or choice.get("delta") or choice for choice in choices]
+    calls: dict[int, list[str]] = {}
+    for part in said:
+        for place, call in enumerate(part.get("tool_calls") or ()):
+            known = calls.setdefault(call.get("index", place), ["", ""])
+            known[0] += call["function"].get("name") or ""
+            known[1] += call["function"].get("arguments") or ""
+    (finish,) = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
+    streamed = body[:1] != "{"
+    usage = [chunk["usage"]["total_tokens"] for chunk in chunks if chunk.get("usage")]
+    tokens = [token for choice in choices for token in (choice.get("logprobs") or {}).get("content") or ()]
+    return {
+        "text": "".join(part.get("content") or part.get("text") or "" for part in said),
+        "thought": "".join(part.get("reasoning_content") or part.get("reasoning") or "" for part in said),
+        "calls": [(name, json.loads(arguments)) for _, (name, arguments) in sorted(calls.items())],
+        "role": next((part["role"] for part in said if part.get("role")), None),
+        "finish": finish,
+        "usage": usage[-1:] if streamed else usage,
+        "logprobs": [(token["token"], token["logprob"]) for token in tokens],
+    }
+
+
+def _direction(vector: list[float] | str) -> list[float]:
+    if isinstance(vector, str):
+        data = base64.b64decode(vector)
+        vector = list(struct.unpack(f"<{len(data) // 4}f", data))
+    length = math.hypot(*vector)
+    return [round(number / length, 4) for number in vector]
+
+
+def _vectors(body: str) -> Any:
+    told = json.loads(body)
+    rows = sorted(told["data"], key=lambda row: int(row["index"]))
+    return [_direction(row["embedding"]) for row in rows], told["usage"]["prompt_tokens"]
+
+
+_READERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
+    ("/v1/chat/completions", _spoken),
+    ("/v1/completions", _spoken),
+    ("/v1/embeddings", _vectors),
+)
