@@ -82,4 +82,7 @@ class OpenAIChatCalling:
 
 def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
     """Whether a body may hold something that its dialect does not know."""
-    return any(map(body.__contains__, cues))
+    for cue in cues:
+        if body.find(cue) >= 0:
+            return True
+    return False
