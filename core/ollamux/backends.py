@@ -71,6 +71,7 @@ class Backend:
         "misconfigured",
         "models_seen",
         "others",
+        "probe_key",
         "provider",
         "root",
         "token",
@@ -105,6 +106,7 @@ class Backend:
         self.loading = False
         self.misconfigured = ""
         self.models_seen = False
+        self.probe_key = 0
         self._clock = clock
         self._via = via
         self._named = dict(named or {})
@@ -179,8 +181,8 @@ class Backend:
         )
 
     def probe(self, path: str, now: float) -> Call:
-        """A question: a GET of this path below the root."""
-        key = self.choose_key(now)
+        """A question: a GET of this path below the root, with the key `probe_key`, one for all of a round."""
+        key = self.probe_key
         url = self._url_hook(self.base, path, "", self.config) if self._url_hook is not None else self.root + path
         return self._get_ready(0, "GET", url, self._headers_of[key], b"", key, now)
 

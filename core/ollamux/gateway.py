@@ -212,6 +212,7 @@ class Gateway:
             if probes:
                 self._rounds[backend.id] = _Round(len(probes))
                 self._asked[backend.id] = now
+                backend.probe_key = backend.choose_key(now)
                 found += [self._chore(backend, probe.path, now) for probe in probes]
         return found
 
@@ -229,6 +230,8 @@ class Gateway:
         if chore.path == _TOKEN:
             self._told_token(backend, status, body, now)
             return
+        if backend.watched:
+            backend.answered(backend.probe_key, status, headers, now)
         if any(name.lower() == "x-ollamux" for name, _ in headers):
             backend.health.refuse(_SELF)
         round_ = self._rounds[chore.backend]
@@ -471,6 +474,9 @@ class Gateway:
         first = round_.answers[backend.provider.probes[0].path]
         if first.status == 0:
             backend.health.bad(round_.failed)
+        elif backend.another_key(backend.probe_key, first.status, now):  # it spoke of this key: ask with the next one
+            self._due[backend.id] = -math.inf
+            self.hurry = True
         elif first.status in (401, 403):
             backend.health.bad(f"it refuses the API key (status {first.status})")
             if backend.token is not None:

@@ -347,3 +347,24 @@ def test_a_response_that_failed_is_told_to_clients_of_every_format() -> None:
             last = streamed(server, "nice")[-1]
     assert last.type == "response.failed" and last.sequence_number == 2
     assert last.response.error is not None and last.response.error.message == "slow down"
+
+
+def is_limited(asked: Asked, wire: Wire) -> None:
+    """Says so only after its response has begun, as vendors do."""
+    failed = {"id": "resp_up", "status": "failed", "error": {"code": "rate_limit_exceeded", "message": "slow down"}}
+    wire.send(stream_head() + event("response.created", 0, response={**failed, "status": "in_progress", "error": None}))
+    wire.send(event("response.failed", 1, response=failed) + chunk(b""))
+
+
+def test_another_backend_takes_over_from_one_that_fails_at_once() -> None:
+    with backend(is_limited) as limited, backend(says("Hel", "lo")) as other:
+        found = [
+            {"id": "o", "type": "openai", "endpoint": f"{limited.url}/v1", "api_key": "k", "priority": 90},
+            {"id": "p", "type": "openai_compatible", "endpoint": other.url, "priority": 80},
+        ]
+        with running({"backends": found}) as server:
+            events = streamed(server, "m")
+        assert len(limited.calls) == len(other.calls) == 1
+    assert events[0].type == "response.created" and events[-1].type == "response.completed"
+    assert events[-1].response.output_text == "Hello"
+    assert [one.sequence_number for one in events] == list(range(len(events)))

@@ -10,7 +10,16 @@ import pytest
 from tests.conformance.conftest import recorded
 
 from ollamux.config.schema import Limits
-from ollamux.conversation import ChatRequest, CompletionRequest, EmbedRequest, JsonFormat, ReasoningOptions
+from ollamux.conversation import (
+    ChatRequest,
+    CompletionRequest,
+    EmbedRequest,
+    JsonFormat,
+    Message,
+    ReasoningOptions,
+    Text,
+)
+from ollamux.errors import InvalidRequest
 from ollamux.exchange.model import KEEPALIVE
 from ollamux.formats import calling
 from ollamux.gateway import VERSION
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
     from ollamux.providers import Provider
 
 METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE")
-CHAT = ChatRequest("m", [])
+CHAT = ChatRequest("m", [Message("user", [Text("x")])])
 BRACES = re.compile(r"\{\w+\}")
 
 
@@ -51,11 +60,15 @@ def added(found: Provider, **asked: Any) -> str:
 
 
 def path(found: Provider, request: Any) -> str:
-    return f"`{calling(found.format).build(request, 'm', found.dialect).path}`"
+    """Where the backend is asked for it; a dash where it cannot be."""
+    try:
+        return f"`{calling(found.format).build(request, 'm', found.dialect).path}`"
+    except InvalidRequest:
+        return "-"
 
 
 def lists_loaded(found: Provider) -> bool:
-    listing = b'{"data":[{"id":"m"}],"models":[{"name":"m"}]}'
+    listing = b'{"data":[{"id":"m"}],"models":[{"name":"m"}],"modelSummaries":[],"inferenceProfileSummaries":[]}'
     return bool(found.learn({probe.path: ProbeAnswer(200, listing) for probe in found.probes}).loaded)
 
 

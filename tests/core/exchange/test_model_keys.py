@@ -68,6 +68,26 @@ def test_all_calls_of_a_request_are_counted() -> None:
     assert len(asked.calls) == 3 and asked.status == 429 and asked.headers["retry-after"] == "60"
 
 
+def test_a_probe_whose_key_is_refused_is_made_with_the_next_one_and_the_backend_stays_well() -> None:
+    made = driven(learn=False, up={"type": "vllm", "api_keys": ["a", "b"]})
+    (first,) = made.chores()
+    made.tell(first, {"error": "no"}, status=401)
+    assert made.gateway.hurry and made.state("up")[0] == "checking"
+    (second,) = made.chores()
+    assert dict(first.call.headers)["Authorization"] != dict(second.call.headers)["Authorization"]
+    made.tell(second, {"data": [{"id": "m"}]})
+    assert made.state("up") == ("ready", "")
+    assert {shown(answered(made, 200).called) for _ in range(3)} == {"b"}
+
+
+def test_where_every_key_is_refused_the_backend_is_out_of_reach() -> None:
+    made = driven(learn=False, up={"type": "vllm", "api_keys": ["a", "b"]})
+    for _ in range(2):
+        (probe,) = made.chores()
+        made.tell(probe, {"error": "no"}, status=401)
+    assert made.state("up") == ("unreachable", "it refuses the API key (status 401)") and made.chores() == []
+
+
 def test_an_error_that_says_nothing_of_the_key_is_not_tried_with_another() -> None:
     asked = answered(run(), 400)
     assert len(asked.calls) == 1 and asked.status == 400

@@ -38,7 +38,7 @@ def pass_on(incoming: GeminiIncoming, upstream: str, defaults: Mapping[str, Any]
     """The request. Raises InvalidRequest where a field of ours makes no sense."""
     body, warnings = incoming.body, list[str]()
     config: dict[str, Any] = {}
-    if incoming.operation == "chat":
+    if defaults and incoming.operation == "chat":
         config = generation_fields(_sampling(defaults), dialect, [])
     if _OURS.search(body):
         body, stronger = _without_ours(body, upstream, dialect, warnings)

@@ -9,6 +9,8 @@ makes a stream complete; comments are not passed on, since Google's own client t
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ollamux.conversation import StreamFault, Usage
@@ -39,6 +41,7 @@ class _Outline(msgspec.Struct, gc=False, rename="camel"):
 
 _decode = msgspec.json.Decoder(_Outline).decode
 _NOTHING = (b"", b"null")
+_VERSION = re.compile(rb'"modelVersion"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
 
 
 class GeminiRelay:
@@ -108,5 +111,10 @@ class GeminiRelay:
 
 
 def renamed(body: bytes, name: bytes) -> bytes:
-    """A response with its `modelVersion` replaced by `name` (JSON text); as it is where that is empty."""
-    return replace(body, {"modelVersion": name}) if name else body
+    """A response with the `modelVersion` that it has replaced by `name` (JSON text); as it is where that is empty."""
+    if not name:
+        return body
+    found = list(_VERSION.finditer(body))
+    if len(found) == 1:  # then it is the outermost one
+        return body[: found[0].start(1)] + name + body[found[0].end(1) :]
+    return replace(body, {"modelVersion": name})

@@ -82,7 +82,7 @@ class CompletionsIncoming(OpenAIIncoming):
 
     def __init__(self, body: bytes, routing: Routing) -> None:
         super().__init__(body, routing)
-        self.operation = "completion"
+        self.operation: Operation = "completion"
         self.as_chat = False
         self.echo = ""
         self.plain = False
@@ -120,7 +120,7 @@ def read_completion(body: bytes) -> CompletionsIncoming:
     return CompletionsIncoming(body, routing_of(body))
 
 
-def _prompt(prompt: object) -> str:
+def _prompt(prompt: Any) -> str:
     match prompt:
         case None:
             raise InvalidRequest("prompt is required", param="prompt")

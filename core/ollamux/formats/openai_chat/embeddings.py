@@ -79,7 +79,7 @@ class EmbeddingsIncoming(OpenAIIncoming):
         self._input = asked.input
         self.base64 = asked.encoding_format == "base64"
         self.dimensions = asked.dimensions or 0
-        self.operation = "embed"
+        self.operation: Operation = "embed"
         self.needs = _EMBEDDING
         self.stream = False
         self.plain = False
@@ -102,14 +102,14 @@ def read_embedding(body: bytes) -> EmbeddingsIncoming:
     return EmbeddingsIncoming(body, routing_of(body))
 
 
-def _inputs(told: object) -> list[str]:
+def _inputs(told: Any) -> list[str]:
     match told:
         case str() as text:
             return [text]
         case [int(), *_] | [[*_], *_]:
             raise InvalidRequest("this model's backend takes its input as text, not as tokens", param="input")
-        case [_, *_] as texts if all(isinstance(text, str) for text in texts):
-            return [str(text) for text in texts]
+        case [str(), *_] if all(isinstance(text, str) for text in told):
+            return list(told)
         case _:
             raise InvalidRequest("input must be a string, a list of strings, or tokens", param="input")
 

@@ -215,11 +215,9 @@ def _messages(change: _Change, dialect: Dialect) -> None:
     pictures = not dialect.image_urls and b'"image_url"' in raw
     if not (developer or pictures or dialect.strict or dialect.reasoning_echo):
         return
-    messages = _decode(raw)
-    if not isinstance(messages, list):
-        return
-    made = [_message(message, dialect) for message in messages]
-    if made != messages:
+    turns = _listed(_decode(raw))
+    made = [_message(turn, dialect) for turn in turns]
+    if made != turns:
         change.put("messages", made)
 
 
@@ -237,10 +235,14 @@ def _message(message: Any, dialect: Dialect) -> Any:
     if dialect.strict:
         made = {key: value for key, value in made.items() if key in _MESSAGE}
         if isinstance(calls, list):
-            made["tool_calls"] = [_strict_call(call) for call in calls]
+            made["tool_calls"] = [_strict_call(call) for call in _listed(made["tool_calls"])]
     if echo and made.get("role") == "assistant" and (thought or calls):
         made[echo] = thought
     return made
+
+
+def _listed(value: object) -> list[object]:
+    return cast(list[object], value) if isinstance(value, list) else []
 
 
 def _strict_call(call: Any) -> Any:
@@ -250,7 +252,7 @@ def _strict_call(call: Any) -> Any:
 
 
 def _check_pictures(content: Any) -> None:
-    for part in content if isinstance(content, list) else ():
+    for part in _listed(content):
         match part:
             case {"image_url": {"url": str(url)}} | {"image_url": str(url)}:
                 if url[:5].lower() != "data:":

@@ -137,7 +137,7 @@ class OpenAIChatRenderer:
     def end(self, now: float) -> bytes:
         if self._finish == "malformed":
             return self.fault(BackendError("the model's answer was malformed", status=502))
-        first = b"" if self._opened else self._chunk({}, now)
+        first = self._finished_call(now) if self._opened else self._chunk({}, now)
         finish: dict[str, Any] = {"index": 0, "delta": {}, "logprobs": None}
         finish |= _finish(self._finish, self._native, refused=self._refused)
         pieces = [first, self._head, b'"choices":[', _encode(finish), b"]}\n\n"]

@@ -4,6 +4,8 @@ Strategy: an event is decoded as far as has to be known of it, and goes on byte 
 response itself are changed, in place. What the stream has come to is noted on the request, so that whoever has to tell
 of a break can go on with the numbers and the response that the client knows.
 
+What begins a response waits for what follows it, since until then another backend may still take over.
+
 Rules: only whole events go on, comments stay comments; an error or a response that failed is a fault and does not go
 on; nothing follows a response that is over, no `[DONE]` either; an event without number or name gets one.
 """
@@ -15,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ollamux.conversation import StreamFault, Usage
-from ollamux.formats.openai_responses.incoming import ResponsesIncoming
+from ollamux.formats.openai_responses.incoming import Progress, ResponsesIncoming
 from ollamux.formats.openai_responses.reading import fault_of, usage_of
 from ollamux.formats.openai_responses.schema import UsageIn
 from ollamux.formats.splice import members, replace
@@ -25,6 +27,7 @@ from ollamux.streaming.naming import with_model
 __all__ = ("ResponsesRelay",)
 
 _NOTHING = (b"", b"null")
+_BEGINNINGS = ("response.created", "response.queued", "response.in_progress")
 _OVER = ("response.completed", "response.incomplete")
 
 
@@ -50,7 +53,7 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class ResponsesRelay:
     """Passes a stream on."""
 
-    __slots__ = ("_blocks", "_incoming", "_name", "_over", "fault", "usage")
+    __slots__ = ("_begun", "_blocks", "_held", "_incoming", "_name", "_over", "fault", "usage")
 
     def __init__(
         self, incoming: ResponsesIncoming, upstream_model: str, client_model: str, limit: int = DEFAULT_LIMIT
@@ -58,7 +61,10 @@ class ResponsesRelay:
         self._incoming = incoming
         self._blocks = SseBlocks(limit)
         self._name = b"" if upstream_model == client_model else msgspec.json.encode(client_model)
+        self._begun = False
+        self._held: list[bytes] = []
         self._over = False
+        incoming.progress = Progress()
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
 
@@ -82,6 +88,14 @@ class ResponsesRelay:
                 break
             if block:
                 self._block(block, passed, now, last)
+        if not self._begun:
+            self._held += passed
+            if self.fault is not None:
+                self._incoming.progress = Progress()  # the client knows nothing of this response
+            return b""
+        if self._held:
+            passed = self._held + passed
+            self._held = []
         return b"".join(passed)
 
     def _block(self, block: bytes, passed: list[bytes], now: float, last: bool) -> None:
@@ -103,6 +117,7 @@ class ResponsesRelay:
         made, kind = self._event(payload, name.decode("utf-8", "replace"), now, last)
         if not made:
             return
+        self._begun = self._begun or kind not in _BEGINNINGS
         if made is payload and name and len(parts) == 1:
             passed += (block.strip(b"\n"), b"\n\n")
             return

@@ -53,6 +53,8 @@ _INCOMPLETE: dict[FinishReason, str] = {
     "context_exceeded": "max_output_tokens",
     "content_filter": "content_filter",
 }
+_SILENT = frozenset((Start, UsageUpdate, Finish))
+"""What holds nothing that a client could see: as long as nothing else came, another backend may still take over."""
 _ENCRYPTED = b'"reasoning.encrypted_content"'
 
 
@@ -136,10 +138,10 @@ class ResponsesRenderer:
     # A stream.
 
     def events(self, events: list[Event], now: float) -> bytes:
-        if not self._open:
-            self._begin(now)
         output = self._output
         for event in events:
+            if not self._open and type(event) not in _SILENT:
+                self._begin(now)
             match event:
                 case TextDelta(text, logprobs):
                     if text or logprobs:
@@ -159,8 +161,6 @@ class ResponsesRenderer:
                     self._usage = usage or self._usage
                 case Finish(reason):
                     self._finish = reason
-                case Start():
-                    pass
                 case _:
                     pass
         return self._events.taken()

@@ -9,7 +9,8 @@ import pytest
 
 from ollamux.conversation import ChatRequest, EmbedRequest, Message, Opaque, Reasoning, Text
 from ollamux.errors import InvalidRequest, RequestError
-from ollamux.formats.base import Place, Served
+from ollamux.formats.base import Dialect, Place, Served
+from ollamux.formats.gemini import CALLING
 from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
 
 SERVED = Served(asked="m", display="m", capabilities=frozenset({"completion"}))
@@ -135,3 +136,64 @@ def test_a_body_that_is_nested_too_deeply_is_the_clients_fault_or_a_recursion() 
     body = b'{"contents":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     with pytest.raises((InvalidRequest, RecursionError)):
         read_route("generateContent", body, Place("m"))
+
+
+RICH: dict[str, Any] = {
+    "contents": [
+        {"role": "user", "parts": [{"text": "a"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]},
+        {
+            "role": "model",
+            "parts": [{"functionCall": {"name": "f", "args": {}, "id": "1"}, "thoughtSignature": "c2ln"}],
+        },
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "x"}, "parts": []}}]},
+    ],
+    "systemInstruction": {"parts": [{"text": "s"}]},
+    "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT", "properties": {"a": {}}}}]}],
+    "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+    "generationConfig": {
+        "topK": 3,
+        "stopSequences": ["a"],
+        "responseMimeType": "application/json",
+        "responseSchema": {"type": "OBJECT", "anyOf": [{"nullable": True}]},
+        "thinkingConfig": {"thinkingBudget": 5},
+        "logprobs": 2,
+    },
+    "options": {"stop": ["x"], "num_predict": 5},
+    "keep_alive": "5m",
+    "think": True,
+    "num_ctx": 4,
+    "labels": {"a": "b"},
+    "content": {"parts": [{"text": "a"}]},
+    "requests": [{"content": {"parts": [{"text": "a"}]}, "model": "models/m", "outputDimensionality": 3}],
+    "generateContentRequest": {"contents": [{"parts": [{"text": "a"}]}]},
+}
+JUNK: list[Any] = [None, -1, 1e300, "", "-", True, [], {}, [[None]], [{"x": None}], 1 << 70]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands in a JSON value."""
+    keys: list[Any] = list(value) if isinstance(value, dict) else []  # pyright: ignore[reportUnknownArgumentType]
+    keys += range(len(value)) if isinstance(value, list) else ()  # pyright: ignore[reportUnknownArgumentType]
+    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
+
+
+def with_junk(place: tuple[Any, ...], junk: Any) -> bytes:
+    body = json.loads(json.dumps(RICH))
+    holder = body
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = junk
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_whatever_stands_wherever_is_read_or_is_the_clients_fault(junk: Any) -> None:
+    for place in places(RICH)[1:]:
+        body = with_junk(place, junk)
+        for method in METHODS:
+            try:
+                found = read_route(method, body, Place("m", "alt=sse"))
+                CALLING.passthrough(found, "up", {"temperature": 1}, Dialect())
+                CALLING.build(found.neutral(SERVED, {}), "up", Dialect())
+            except InvalidRequest:
+                pass

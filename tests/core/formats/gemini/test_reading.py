@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -280,3 +281,18 @@ def test_vectors_come_in_a_list_or_alone() -> None:
     for body in (b'{"embeddings":[{"values":[1]}]}', b'{"embeddings":[{},{}]}', b"{}", b"<html>", b'{"embeddings":3}'):
         with pytest.raises(BackendUnavailable):
             read_vectors(body, 2)
+
+
+def test_whatever_a_backend_sends_is_an_answer_or_a_fault() -> None:
+    text = EVERYTHING.split(b"\r\n\r\n")[2].removeprefix(b"data: ").decode()
+    for junk in ("null", "-1", "1e300", '""', "true", "[]", "{}", "[[null]]", '[{"x":null}]'):
+        for found in re.finditer(r':\s*("[^"]*"|\d+|(?=[\[{]))', text):
+            end = found.end() if found.group(1) else len(text)
+            body = (text[: found.start(1)] + junk + text[end:]).encode()
+            read(b"data: " + body + b"\n\n")
+            read(body)
+            for attempt in (lambda body=body: read_answer(body, REQUEST), lambda body=body: read_vectors(body, 1)):
+                try:
+                    attempt()
+                except (BackendError, BackendUnavailable):
+                    pass

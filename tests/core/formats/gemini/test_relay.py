@@ -63,7 +63,23 @@ def test_responses_pass_wherever_they_are_cut(cuts: list[int], events: bool) -> 
 def test_nothing_is_changed_where_the_names_are_the_same() -> None:
     out, _ = passed([EVENTS], events=True, upstream="m")
     assert values(out, events=True) == PIECES
-    assert renamed(b'{"modelVersion" : "up", "x":1.50}', b'"m"') == b'{"modelVersion" : "m", "x":1.50}'
+    assert renamed(b'{"modelVersion" : "up"}', b"") == b'{"modelVersion" : "up"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        (b'{"modelVersion" : "up", "x":1.50}', b'{"modelVersion" : "m", "x":1.50}'),
+        (
+            b'{"text":"\\"modelVersion\\":\\"up\\"","modelVersion":"u\\"p"}',
+            b'{"text":"\\"modelVersion\\":\\"up\\"","modelVersion":"m"}',
+        ),
+        (b'{"args":{"modelVersion":"up"},"modelVersion":"up"}', b'{"args":{"modelVersion":"up"},"modelVersion":"m"}'),
+        (b'{"modelVersion":"","x":1}', b'{"modelVersion":"m","x":1}'),
+    ],
+)
+def test_the_outermost_name_alone_is_changed(body: bytes, made: bytes) -> None:
+    assert renamed(body, b'"m"') == made
 
 
 def test_comments_are_not_passed_on() -> None:

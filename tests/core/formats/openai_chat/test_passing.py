@@ -139,7 +139,7 @@ def test_a_schema_is_lost_on_a_server_that_knows_only_json() -> None:
 
 
 def test_a_developer_is_the_system_for_servers_that_know_none() -> None:
-    turns = [{"role": "developer", "content": 'say "developer"', "x": 1.5}, USER]
+    turns: list[dict[str, Any]] = [{"role": "developer", "content": 'say "developer"', "x": 1.5}, USER]
     assert plain(Dialect(developer=False), messages=turns)["messages"] == [{**turns[0], "role": "system"}, USER]
     assert plain(Dialect(), messages=turns)["messages"] == turns
 
@@ -161,9 +161,14 @@ def test_a_picture_by_its_address_is_refused_where_only_data_is_taken(part: dict
 
 
 def test_what_clients_echo_is_left_out_for_strict_servers() -> None:
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    said = {"role": "assistant", "content": None, "tool_calls": [call]}
-    noisy = {**said, "reasoning_content": "hm", "provider_specific_fields": {}, "tool_calls": [{"index": 0, **call}]}
+    call: dict[str, Any] = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [call]}
+    noisy: dict[str, Any] = {
+        **said,
+        "reasoning_content": "hm",
+        "provider_specific_fields": {},
+        "tool_calls": [{"index": 0, **call}],
+    }
     result = {"role": "tool", "tool_call_id": "c", "content": "42", "name": "f"}
     assert plain(Dialect(strict=True), messages=[USER, noisy, result])["messages"] == [USER, said, result]
 

@@ -188,3 +188,34 @@ def test_a_chat_has_no_vectors() -> None:
     with pytest.raises(NotSupported):
         renderer().embedded(EmbedAnswer([[1.0]]), 1.0)
     assert json.loads(renderer().loaded("load", 1.0))["choices"][0]["message"]["content"] == ""
+
+
+def test_a_finish_that_only_the_backend_knows_is_told_beside_openais_own() -> None:
+    """Whole and streamed; the backend's word is left out where it is OpenAI's."""
+    assert streamed(Finish("stop", "SURPRISE"))[1]["choices"][0] == {
+        "index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop", "native_finish_reason": "SURPRISE",
+    }  # fmt: skip
+    whole = json.loads(renderer().whole(Answer([Text("a")], "stop", native="SURPRISE"), 2.0))["choices"][0]
+    assert (whole["finish_reason"], whole["native_finish_reason"]) == ("stop", "SURPRISE")
+    assert "native_finish_reason" not in streamed(Finish("length", "length"))[1]["choices"][0]
+
+
+def test_thinking_has_both_names_whole_and_streamed() -> None:
+    message = json.loads(renderer().whole(Answer([Reasoning("hm"), Text("a")]), 2.0))["choices"][0]["message"]
+    delta = streamed(ReasoningDelta("hm"))[0]["choices"][0]["delta"]
+    for told in (message, delta):
+        assert told["reasoning"] == told["reasoning_content"] == "hm"
+
+
+def test_a_refusal_in_words_has_stopped_and_one_without_was_filtered() -> None:
+    assert streamed(RefusalDelta("no"), Finish("refusal"))[1]["choices"][0]["finish_reason"] == "stop"
+    assert streamed(Finish("refusal"))[1]["choices"][0]["finish_reason"] == "content_filter"
+
+
+def test_a_call_whose_arguments_were_an_empty_piece_ends_with_an_empty_object() -> None:
+    one = renderer()
+    assert one.events([ToolCallStart(0, "c", "f"), ToolCallDelta(0, "")], 2.0).count(b"data: ") == 1
+    assert b'"arguments":"{}"' in one.end(2.0)
+    found = streamed(ToolCallStart(0, "c", "f"), ToolCallDelta(0, ""), Finish("tool_calls"))
+    pieces = [call for chunk in found[:-1] for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
+    assert "".join(piece["function"]["arguments"] for piece in pieces) == "{}"

@@ -170,6 +170,19 @@ def test_a_break_is_told_with_the_numbers_and_the_response_that_the_client_knows
     assert (last["response"]["id"], last["response"]["model"], last["response"]["odd"]) == ("resp_1", "m", [1.5])
 
 
+def test_the_beginning_of_a_response_waits_for_what_follows_it(client: Client) -> None:
+    """Until then another backend may take over, and the client knows of nothing."""
+    incoming = client.read(input="hi", stream=True)
+    made = ResponsesRelay(incoming, "up", "m")
+    assert made.feed(BEGUN + b": keepalive\n\n", 1.0) == b""
+    broken = event("response.failed", 1, response=response(status="failed", error={"message": "boom"}))
+    assert made.feed(broken, 1.0) == made.close(1.0) == b"" and made.fault is not None
+    renderer = client.serving.renderer(incoming, RenderContext("m", Clock(), 1.0))
+    assert events_of(renderer.fault(BackendUnavailable("gone")))[0]["type"] == "error"
+    made = ResponsesRelay(incoming, "up", "m")
+    assert made.feed(BEGUN, 1.0) == b"" and fed(made, SAID + ENDED) == fed(relay(client), BEGUN + SAID + ENDED)
+
+
 def test_a_break_before_the_response_began_is_an_error_event(client: Client) -> None:
     incoming = client.read(input="hi", stream=True)
     renderer = client.serving.renderer(incoming, RenderContext("m", Clock(), 1.0))
@@ -191,7 +204,8 @@ def test_a_response_that_makes_no_sense_passes_as_it_is(client: Client) -> None:
     odd = event("response.completed", 0, response={"usage": 5}) + event("response.created", 1, response=5)
     made = relay(client)
     assert fed(made, odd) == odd.partition(b"\n\n")[0] + b"\n\n" and made.complete and made.usage is None
-    assert fed(relay(client), event("response.created", 0, response=5)) == event("response.created", 0, response=5)
+    odd = event("response.created", 0, response=5)
+    assert fed(relay(client), odd + SAID) == odd + SAID
 
 
 @pytest.mark.parametrize(

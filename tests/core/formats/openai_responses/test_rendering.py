@@ -75,6 +75,13 @@ def test_a_stream_is_completed_also_where_no_finish_reason_ever_came(client: Cli
     assert kinds(client.stream([])) == ["created", "in_progress", "completed"]
 
 
+def test_a_response_begins_with_the_first_thing_to_see(client: Client) -> None:
+    """Until then another backend may take over."""
+    renderer = client.renderer(stream=True)
+    assert renderer.events([Start("x", "up", 5), UsageUpdate(Usage(1))], 1.0) == b""
+    assert b"response.created" in renderer.events([TextDelta("hi")], 1.0)
+
+
 def test_usage_has_the_details_that_strict_clients_want_also_where_nothing_is_known(client: Client) -> None:
     usage = client.stream([TextDelta("hi")])[-1]["response"]["usage"]
     assert usage == {
