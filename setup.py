@@ -66,7 +66,7 @@ def extensions() -> list[Extension]:
         return []
     made: list[Extension] = []
     for name, source in wanted:
-        effort = "-O2" if source.endswith(".pyx") else "-O1"  # a third of the time, and no slower by more than 2 percent
+        effort = "-O2" if source.endswith(".pyx") else "-O1"  # half the time, and no slower by more than 2 percent
         extension = Extension(name, [source], extra_compile_args=[] if os.name == "nt" else [effort, "-g0"])
         extension.optional = not REQUIRED
         try:

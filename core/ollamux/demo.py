@@ -15,6 +15,7 @@ import base64
 import binascii
 import math
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -244,7 +245,7 @@ def _short(text: str) -> str:
     return f"“{cut}”."
 
 
-def _pictures(messages: list[Message]) -> str:
+def _pictures(messages: Sequence[Message]) -> str:
     images = [part for message in messages for part in message.parts if isinstance(part, Image)]
     if not images:
         return ""

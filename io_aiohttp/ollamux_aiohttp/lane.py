@@ -17,7 +17,7 @@ from typing import Final, cast
 
 import httptools
 
-from ollamux_aiohttp.heads import Names, read_post
+from ollamux_aiohttp.heads import Names, PlainHeaders, read_post
 
 __all__ = ("BODY_LIMIT", "GIVEN_UP", "MORE", "WHOLE", "LaneHeaders", "LaneParser")
 
@@ -111,7 +111,7 @@ class LaneParser:
         self.should_close = False
         self.version = (1, 1)
         self.body = b""
-        self.headers: Mapping[str, str] = LaneHeaders(self._fields)
+        self.headers: LaneHeaders | PlainHeaders = LaneHeaders(self._fields)
 
     def feed(self, data: bytes) -> int:
         """WHOLE: the attributes hold a request, and nothing follows it. MORE: not yet. GIVEN_UP: `given_up` has all

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.io_aiohttp.test_heads import changed
 
 from ollamux_aiohttp import lane
-from ollamux_aiohttp.lane import BODY_LIMIT, GIVEN_UP, MORE, WHOLE, LaneHeaders, LaneParser
+from ollamux_aiohttp.lane import BODY_LIMIT, GIVEN_UP, MORE, WHOLE, LaneParser
 
 HEAD_LIMIT = 2048
 POST = b"POST /api/chat?a=b HTTP/1.1\r\nHost: localhost:1\r\nX-A: one\r\nContent-Length: 5\r\n\r\nhello"
@@ -174,7 +174,7 @@ def test_headers_are_a_mapping_by_names_in_lower_case_and_the_first_of_two_count
 def test_headers_of_a_request_stay_as_they_are_when_the_next_one_is_read() -> None:
     found = warmed()
     assert found.feed(POST) == WHOLE
-    headers: LaneHeaders = found.headers
+    headers = found.headers
     assert found.feed(GET) == WHOLE
     assert (headers["content-length"], found.headers.get("content-length")) == ("5", None)
 

@@ -28,7 +28,7 @@ from ollamux.conversation import (
     Sampling,
 )
 from ollamux.errors import InvalidRequest, OllamuxError, RequestError
-from ollamux.formats.base import Served
+from ollamux.formats.base import Neutral, Served
 from ollamux.formats.ollama import schema
 from ollamux.formats.ollama.context import Turn, unpack
 from ollamux.formats.ollama.gotext import quote
@@ -97,6 +97,10 @@ class OllamaIncoming:
     def check(self, served: Served) -> None:
         """Raises what Ollama answers where this model cannot do what is asked."""
         self._checked_options()
+
+    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
+        """The request in the neutral model; where a route adds nothing, it asks for no more than the model."""
+        return EmbedRequest(self.model, [], keep_alive=self.keep_alive, sampling=self._sampling(defaults))
 
     def _check_name(self) -> None:
         if not self.model.strip():

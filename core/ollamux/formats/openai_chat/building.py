@@ -69,14 +69,14 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         if request.stream and dialect.stream_options:
             streamed = _STREAMED
         return Outgoing(_CHAT, b'{"model":%b,"messages":%b%b}' % (_encode(model), said.text, streamed))
-    messages: list[dict[str, Any]] | msgspec.Raw = []
-    if type(said) is PlainMessages:
-        messages = msgspec.Raw(said.text)
-    else:
-        for message in said:
-            _add_message(messages, message, dialect)
+    messages: list[dict[str, Any]] = []
+    for message in () if type(said) is PlainMessages else said:
+        _add_message(messages, message, dialect)
     warnings: list[str] = []
-    body: dict[str, Any] = {"model": model, "messages": messages}
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": msgspec.Raw(said.text) if type(said) is PlainMessages else messages,
+    }
     if request.stream:
         body["stream"] = True
         if dialect.stream_options:

@@ -82,7 +82,7 @@ class OpenAIChatCalling:
 
 def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
     """Whether a body may hold something that its dialect does not know."""
-    for cue in cues:
-        if body.find(cue) >= 0:
-            return True
-    return False
+    found = -1
+    for cue in cues:  # `in` would try a text as a number first, with an exception for each
+        found = max(found, body.find(cue))
+    return found >= 0

@@ -11,7 +11,7 @@ another provider's files) is refused; a tool's schema is not made stricter than 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -168,7 +168,7 @@ def _outgoing(body: dict[str, Any], dialect: Dialect, warnings: list[str]) -> Ou
     return Outgoing(PATH, _encode(body), tuple(dict.fromkeys(warnings)))
 
 
-def _leading(messages: list[Message]) -> int:
+def _leading(messages: Sequence[Message]) -> int:
     """How many messages at the beginning are the system's, and nothing but text."""
     count = 0
     for message in messages:

@@ -296,7 +296,7 @@ def generate(**fields: Any) -> GenerateIncoming:
 def turns(incoming: GenerateIncoming) -> list[Message]:
     request = incoming.neutral(served(), {})
     assert isinstance(request, ChatRequest)
-    return request.messages
+    return list(request.messages)
 
 
 def test_a_generate_is_a_chat_of_one_turn() -> None:

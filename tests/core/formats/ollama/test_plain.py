@@ -35,7 +35,7 @@ PLAIN: dict[str, Any] = {
     "stream": False,
 }
 SERVED = tuple(Served("m", "m", frozenset(can)) for can in ((), ("completion",), ("completion", "thinking")))
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, "", "x", "USER", "user", "tool", "\u2028", "\ud83d", 0, 1, True, False, [], {}),
         [{"role": "user", "content": "a"}],

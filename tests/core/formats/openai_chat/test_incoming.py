@@ -41,7 +41,7 @@ def neutral(**fields: Any) -> ChatRequest:
 
 
 def messages(*found: dict[str, Any]) -> list[Message]:
-    return neutral(messages=list(found)).messages
+    return list(neutral(messages=list(found)).messages)
 
 
 def test_routing_needs_only_a_few_fields() -> None:

@@ -40,7 +40,7 @@ PLAIN: dict[str, Any] = {
     "timings": {"cache_n": 1, "prompt_n": 2, "prompt_ms": 3.25, "predicted_n": 4, "predicted_ms": 5e1},
     "system_fingerprint": {"a": [1, -2.5e3, True, False, None, {"b": []}]},
 }
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, "", "x", "length", "tool_calls", "\u2028<&>", "\U0001f600", 0, 7, -1, 1.5, 10**20, True),
         *([], [None], {}, {"a": 1}, {"content": "z"}, [{"id": "c"}]),
