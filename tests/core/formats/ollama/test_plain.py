@@ -149,7 +149,7 @@ def test_figures_are_written_alike_in_both_builds(numbers: list[int]) -> None:
     assert [values.get(key, 0) for key in ("total_duration", "eval_duration")] == [max(total, 0), max(output, 0)]
 
 
-@given(st.floats(-1e9, 1e10, allow_nan=False))
+@given(st.floats(0, 1e10, allow_nan=False))
 def test_a_moment_is_written_as_the_clock_writes_it(unix: float) -> None:
     assert stamp(unix) == Clock().stamp(unix).encode() == pure().stamp(unix)
 
