@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -56,7 +57,7 @@ def changed(changes: list[tuple[tuple[Any, ...], Any]]) -> Any:
         try:
             for step in path[:-1]:
                 at = at[step]
-            at[path[-1]] = value
+            at[path[-1]] = deepcopy(value)
         except (KeyError, TypeError, IndexError):
             continue
     return found

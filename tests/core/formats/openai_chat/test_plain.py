@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def changed(changes: list[tuple[tuple[Any, ...], Any]]) -> Any:
         try:
             for step in path[:-1]:
                 at = at[step]
-            at[path[-1]] = value
+            at[path[-1]] = deepcopy(value)
         except (KeyError, TypeError, IndexError):
             continue
     return found
