@@ -57,6 +57,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.routes",
     "ollamux.routing.catalog",
     "ollamux.streaming._template",
+    "ollamux.streaming.framing",
 )
 """Dotted names of the core's extension modules, sorted; a test holds them against the sources."""
 

@@ -129,7 +129,7 @@ class NdjsonDecoder:
         tail = self._tail
         if tail:
             tail += data
-            if b"\n" not in data:
+            if 0x0A not in data:
                 self._check(len(tail))
                 return []
             data = bytes(tail)
@@ -158,7 +158,7 @@ class NdjsonDecoder:
 def _read_blocks(blocks: list[bytes]) -> list[tuple[str, bytes]]:
     events: list[tuple[str, bytes]] = []
     for block in blocks:
-        if block.startswith(b"data: ") and b"\n" not in block:
+        if block.startswith(b"data: ") and 0x0A not in block:
             events.append(("", block[6:]))
             continue
         name = b""

@@ -7,7 +7,7 @@ from ollamux.formats.answering cimport RenderContext
 
 cdef class OllamaRenderer:
     cdef RenderContext _context
-    cdef object _route, _finish, _usage, _timings, _first
+    cdef object _route, _finish, _usage, _timings, _first, _frame
     cdef bint _generate
     cdef long _tops
     cdef list _turns, _said, _calls

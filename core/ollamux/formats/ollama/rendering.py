@@ -65,6 +65,7 @@ class OllamaRenderer:
         "_dimensions",
         "_finish",
         "_first",
+        "_frame",
         "_generate",
         "_route",
         "_said",
@@ -98,6 +99,7 @@ class OllamaRenderer:
         self._usage: Usage | None = None
         self._timings: Timings | None = None
         self._first: float | None = None
+        self._frame: TextFrame | None = None
 
     # A stream.
 
@@ -139,9 +141,9 @@ class OllamaRenderer:
         return self._before + self._stamp(now) + self._between + b'""' + self._after
 
     def text_frame(self) -> TextFrame | None:
-        if self._turns is not None:
-            return None  # the text is part of the `context` at the end
-        return TextFrame(self._before, self._between + b'"', b'"' + self._after, True)
+        if self._frame is None and self._turns is None:  # else the text is part of the `context` at the end
+            self._frame = TextFrame(self._before, self._between + b'"', b'"' + self._after, True)
+        return self._frame
 
     def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamped: bytes) -> bytes:
         if self._turns is not None:

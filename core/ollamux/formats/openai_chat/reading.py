@@ -128,6 +128,9 @@ class ChatReader:
             whole.clear()
 
     def _read(self, payload: bytes, events: list[Event], *, last: bool) -> None:
+        if payload == _DONE:
+            self._end(events)
+            return
         try:
             reply = schema.decode_reply(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
