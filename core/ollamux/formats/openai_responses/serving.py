@@ -59,8 +59,8 @@ class ResponsesServing:
     )
     whole_type = _JSON
 
-    def __init__(self) -> None:
-        self.responses = StoredResponses()
+    def __init__(self, responses: StoredResponses | None = None) -> None:
+        self.responses = StoredResponses() if responses is None else responses
 
     def stream_type(self, incoming: Incoming) -> str:
         return "text/event-stream"
