@@ -16,7 +16,7 @@ from ollamux.contract import HeaderPairs
 from ollamux.conversation import Operation
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
-from ollamux.formats.failures import unreadable
+from ollamux.formats.failures import quota_spent, unreadable
 from ollamux.formats.openai_responses.failing import error_body, error_message
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming, read_route
 from ollamux.formats.openai_responses.relaying import ResponsesRelay
@@ -80,6 +80,8 @@ class ResponsesServing:
         headers: list[tuple[str, str]] = [("Content-Type", _JSON)]
         if error.retry_after is not None:
             headers.append(("Retry-After", str(ceil(error.retry_after))))
+        if quota_spent(error):
+            headers.append(("x-should-retry", "false"))
         return error.status, tuple(headers), error_body(error)
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
