@@ -115,7 +115,7 @@ class NoRoute(NamedTuple):
 
 
 class Router:
-    """Finds what a request is for. `servings` are the formats that clients may speak: all that there are, unless told."""
+    """Finds what a request is for. `servings` are the formats that clients may speak: all there are, unless told."""
 
     def __init__(self, servings: Iterable[Serving] | None = None) -> None:
         self._paths: dict[str, dict[str, Target]] = {}
