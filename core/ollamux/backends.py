@@ -35,6 +35,7 @@ DEFAULT_REGION = "us-east-1"
 """Where calls are signed for that name no region."""
 
 _REMEMBERED = 1024
+_JOINED = 64
 
 
 class Backend:
@@ -47,6 +48,7 @@ class Backend:
         "_dialect_hook",
         "_dialects",
         "_headers_of",
+        "_joins",
         "_named",
         "_queries",
         "_ring",
@@ -116,6 +118,7 @@ class Backend:
         self._signer = self._make_signer()
         self.token = AccessToken(config.oauth2) if config.auth == "oauth2" and config.oauth2 is not None else None
         self._headers_of: tuple[HeaderPairs, ...] = ()
+        self._joins: dict[tuple[int, HeaderPairs], HeaderPairs] = {}
         self.headers: HeaderPairs = ()
         self._prepare_keys()
         self.endpoint: str | None = None
@@ -175,7 +178,7 @@ class Backend:
             self.id,
             "POST",
             self.base + outgoing.path,
-            self.headers + outgoing.headers if outgoing.headers else self.headers,
+            self._joined(0, outgoing.headers) if outgoing.headers else self.headers,
             outgoing.body,
             connect_timeout=self.connect_timeout,
         )
@@ -201,12 +204,24 @@ class Backend:
             return False
         self.headers = _headers(self.config, self.provider, self._via, self.token.value)
         self._headers_of = (self.headers,)
+        self._joins.clear()
         return True
 
     def _shaped_call(self, attempt: int, outgoing: Outgoing, upstream: str, key: int, now: float) -> Call:
         path = outgoing.path
         url = self._url_hook(self.base, path, upstream, self.config) if self._url_hook is not None else self.base + path
-        return self._get_ready(attempt, "POST", url, self._headers_of[key] + outgoing.headers, outgoing.body, key, now)
+        headers = self._joined(key, outgoing.headers) if outgoing.headers else self._headers_of[key]
+        return self._get_ready(attempt, "POST", url, headers, outgoing.body, key, now)
+
+    def _joined(self, key: int, own: HeaderPairs) -> HeaderPairs:
+        """The headers of every call and a request's own, which replace those of the same name."""
+        found = self._joins.get((key, own))
+        if found is None:
+            replaced = {name.lower() for name, _ in own}
+            found = tuple([pair for pair in self._headers_of[key] if pair[0].lower() not in replaced]) + own
+            if len(self._joins) < _JOINED:
+                self._joins[key, own] = found
+        return found
 
     def _get_ready(
         self, attempt: int, method: str, url: str, headers: HeaderPairs, body: bytes, key: int, now: float

@@ -13,7 +13,7 @@ cdef class Gateway:
     cdef public long attempts, answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry
-    cdef object _management, _lists
+    cdef object _management, _lists, _responses
     cdef str _instance
     cdef dict _servings, _backends, _rounds, _due, _asked, _waiters
     cdef list _ready

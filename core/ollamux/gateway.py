@@ -31,7 +31,7 @@ from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.formats.openai_responses.serving import ResponsesServing
-from ollamux.formats.openai_responses.store import owner_of
+from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate, IssuedKey
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
@@ -123,8 +123,12 @@ class Gateway:
         self.config = config
         self.clock = Clock()
         self._instance = instance
-        self._router = Router()
         self._servings = {serving.name: serving for serving in servings()}
+        kept = config.responses
+        self._servings["openai_responses"] = self._responses = ResponsesServing(
+            StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl)
+        )
+        self._router = Router(self._servings.values())
         self._gate = Gate(
             keys=_issued(config),
             origins=config.server.origins,
@@ -174,6 +178,8 @@ class Gateway:
         headers = request.headers
         path, _, query = request.path.partition("?")
         if serving is not None:
+            if isinstance(serving, ResponsesServing):
+                serving = self._responses  # what is kept here is found here, whichever way a request came
             return ModelExchange(self, request, serving, serving.routes[0])
         target = self._router.hot(request.method, path)
         host = headers.get("host", "")
@@ -386,8 +392,7 @@ class Gateway:
 
     def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
         """What a client comes back to: a response that was answered here before."""
-        serving = self._servings["openai_responses"]
-        assert isinstance(serving, ResponsesServing)
+        serving = self._responses
         kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
         if target.handler == "response_input":
             status, body = kept.input_items(id_, now, owner, query)

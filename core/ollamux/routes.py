@@ -10,10 +10,11 @@ any key, None for none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from ollamux.formats import servings
+from ollamux.formats import servings as all_servings
 from ollamux.formats.base import NOWHERE, Place, Serving, ServingRoute
 
 __all__ = ("Handler", "Match", "NoRoute", "Redirect", "Router", "Target")
@@ -114,14 +115,14 @@ class NoRoute(NamedTuple):
 
 
 class Router:
-    """Finds what a request is for."""
+    """Finds what a request is for. `servings` are the formats that clients may speak: all there are, unless told."""
 
-    def __init__(self) -> None:
+    def __init__(self, servings: Iterable[Serving] | None = None) -> None:
         self._paths: dict[str, dict[str, Target]] = {}
         self._patterns: dict[tuple[str, str], dict[str, Target]] = {}
         for method, path, handler, scope in _TABLE:
             self._add(method, path, Target(handler, scope))
-        for serving in servings():
+        for serving in all_servings() if servings is None else servings:
             for route in serving.routes:
                 self._add(route.method, route.path, Target("model", "inference", serving, route))
         for method, path, handler, scope in _PATTERNS:

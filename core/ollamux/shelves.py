@@ -27,8 +27,8 @@ _SETTINGS = ("reasoning_effort", "summary_level", "verbosity_level", "truncation
 _ONLY_RESPONSES = ("summary_level", "verbosity_level", "truncation_strategy")
 """Those of them for which the Responses API is needed, where a vendor has it."""
 
-_WITHOUT_SETTINGS = ("", "ollama")
-"""Formats that have no place for any of them among the options of a request."""
+_PLACES = {"": frozenset[str](), "ollama": frozenset({"reasoning_effort"})}
+"""Formats that have no place for all of them, and those that they have one for."""
 
 
 def catalog_of(config: Config, backends: Iterable[Backend]) -> Catalog:
@@ -81,7 +81,7 @@ def _settings(backend: Backend) -> frozenset[str]:
     provider = backend.provider
     if provider.format == "openai_chat" and "openai_responses" not in backend.others:
         return frozenset(_SETTINGS) & provider.dialect.sampling.keys()
-    return frozenset(_SETTINGS) if provider.format not in _WITHOUT_SETTINGS else frozenset()
+    return _PLACES.get(provider.format, frozenset(_SETTINGS))
 
 
 def _admits(wanted: Capability) -> Callable[[str], bool] | None:

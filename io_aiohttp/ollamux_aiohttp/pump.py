@@ -137,12 +137,17 @@ class Pump:
         found = self._heads.get(key)
         if found is None:
             found = _encoded(status, headers)
-            if len(self._heads) < 512:
-                self._heads[key] = found
+            if len(self._heads) >= 512:  # the number of a request makes a head of its own; the usual ones come again
+                self._heads.clear()
+            self._heads[key] = found
         if now >= self._date_until:
             self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
             self._date_until = math.floor(now) + 1.0
         return found + self._date
+
+
+_NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")
+"""No value of a header may end its line, whoever wrote it."""
 
 
 def _encoded(status: int, headers: HeaderPairs) -> bytes:
@@ -150,7 +155,7 @@ def _encoded(status: int, headers: HeaderPairs) -> bytes:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    lines = "".join(f"{name}: {value.translate(_NO_CONTROLS)}\r\n" for name, value in headers)
     return f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
 
 

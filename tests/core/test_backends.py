@@ -147,6 +147,24 @@ def test_the_headers_of_one_request_stand_behind_those_of_every_call() -> None:
     assert call.headers == (*made.headers, ("X-Beta", "1"))
 
 
+def test_the_headers_of_one_request_replace_those_of_the_same_name_in_any_case() -> None:
+    made = backend("anthropic", api_key=Secret("k"))
+    outgoing = Outgoing("/x", b"", headers=(("Anthropic-Version", "2026-10-01"),))
+    first, second = (made.call(n, outgoing) for n in (1, 2))
+    versions = [value for name, value in first.headers if name.lower() == "anthropic-version"]
+    assert versions == ["2026-10-01"] and ("x-api-key", "k") in first.headers
+    assert second.headers is first.headers  # a client keeps its encoded form
+    assert dict(made.call(3, Outgoing("/x", b"")).headers)["anthropic-version"] == "2023-06-01"
+
+
+def test_with_several_keys_a_requests_headers_stand_beside_the_key_in_turn() -> None:
+    made = backend(endpoint="http://h:1", api_keys=(Secret("a"), Secret("b")), headers={"X-Beta": "0"})
+    for key, value in ((0, "Bearer a"), (1, "Bearer b")):
+        call = made.call(1, Outgoing("/x", b"", headers=(("x-beta", "1"),)), "m", key)
+        assert dict(call.headers)["Authorization"] == value
+        assert [told for name, told in call.headers if name.lower() == "x-beta"] == ["1"]
+
+
 def test_a_dialect_may_depend_on_the_model_and_on_what_the_vendor_calls_it() -> None:
     config, health = BackendConfig(id="b", type="openai"), Health(unhealthy_after=3, healthy_after=1)
     made = Backend(config, provider("openai"), health, "me", named={"five": "gpt-5"})

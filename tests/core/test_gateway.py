@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.support.driving import Asked, Driven, delta, driven, ending, listing
 
+from ollamux.contract import ClientRequest
 from ollamux.errors import TooLarge
+from ollamux.formats.openai_responses import SERVING
 
 KEY = {"name": "k", "key_sha256": hashlib.sha256(b"s3cret").hexdigest(), "scopes": ["inference"]}
 ADMIN = {"name": "a", "key_sha256": hashlib.sha256(b"boss").hexdigest(), "scopes": ["inference", "manage"]}
@@ -418,3 +420,25 @@ def test_a_response_that_was_kept_is_found_listed_and_forgotten_by_its_owner_alo
     gone = run.ask("GET", path, headers=mine)
     assert gone.status == 404 and gone.json["error"]["message"]
     assert run.ask("POST", path, {}).status == 405
+
+
+def test_each_gateway_keeps_responses_of_its_own_and_no_more_than_it_is_told() -> None:
+    made = {"model": "demo", "input": "hello"}
+    run, other = simple(responses={"size": 1, "ttl": "10s"}), simple()
+    ids = [run.ask("POST", "/v1/responses", made).json["id"] for _ in range(2)]
+
+    def status(of: Driven, id_: str) -> int:
+        return of.ask("GET", f"/v1/responses/{id_}").status
+
+    assert [status(run, id_) for id_ in ids] == [404, 200]
+    assert status(other, ids[1]) == 404
+    run.pass_time(11.0)
+    assert status(run, ids[1]) == 404
+
+
+def test_a_front_without_paths_keeps_responses_where_the_paths_find_them() -> None:
+    run = simple()
+    request = ClientRequest("POST", "", {}, b'{"model": "demo", "input": "hello"}')
+    asked = Asked(run, run.gateway.open(request, run.now, SERVING), None)
+    asked.do(asked.exchange.start(run.now))
+    assert run.ask("GET", f"/v1/responses/{asked.json['id']}").status == 200

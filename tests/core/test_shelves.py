@@ -93,7 +93,7 @@ def test_the_api_is_the_one_that_is_said_or_that_a_setting_needs(settings: dict[
 @pytest.mark.parametrize(
     ("type_", "told"),
     [
-        ("ollama", set()),
+        ("ollama", {"reasoning_effort"}),
         ("llama_cpp", set()),
         ("demo", set()),
         ("vllm", {"reasoning_effort"}),

@@ -168,6 +168,17 @@ def test_heads_are_written_alike_each_time_and_with_any_bytes() -> None:
     asyncio.run(write())
 
 
+def test_no_value_of_a_header_ends_its_line_however_many_heads_were_written() -> None:
+    async def write() -> None:
+        loop = asyncio.get_running_loop()
+        pump = Pump(loop, Gateway(Config()), Deadlines(loop), Upstreams(), lambda: None)
+        assert b"X: a  B: c \td\r\n" in pump.head(200, (("X", "a\r\nB: c\x00\td"),), 1.0)
+        for number in range(1000):
+            assert b"N: %d\r\n" % number in pump.head(200, (("N", str(number)),), 1.0)
+
+    asyncio.run(write())
+
+
 def test_nothing_of_a_request_is_left_when_it_has_ended() -> None:
     with backend(speaks("x"), style="ollama") as only, running({"backends": backends(only)}) as server:
         for dialect in ALL:

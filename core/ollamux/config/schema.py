@@ -26,6 +26,7 @@ __all__ = (
     "Price",
     "QueueConfig",
     "ResponseOptimization",
+    "ResponsesConfig",
     "RetryConfig",
     "RoutingConfig",
     "Secret",
@@ -238,6 +239,15 @@ class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive: str | float | None = None
 
 
+class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The responses that clients of OpenAI's Responses may come back to: how many, in how many bytes, and for how many
+    seconds. 0 of any keeps none."""
+
+    size: int = 1000
+    bytes: int = 64 * 1024 * 1024
+    ttl: float = 6 * 3600.0
+
+
 class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a plan is made. `registered_only` serves only what `models` names."""
 
@@ -288,6 +298,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model_options: dict[str, Any] = {}
     performance: dict[str, Any] = {}
     response_optimization: ResponseOptimization = ResponseOptimization()
+    responses: ResponsesConfig = ResponsesConfig()
     routing: RoutingConfig = RoutingConfig()
     retry: RetryConfig = RetryConfig()
     health: HealthConfig = HealthConfig()

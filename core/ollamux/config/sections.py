@@ -39,6 +39,7 @@ from ollamux.config.schema import (
     Price,
     QueueConfig,
     ResponseOptimization,
+    ResponsesConfig,
     RetryConfig,
     RoutingConfig,
     ServerConfig,
@@ -125,6 +126,7 @@ ROOT = Section(
         "model_options": OPTIONS,
         "performance": OPTIONS,
         "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive}),
+        "responses": Section(ResponsesConfig, {"size": count, "bytes": size, "ttl": duration}),
         "routing": Section(
             RoutingConfig,
             {

@@ -1,15 +1,31 @@
 """What stands in the head of an answer, and what is read from a backend's.
 
-Rules: which backend answered, and what was not carried to it, are told in headers; names are compared without case.
+Rules: which backend answered, and what was not carried to it, are told in headers; names are compared without case. A
+client's own words may stand in a warning, so nothing but printable ASCII goes out in one, and only so much of it. What
+a backend tells beside its answer (limits, when to come again, the number of the request) goes on to the client.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ollamux.contract import Head, HeaderPairs
 
-__all__ = ("header", "stream_head", "warned")
+__all__ = ("header", "passed_on", "stream_head", "warned")
+
+_WARNING = "X-Ollamux-Warning"
+_WARNINGS = 8
+_LONGEST = 200
+_UNSAFE = re.compile(r"[^\x20-\x7e]")
+_USUAL = frozenset(
+    """cache-control connection content-length content-type date keep-alive server transfer-encoding vary via""".split()
+)
+_PASSED = frozenset(
+    """apim-request-id request-id retry-after retry-after-ms x-amzn-requestid x-ms-request-id x-request-id""".split()
+)
+_LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
+_OWN_FORMAT = ("x-ratelimit-", "anthropic-ratelimit-", "openai-", "x-should-retry")
 
 
 def header(headers: Sequence[tuple[str, str]], name: str) -> str:
@@ -22,7 +38,34 @@ def header(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 def warned(warnings: Sequence[str]) -> HeaderPairs:
     """The headers that tell what was lost."""
-    return tuple([("X-Ollamux-Warning", text) for text in warnings])
+    if not warnings:
+        return ()
+    told = [(_WARNING, _printable(text)) for text in warnings[:_WARNINGS]]
+    if len(warnings) > _WARNINGS:
+        told[-1] = (_WARNING, f"and {len(warnings) - _WARNINGS + 1} more warnings")
+    return tuple(told)
+
+
+def _printable(text: str) -> str:
+    text = _UNSAFE.sub("?", text[: _LONGEST + 1])
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def passed_on(headers: Sequence[tuple[str, str]], same_format: bool) -> HeaderPairs:
+    """What a client gets of a backend's headers beside the media type. `same_format`: it speaks the backend's format,
+    whose own headers mean something to it."""
+    found: list[tuple[str, str]] | None = None
+    for name, value in headers:
+        if name in _USUAL:
+            continue
+        lower = name.lower()
+        if lower in _PASSED or lower.startswith(_OWN_FORMAT if same_format else _LIMITS):
+            value = _UNSAFE.sub("?", value)
+            if found is None:
+                found = [(lower, value)]
+            else:
+                found.append((lower, value))
+    return tuple(found) if found is not None else ()
 
 
 def stream_head(kind: str, told: HeaderPairs) -> Head:

@@ -19,6 +19,7 @@ cdef class ModelExchange(ModelState):
     cdef _whole(self, bytes body, double now)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _error_status(self, bytes body, double now)
+    cdef tuple _kept_head(self, error, tuple told)
     cdef _answer_itself(self, offer, backend, double now)
     cdef _play(self, double now)
     cdef _too_slow(self, double now)

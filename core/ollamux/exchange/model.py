@@ -388,7 +388,9 @@ class ModelExchange(ModelState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._over()
-        told = backend.decision + heads.warned(self._warnings) if self._warnings else backend.decision
+        told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
+        if self._warnings:
+            told += heads.warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
@@ -416,11 +418,22 @@ class ModelExchange(ModelState):
             self._candidates.insert(0, (self._offer, backend))
         if again and self._candidates and self._calls < self._house.attempts:
             return self._next(error, now)
-        if as_it_is and not self._committed and self._status not in (401, 403):
-            self._over()
-            kept = [(n, v) for n, v in self._head_headers if n.lower() in ("content-type", "retry-after")]
-            return self._answer(self._status, (*kept, *backend.decision), body)
-        return self._refuse(error, now, backend.decision)
+        told = heads.passed_on(self._head_headers, self._relaying)
+        if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
+            told = tuple([pair for pair in told if pair[0] != "retry-after"])
+        told += backend.decision
+        if not as_it_is or self._committed or self._status in (401, 403):
+            return self._refuse(error, now, told)
+        self._over()
+        return self._answer(self._status, self._kept_head(error, told), body)
+
+    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
+        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
+        _, made, _ = self._serving.failure(error, streaming=False)
+        names = {name for name, _ in told} | {"content-type"}
+        ours = tuple([pair for pair in made if pair[0].lower() not in names])
+        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
+        return (("Content-Type", kind), *ours, *told)
 
     def _answer_itself(self, offer: Offer, backend: Backend, now: float) -> Wants:
         """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
@@ -509,6 +522,7 @@ class ModelExchange(ModelState):
         self._backend = None
         attempt, self._attempt = self._attempt, self._attempt + 1
         self._status = 0
+        self._head_headers = ()
         return (Cancel(attempt),) if attempt else ()
 
     def _over(self) -> None:

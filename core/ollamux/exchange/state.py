@@ -128,7 +128,10 @@ class ModelState(Exchange):
 
     def _stream_head(self) -> Head:
         assert self._backend is not None
-        return heads.stream_head(self._stream_type(), self._backend.decision + heads.warned(self._warnings))
+        told = self._backend.decision + heads.passed_on(self._head_headers, self._relaying)
+        if self._warnings:
+            told += heads.warned(self._warnings)
+        return heads.stream_head(self._stream_type(), told)
 
     def _deadline(self) -> float:
         """When the attempt has taken too long."""

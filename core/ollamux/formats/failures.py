@@ -6,34 +6,42 @@ Rules: a backend's 401 and 403 speak of the gateway's own credentials, so their 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any, cast
+
+import msgspec
 
 from ollamux.errors import BackendError, BackendUnavailable, OllamuxError
 
-__all__ = ("LONGEST", "backend_failure", "retry_after", "unreadable")
+__all__ = ("LONGEST", "backend_failure", "error_object", "quota_spent", "retry_after", "unreadable")
 
 LONGEST = 16384
 """Characters of a backend's error text that are kept."""
 
 _EXCERPT = 120
+_LONGEST_WAIT = 30 * 86400.0
+_QUOTA = "insufficient_quota"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after`; a date counts from the answer's own Date header."""
+    """Seconds to wait, a month at most, from `retry-after-ms` or `retry-after`; a date counts from the Date header."""
     try:
         millis = headers.get("retry-after-ms")
-        if millis:
-            return max(0.0, float(millis) / 1000.0)
         value = headers.get("retry-after")
-        if not value:
+        if millis:
+            seconds = float(millis) / 1000.0
+        elif not value:
             return None
-        if value[0].isdigit():
-            return float(value)
-        return max(0.0, (_date(value) - _date(headers.get("date", ""))) / timedelta(seconds=1))
-    except (TypeError, ValueError):
+        elif value[0].isdigit():
+            seconds = float(value)
+        else:
+            seconds = (_date(value) - _date(headers.get("date", ""))) / timedelta(seconds=1)
+    except (OverflowError, TypeError, ValueError):
         return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), _LONGEST_WAIT)
 
 
 def _date(text: str) -> datetime:
@@ -50,6 +58,27 @@ def backend_failure(status: int, headers: Mapping[str, str], body: bytes, messag
     text = body[: LONGEST * 4].decode("utf-8", "replace")[:LONGEST]
     told = message[:LONGEST] or text.strip()[:_EXCERPT] or f"the backend answered with status {status}"
     return BackendError(told, status=status, body=text, retry_after=retry_after(headers))
+
+
+def error_object(error: OllamuxError) -> dict[str, Any]:
+    """The error object that a backend sent, without what is around it; empty where it sent none."""
+    if not isinstance(error, BackendError) or error.body.lstrip()[:1] not in ("{", "["):
+        return {}
+    try:
+        found: Any = msgspec.json.decode(error.body)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    while isinstance(found, dict):
+        members = cast(dict[str, Any], found)
+        if not isinstance(members.get("error"), dict):
+            return members
+        found = members["error"]
+    return {}
+
+
+def quota_spent(error: OllamuxError) -> bool:
+    """Whether a backend limits us because nothing is left to spend: to try again is of no use."""
+    return error.status == 429 and _QUOTA in error_object(error).values()
 
 
 def unreadable(body: bytes, what: str = "an answer") -> BackendUnavailable:

@@ -18,6 +18,7 @@ from ollamux.config import (
     LoggingConfig,
     Pool,
     QueueConfig,
+    ResponsesConfig,
     RetryConfig,
     RoutingConfig,
     ServerConfig,
@@ -68,6 +69,7 @@ def test_the_example_says_the_defaults(text: str) -> None:
     assert config.retry == RetryConfig()
     assert config.health == HealthConfig()
     assert config.queue == QueueConfig()
+    assert config.responses == ResponsesConfig()
     assert config.logging == LoggingConfig()
     assert config.backends is not None
     workstation = config.backends[1]
@@ -83,6 +85,7 @@ def test_the_example_writes_every_default_down(text: str) -> None:
         "retry": RetryConfig,
         "health": HealthConfig,
         "queue": QueueConfig,
+        "responses": ResponsesConfig,
         "logging": LoggingConfig,
     }.items():
         assert set(data[section]) == set(struct.__struct_fields__)

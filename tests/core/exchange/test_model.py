@@ -319,3 +319,85 @@ def test_a_keepalive_names_no_backend_for_another_one_may_answer() -> None:
     asked.called.fail("reset")
     asked.called.stream(delta("x"), ending())
     assert asked.asked == ["a", "b"] and asked.text == "x" and name_of_backend(asked) is None
+
+
+_TOLD = {"x_request_id": "r1", "x_ratelimit_remaining_tokens": "9", "openai_processing_ms": "5", "set_cookie": "no"}
+
+
+def told(asked: Asked) -> dict[str, str]:
+    """What the client got of the headers that a backend may send beside its answer."""
+    names = ("x-request-id", "x-ratelimit-remaining-tokens", "openai-processing-ms", "set-cookie", "retry-after")
+    return {name: value for name, value in asked.headers.items() if name in names}
+
+
+def test_limits_and_the_number_of_the_request_reach_a_client_of_another_format() -> None:
+    run = driven(v="vllm")
+    asked = run.chat(stream=False)
+    asked.called.answer(200, whole(), **_TOLD)
+    streamed = run.chat()
+    streamed.called.head(200, **_TOLD)
+    streamed.called.data(delta("a"))
+    expected = {"x-request-id": "r1", "x-ratelimit-remaining-tokens": "9"}
+    assert told(asked) == told(streamed) == expected
+
+
+def test_a_client_of_the_backends_format_gets_the_formats_own_headers_too() -> None:
+    run = driven(v="vllm")
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    asked = run.ask("POST", "/v1/chat/completions", body)
+    asked.called.answer(200, whole(), **_TOLD)
+    streamed = run.ask("POST", "/v1/chat/completions", {**body, "stream": True})
+    streamed.called.head(200, **_TOLD)
+    streamed.called.data(delta("a"))
+    expected = {"x-request-id": "r1", "x-ratelimit-remaining-tokens": "9", "openai-processing-ms": "5"}
+    assert told(asked) == told(streamed) == expected
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {"retry_after": "7"},
+        {"retry_after_ms": "6400"},
+        {"retry_after": "Fri, 02 Jan 2026 03:00:07 GMT", "date": "Fri, 02 Jan 2026 03:00:00 GMT"},
+    ],
+)
+def test_when_to_come_again_reaches_every_client_in_seconds(path: str, wait: dict[str, str]) -> None:
+    run = driven({"retry": {"attempts": 1}}, v="vllm")
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 9}
+    asked = run.ask("POST", path, body)
+    asked.called.answer(429, {"error": {"message": "slow down"}}, **wait, x_request_id="r1")
+    assert asked.status == 429 and asked.headers["retry-after"] == "7" and asked.headers["x-request-id"] == "r1"
+    assert [name.lower() for name, _ in asked.heads[0].headers].count("retry-after") == 1
+
+
+def test_a_wait_that_stands_in_the_body_alone_reaches_the_client_whichever_format_it_speaks() -> None:
+    run = driven({"models": {"m": {"backend": "g"}}}, g={"type": "google", "api_key": "k"})
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "11.2s"}
+    error = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow", "details": [info]}}
+    contents = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    own = run.ask("POST", "/v1beta/models/m:generateContent", contents)
+    own.called.answer(429, error)
+    assert own.headers["retry-after"] == "12" and own.json == error
+    foreign = run.chat(stream=False)
+    foreign.called.answer(429, error)
+    assert foreign.status == 429 and foreign.headers["retry-after"] == "12"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+def test_a_client_of_openai_is_told_not_to_try_again_where_the_quota_is_spent(path: str) -> None:
+    run = driven(o={"type": "openai", "api_key": "k"})
+    message = {"messages": [{"role": "user", "content": "hi"}]} if "chat" in path else {"input": "hi"}
+    asked = run.ask("POST", path, {"model": "m", **message})
+    error = {"error": {"message": "no more", "type": "insufficient_quota", "code": "insufficient_quota"}}
+    asked.called.answer(429, error)
+    assert (asked.status, asked.json, asked.headers["x-should-retry"]) == (429, error, "false")
+
+
+def test_what_a_lost_attempt_told_is_no_part_of_the_next_ones_answer() -> None:
+    run = driven({"retry": {"attempts": 2}}, v="vllm", w="vllm")
+    asked = run.chat(stream=False)
+    asked.called.answer(503, {"error": "busy"}, x_request_id="lost")
+    assert len(asked.calls) == 2
+    asked.called.answer(200, whole())
+    assert asked.status == 200 and "x-request-id" not in asked.headers

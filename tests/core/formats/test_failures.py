@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ollamux.errors import BackendError, BackendUnavailable
-from ollamux.formats.failures import backend_failure, retry_after, unreadable
+from ollamux.formats.failures import backend_failure, error_object, quota_spent, retry_after, unreadable
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ from ollamux.formats.failures import backend_failure, retry_after, unreadable
         ({"retry-after": "Sat, 21 Nov 2026 09:00:00 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 0.0),
         ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "1e999"}, 2_592_000.0),
+        ({"retry-after-ms": "inf"}, 2_592_000.0),
+        ({"retry-after-ms": "nan"}, None),
+        ({"retry-after-ms": "-5"}, 0.0),
     ],
 )
 def test_a_backend_says_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:
@@ -67,3 +71,28 @@ def test_what_cannot_be_read_is_named(body: bytes, text: str) -> None:
 
 def test_an_excerpt_is_short() -> None:
     assert len(unreadable(b"\xff" * 100_000).message) < 220
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"error":{"code":"a"}}', {"code": "a"}),
+        (b'{"error":{"error":{"code":"a"}}}', {"code": "a"}),
+        (b'{"error":"a"}', {"error": "a"}),
+        (b'[{"error":{}}]', {}),
+        (b"{", {}),
+        (b"[" * 10_000, {}),
+        (b"oops", {}),
+    ],
+)
+def test_the_error_object_is_what_stands_innermost(body: bytes, found: dict[str, str]) -> None:
+    assert error_object(backend_failure(400, {}, body)) == found
+
+
+@pytest.mark.parametrize("name", ["type", "code"])
+def test_a_spent_quota_is_told_by_its_word_in_an_answer_of_429(name: str) -> None:
+    body = b'{"error":{"%b":"insufficient_quota"}}' % name.encode()
+    assert quota_spent(backend_failure(429, {}, body))
+    assert not quota_spent(backend_failure(400, {}, body))
+    assert not quota_spent(backend_failure(429, {}, b'{"error":{"code":"rate_limit_exceeded"}}'))
+    assert not quota_spent(BackendUnavailable("gone", status=429))

@@ -1,7 +1,9 @@
 """What the models behind this format take and refuse, as far as their names tell.
 
-Source: the vendor's model documentation as of November 2026. Rules: a name that is not known is taken for a new model,
-whatever stands around it (a cloud's prefix, a date).
+Source: general knowledge of the vendor's models, written down without a text at hand that would prove a row; none has
+been tried against the models themselves. A backend's own refusal says more than a row here.
+
+Rules: a name that is not known is taken for a new model, whatever stands around it (a cloud's prefix, a date).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Errors as this format tells them, and what its words for them mean.
 
 Rules: a type belongs to a status; what has none of its own is `api_error` from 500 on and `invalid_request_error`
-below. Overload has the status 529 on this wire, and 503 everywhere else.
+below. Overload has the status 529 on this wire, and 503 everywhere else; a gateway that is not set up is not
+overloaded, and keeps its 503.
 """
 
 from __future__ import annotations
@@ -42,18 +43,21 @@ _STATUSES: dict[str, tuple[int, str]] = {
 }
 """What a word means to everybody else. A refusal of the gateway's own key is nothing that a client could mend."""
 
+_NOT_SET_UP = "configuration_error"
 _encode = msgspec.json.Encoder().encode
 _WITHHELD = "the backend refused the gateway's credentials"
 
 
 def status_of(error: OllamuxError) -> int:
     """The HTTP status on this wire."""
-    return OVERLOADED if error.status == 503 else error.status
+    return OVERLOADED if error.status == 503 and error.kind != _NOT_SET_UP else error.status
 
 
 def error_body(error: OllamuxError) -> bytes:
     """The JSON object that tells an error."""
     kind = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+    if error.kind == _NOT_SET_UP:
+        kind = "api_error"
     message = error.message
     if isinstance(error, BackendError):
         message = sentence(message)

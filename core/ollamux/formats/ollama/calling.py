@@ -7,6 +7,7 @@ request cannot say in Ollama's terms is named in a warning, or refused where it 
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from ollamux.conversation import (
     Bytes,
     ChatRequest,
     CompletionRequest,
+    Document,
     EmbedAnswer,
     EmbedRequest,
     Image,
@@ -28,6 +30,7 @@ from ollamux.conversation import (
     Refusal,
     Sampling,
     Text,
+    Tool,
     ToolCall,
     ToolResult,
 )
@@ -46,6 +49,9 @@ __all__ = ("OllamaCalling",)
 _encode = msgspec.json.Encoder().encode
 _decode_options = msgspec.json.Decoder[dict[str, Any] | None](dict[str, Any] | None).decode
 _decode_numbers = msgspec.json.Decoder(list[int] | None).decode
+_EFFORT = "reasoning_effort"
+"""What a model's configuration names among its options, and Ollama beside them: `think`."""
+
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 
 
@@ -100,10 +106,13 @@ class OllamaCalling:
             values["model"] = _encode(upstream_model)
         known = members(body)
         own = {member.key.lower(): body[member.start : member.end] for member in known}
-        options = {name: value for name, value in defaults.items() if name != "keep_alive"}
+        options = {name: value for name, value in defaults.items() if name not in ("keep_alive", _EFFORT)}
+        effort = defaults.get(_EFFORT) if incoming.operation in ("chat", "completion") else None
+        if isinstance(effort, str) and own.get("think", b"null") == b"null":
+            values["think"] = _encode(_thinking(effort))
         if options:
             values["options"] = _encode({**options, **_known(own.get("options", b"null"))})
-        if len(options) < len(defaults) and own.get("keep_alive", b"null") == b"null":
+        if "keep_alive" in defaults and own.get("keep_alive", b"null") == b"null":
             values["keep_alive"] = _encode(_seconds(defaults["keep_alive"]))
         if generates and _is_ours(own.get("context", b"null")):
             values["context"] = b"null"
@@ -133,16 +142,13 @@ def _seconds(keep_alive: float) -> float:
 def _add_chat(body: dict[str, Any], request: ChatRequest, warnings: list[str]) -> None:
     names: dict[str, str] = {}
     messages: list[dict[str, Any]] = []
+    lost: list[str] = []
     for message in request.messages:
-        _add_message(messages, message, names)
+        _add_message(messages, message, names, lost)
+    if lost:
+        warnings.append(f"the backend takes no files but texts; left out: {', '.join(lost)}")
     body["messages"] = messages
-    choice = request.tool_choice
-    tools = request.tools
-    if choice is not None and choice.mode != "auto":
-        if choice.mode != "required":
-            tools = tuple(tool for tool in tools if tool.name == choice.name)
-        if choice.mode != "none":
-            warnings.append("the backend cannot be made to call a tool")
+    tools = _tools(request, warnings)
     if tools:
         body["tools"] = [
             {
@@ -155,19 +161,46 @@ def _add_chat(body: dict[str, Any], request: ChatRequest, warnings: list[str]) -
             }
             for tool in tools
         ]
-    thinking = request.reasoning
-    if thinking is not None:
-        if thinking.enabled is False or thinking.effort == "none":
-            body["think"] = False
-        elif thinking.effort is not None:
-            body["think"] = _EFFORTS.get(thinking.effort, True)
-        elif thinking.enabled:
-            body["think"] = True
+    think = _think(request)
+    if think is not None:
+        body["think"] = think
     if request.truncate is not None:
         body["truncate"] = request.truncate
     if request.shift is not None:
         body["shift"] = request.shift
     _add_generation(body, request)
+
+
+def _tools(request: ChatRequest, warnings: list[str]) -> tuple[Tool, ...]:
+    """The tools that may be called: there is no other way to choose, and none to make the model call one."""
+    tools, choice = request.tools, request.tool_choice
+    if choice is None or not tools:
+        return tools
+    if choice.mode == "none":
+        return ()
+    if choice.mode == "named":
+        tools = tuple(tool for tool in tools if tool.name == choice.name)
+    elif choice.allowed:
+        tools = tuple(tool for tool in tools if tool.name in choice.allowed)
+    if choice.mode != "auto":
+        warnings.append("the backend cannot be made to call a tool")
+    return tools
+
+
+def _think(request: ChatRequest) -> bool | str | None:
+    """`think`, as the request asks; weaker than its own word, the effort that the model's configuration names."""
+    thinking, effort = request.reasoning, request.sampling.other.get(_EFFORT)
+    on: bool | None = None
+    if thinking is not None:
+        on = thinking.enabled
+        effort = "none" if on is False else thinking.effort or effort
+    if not isinstance(effort, str):
+        return on
+    return _thinking(effort)
+
+
+def _thinking(effort: str) -> bool | str:
+    return False if effort == "none" else _EFFORTS.get(effort, True)
 
 
 def _add_generation(body: dict[str, Any], request: ChatRequest | CompletionRequest) -> None:
@@ -184,8 +217,9 @@ def _format(output: JsonFormat) -> Any:
     return "json" if output.schema is None else output.schema
 
 
-def _add_message(out: list[dict[str, Any]], message: Message, names: dict[str, str]) -> None:
-    """One message, and one more for each tool's result in it. `names` holds which call asked for which tool."""
+def _add_message(out: list[dict[str, Any]], message: Message, names: dict[str, str], lost: list[str]) -> None:
+    """One message, and one more for each tool's result in it. `names` holds which call asked for which tool, `lost`
+    gets the files that cannot go."""
     texts: list[str] = []
     thinking = ""
     images: list[str] = []
@@ -198,12 +232,14 @@ def _add_message(out: list[dict[str, Any]], message: Message, names: dict[str, s
             thinking += part.text
         elif isinstance(part, (Image, Audio)):
             images.append(_data(part))
+        elif isinstance(part, Document):
+            texts += _read(part, lost)
         elif isinstance(part, ToolCall):
             names[part.id] = part.name
             calls.append(call_object(len(calls), part))
         elif isinstance(part, ToolResult):
             answered = True
-            out.append(_result(part, names))
+            out.append(_result(part, names, lost))
     if answered and not (texts or images or calls):
         return
     built: dict[str, Any] = {"role": message.role, "content": "\n".join(texts)}
@@ -216,8 +252,13 @@ def _add_message(out: list[dict[str, Any]], message: Message, names: dict[str, s
     out.append(built)
 
 
-def _result(result: ToolResult, names: dict[str, str]) -> dict[str, Any]:
-    texts = [part.text for part in result.parts if isinstance(part, (Text, Refusal))]
+def _result(result: ToolResult, names: dict[str, str], lost: list[str]) -> dict[str, Any]:
+    texts: list[str] = []
+    for part in result.parts:
+        if isinstance(part, (Text, Refusal)):
+            texts.append(part.text)
+        elif isinstance(part, Document):
+            texts += _read(part, lost)
     images = [_data(part) for part in result.parts if isinstance(part, (Image, Audio))]
     built: dict[str, Any] = {"role": "tool", "content": "\n".join(texts)}
     if images:
@@ -236,6 +277,18 @@ def _data(part: Image | Audio) -> str:
     return part.source.data
 
 
+def _read(document: Document, lost: list[str]) -> list[str]:
+    """What a file that is a text says; any other one is lost."""
+    source = document.source
+    if isinstance(source, Bytes) and (source.mime.startswith("text/") or source.mime == "application/json"):
+        try:
+            return [base64.b64decode(source.data, validate=True).decode()]
+        except ValueError:
+            pass
+    lost.append(document.name or "a file without a name")
+    return []
+
+
 def _options(sampling: Sampling, dialect: Dialect, warnings: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     knobs: dict[str, Any] = msgspec.to_builtins(sampling)  # only what is set
@@ -244,6 +297,8 @@ def _options(sampling: Sampling, dialect: Dialect, warnings: list[str]) -> dict[
     other: dict[str, Any] = knobs.pop("other", {})
     dropped: list[str] = []
     for name, value in (*knobs.items(), *other.items()):
+        if name == _EFFORT:
+            continue
         theirs = dialect.sampling.get(name, name if name in OPTION_TYPES else None)
         if theirs is None:
             dropped.append(name)

@@ -10,12 +10,12 @@ says so in a header.
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, cast
 
 import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
+from ollamux.formats.failures import error_object, quota_spent
 from ollamux.formats.openai_chat.reading import error_message
 
 __all__ = ("error_body", "error_headers")
@@ -36,12 +36,11 @@ _TYPES = {
     504: "timeout_error",
 }
 _TOO_LONG = ("exceed_context_size_error", "context_length_exceeded")
-_QUOTA = "insufficient_quota"
 
 
 def error_body(error: OllamuxError) -> bytes:
     """An error in OpenAI's form."""
-    message, told = error.message, _told(error)
+    message, told = error.message, error_object(error)
     if isinstance(error, BackendError):
         message = _sentence(error)
     kind, code = told.get("type"), told.get("code")
@@ -67,7 +66,7 @@ def error_headers(error: OllamuxError) -> HeaderPairs:
     headers: list[tuple[str, str]] = [_JSON]
     if error.retry_after is not None:
         headers.append(("Retry-After", str(ceil(error.retry_after))))
-    if error.status == 429 and _QUOTA in _told(error).values():
+    if quota_spent(error):
         headers.append(("x-should-retry", "false"))
     return tuple(headers)
 
@@ -78,22 +77,6 @@ def _sentence(error: BackendError) -> str:
     except RecursionError:
         return error.message
     return error.message if found == error.body else found
-
-
-def _told(error: OllamuxError) -> dict[str, Any]:
-    """The error object that a backend sent; empty where it sent none."""
-    if not isinstance(error, BackendError) or error.body.lstrip()[:1] not in ("{", "["):
-        return {}
-    try:
-        found: Any = msgspec.json.decode(error.body)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    while isinstance(found, dict):
-        members = cast(dict[str, Any], found)
-        if not isinstance(members.get("error"), dict):
-            return members
-        found = members["error"]
-    return {}
 
 
 def _word(value: object) -> str | None:

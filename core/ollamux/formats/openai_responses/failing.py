@@ -12,7 +12,7 @@ import msgspec
 
 from ollamux.errors import BackendError, OllamuxError
 
-__all__ = ("error_body", "error_message", "message_of", "response_error")
+__all__ = ("error_body", "error_message", "response_error")
 
 _TYPES = {
     400: "invalid_request_error",
@@ -30,7 +30,7 @@ _TYPES = {
 def error_body(error: OllamuxError) -> bytes:
     """The body of an error's status."""
     kind = error.kind if error.kind == "configuration_error" else _TYPES.get(error.status, "api_error")
-    told = {"message": message_of(error), "type": kind, "param": error.param, "code": error.code}
+    told = {"message": _message_of(error), "type": kind, "param": error.param, "code": error.code}
     return msgspec.json.encode({"error": told})
 
 
@@ -41,10 +41,10 @@ def response_error(error: OllamuxError) -> dict[str, str]:
         code = "rate_limit_exceeded"
     elif 400 <= error.status < 500:
         code = "invalid_prompt"
-    return {"code": code, "message": message_of(error)}
+    return {"code": code, "message": _message_of(error)}
 
 
-def message_of(error: OllamuxError) -> str:
+def _message_of(error: OllamuxError) -> str:
     """The error's text; of a backend's error, the sentence in its body."""
     if isinstance(error, BackendError) and error.body:
         told = error_message(error.body)

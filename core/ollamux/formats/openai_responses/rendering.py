@@ -38,7 +38,7 @@ from ollamux.conversation import (
 )
 from ollamux.errors import BackendError, NotSupported, OllamuxError
 from ollamux.formats.base import RenderContext
-from ollamux.formats.openai_responses.failing import message_of, response_error
+from ollamux.formats.openai_responses.failing import response_error
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming
 from ollamux.formats.openai_responses.output import Events, Output
 from ollamux.formats.openai_responses.tools import Toolbox
@@ -181,12 +181,10 @@ class ResponsesRenderer:
         if progress.head is not None and not self._open:
             self._events.number = progress.number
             failed: dict[str, Any] = {**progress.head, "status": "failed", "error": response_error(error)}
-        elif self._open:
-            failed = self._response("failed", self._output.values, error=response_error(error))
         else:
-            told = {"code": error.code or error.kind, "message": message_of(error), "param": error.param}
-            self._events.add("error", told)
-            return self._events.taken()
+            if not self._open:  # clients take a stream that does not begin with a response for a broken one
+                self._begin(self._context.arrived)
+            failed = self._response("failed", self._output.values, error=response_error(error))
         self._events.add("response.failed", {"response": failed})
         return self._events.taken()
 

@@ -16,7 +16,7 @@ from ollamux.contract import HeaderPairs
 from ollamux.conversation import Operation
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
-from ollamux.formats.failures import unreadable
+from ollamux.formats.failures import quota_spent, unreadable
 from ollamux.formats.openai_responses.failing import error_body, error_message
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming, read_route
 from ollamux.formats.openai_responses.relaying import ResponsesRelay
@@ -59,8 +59,8 @@ class ResponsesServing:
     )
     whole_type = _JSON
 
-    def __init__(self) -> None:
-        self.responses = StoredResponses()
+    def __init__(self, responses: StoredResponses | None = None) -> None:
+        self.responses = StoredResponses() if responses is None else responses
 
     def stream_type(self, incoming: Incoming) -> str:
         return "text/event-stream"
@@ -80,6 +80,8 @@ class ResponsesServing:
         headers: list[tuple[str, str]] = [("Content-Type", _JSON)]
         if error.retry_after is not None:
             headers.append(("Retry-After", str(ceil(error.retry_after))))
+        if quota_spent(error):
+            headers.append(("x-should-retry", "false"))
         return error.status, tuple(headers), error_body(error)
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:

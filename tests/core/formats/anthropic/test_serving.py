@@ -9,7 +9,7 @@ import pytest
 
 from ollamux.clock import Clock
 from ollamux.conversation import Answer, Reasoning
-from ollamux.errors import BackendError, BackendUnavailable, Busy, InvalidRequest
+from ollamux.errors import BackendError, BackendUnavailable, Busy, InvalidRequest, Misconfigured
 from ollamux.formats.anthropic import SERVING
 from ollamux.formats.anthropic.incoming import AnthropicIncoming
 from ollamux.formats.base import Place, RenderContext
@@ -56,6 +56,12 @@ def test_overload_has_a_status_of_its_own_and_says_when_to_come_back() -> None:
     status, headers, body = SERVING.failure(Busy("later", retry_after=2.1), streaming=True)
     assert status == 529 and ("Retry-After", "3") in headers
     assert json.loads(body)["error"] == {"type": "overloaded_error", "message": "later"}
+
+
+def test_a_gateway_that_is_not_set_up_is_an_error_of_its_own_and_not_overload() -> None:
+    status, _, body = SERVING.failure(Misconfigured("no key"), streaming=False)
+    assert status == 503
+    assert json.loads(body)["error"] == {"type": "api_error", "message": "no key"}
 
 
 def test_a_count_passes_through() -> None:

@@ -13,6 +13,7 @@ from ollamux.conversation import (
     Bytes,
     ChatRequest,
     CompletionRequest,
+    Document,
     EmbedRequest,
     Image,
     JsonFormat,
@@ -89,6 +90,8 @@ def test_a_picture_that_stands_elsewhere_is_refused() -> None:
         (ToolChoice("none"), [], False),
         (ToolChoice("required"), ["f", "g"], True),
         (ToolChoice("named", "g"), ["g"], True),
+        (ToolChoice("auto", allowed=("g", "x")), ["g"], False),
+        (ToolChoice("required", allowed=("f",)), ["f"], True),
     ],
 )
 def test_choices_of_tools_are_made_by_leaving_out(choice: ToolChoice | None, names: list[str], warned: bool) -> None:
@@ -112,6 +115,60 @@ def test_choices_of_tools_are_made_by_leaving_out(choice: ToolChoice | None, nam
 )
 def test_efforts(reasoning: ReasoningOptions, think: object) -> None:
     assert built(chat(reasoning=reasoning)).get("think") == think
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "think"),
+    [
+        (None, "high"),
+        (ReasoningOptions(True), "high"),
+        (ReasoningOptions(False), False),
+        (ReasoningOptions(None, "low"), "low"),
+        (ReasoningOptions(None, "none"), False),
+    ],
+)
+def test_the_effort_of_a_models_configuration_is_weaker_than_the_requests_own(
+    reasoning: ReasoningOptions | None, think: object
+) -> None:
+    sampling = Sampling(other={"reasoning_effort": "high"})
+    out = CALLING.build(chat(reasoning=reasoning, sampling=sampling), "up", PLAIN)
+    body = json.loads(out.body)
+    assert body["think"] == think and "options" not in body and out.warnings == ()
+    plain = CALLING.build(CompletionRequest("m", "p", sampling=sampling), "up", PLAIN)
+    assert "options" not in json.loads(plain.body) and plain.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "effort", "think"),
+    [({}, "high", "high"), ({"think": None}, "none", False), ({"think": False}, "high", False)],
+)
+def test_the_effort_of_a_models_configuration_is_told_where_a_request_passes_through_and_says_nothing(
+    own: dict[str, Any], effort: str, think: object
+) -> None:
+    body = {"model": "up", "messages": [{"role": "user", "content": "hi"}], **own}
+    incoming = SERVING.read(ROUTES["chat"], json.dumps(body).encode(), {})
+    out = json.loads(CALLING.passthrough(incoming, "up", {"reasoning_effort": effort}, PLAIN).body)
+    assert out["think"] == think and "options" not in out
+
+
+def test_a_load_that_passes_through_is_told_no_effort() -> None:
+    incoming = SERVING.read(ROUTES["generate"], b'{"model":"up"}', {})
+    out = CALLING.passthrough(incoming, "up", {"reasoning_effort": "high", "keep_alive": 60}, PLAIN)
+    assert json.loads(out.body) == {"model": "up", "keep_alive": 60}
+
+
+def test_a_file_that_is_a_text_is_read_out_and_any_other_one_is_left_out_and_named() -> None:
+    text = Document(Bytes("aGVsbG8=", "text/plain; charset=utf-8"), "a.txt")
+    parts: list[Part] = [
+        Text("read"), text, Document(Bytes("JVBERi0=", "application/pdf"), "b.pdf"), Document(Url("https://x/c"))
+    ]  # fmt: skip
+    broken = Document(Bytes("/w==", "text/plain"), "d.txt")
+    said = [Message("user", parts), Message("tool", [ToolResult("c", [text, broken])])]
+    out = CALLING.build(chat(*said), "up", PLAIN)
+    first, second = json.loads(out.body)["messages"]
+    assert first["content"] == "read\nhello" and second["content"] == "hello"
+    told = "the backend takes no files but texts; left out: b.pdf, a file without a name, d.txt"
+    assert out.warnings == (told,)
 
 
 def test_options_have_ollamas_names() -> None:

@@ -308,9 +308,11 @@ def test_a_stream_that_broke_is_a_response_that_failed_with_what_was_there(
     assert failed["id"] == events[0]["response"]["id"] and len(client.serving.responses) == 0
 
 
-def test_an_error_before_the_response_began_is_an_error_event(client: Client) -> None:
-    (event,) = events_of(client.renderer(stream=True).fault(Busy("later")))
-    assert event["type"] == "error" and event["message"] == "later" and event["code"] == "overloaded"
+def test_an_error_before_the_response_began_is_a_response_that_failed_at_once(client: Client) -> None:
+    events = events_of(client.renderer(stream=True).fault(Busy("later")))
+    assert [event["type"] for event in events] == ["response.created", "response.in_progress", "response.failed"]
+    assert events[-1]["response"]["error"] == {"code": "server_error", "message": "later"}
+    assert events[-1]["response"]["id"] == events[0]["response"]["id"]
 
 
 def test_a_sign_of_life_is_a_comment(client: Client) -> None:
