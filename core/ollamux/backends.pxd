@@ -1,1 +1,23 @@
-# Compiled as it stands: the request path goes through it.
+# The types with which Cython compiles backends.py; the source is that file alone.
+
+from ollamux.resilience.health cimport Health
+
+
+cdef class Backend:
+    cdef public object config, provider, answers_itself, files, calling, token, endpoint, probe_key
+    cdef public Health health
+    cdef public dict others
+    cdef public str id, misconfigured, root, base
+    cdef public double connect_timeout, first_byte, idle, total
+    cdef public tuple decision, headers
+    cdef public bint loading, models_seen, watched
+    cdef object _clock, _dialect_hook, _url_hook, _signer, _ring
+    cdef str _via
+    cdef dict _named, _dialects, _joins
+    cdef tuple _headers_of, _queries
+    cdef bint _shaped
+
+    cpdef calling_for(self, offer, str client, str operation)
+    cpdef dialect_for(self, str upstream)
+    cpdef call(self, long attempt, outgoing, str upstream=*, long key=*, double now=*)
+    cpdef tuple _joined(self, long key, tuple extra)

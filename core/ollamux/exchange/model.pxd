@@ -1,15 +1,16 @@
 # The types with which Cython compiles model.py; the source is that file alone.
 
+from ollamux.backends cimport Backend
 from ollamux.exchange.state cimport ModelState
 
 
 cdef class ModelExchange(ModelState):
     cdef _look_up(self, double now, bint last)
-    cdef bint _same_format(self, offer, backend) except -1
-    cdef _calling(self, offer, backend)
+    cdef bint _same_format(self, offer, Backend backend) except -1
+    cdef _calling(self, offer, Backend backend)
     cdef _answer_here(self, incoming, offer, double now)
     cdef _dispatch(self, double now)
-    cdef _call(self, offer, backend, double now)
+    cdef _call(self, offer, Backend backend, double now)
     cdef dict _defaults(self, offer)
     cdef _next(self, error, double now)
     cdef bint _streams(self, headers) except -1
@@ -20,7 +21,7 @@ cdef class ModelExchange(ModelState):
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _error_status(self, bytes body, double now)
     cdef tuple _kept_head(self, error, tuple told)
-    cdef _answer_itself(self, offer, backend, double now)
+    cdef _answer_itself(self, offer, Backend backend, double now)
     cdef _play(self, double now)
     cdef _too_slow(self, double now)
     cdef _keep_alive(self, double now)

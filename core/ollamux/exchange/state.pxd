@@ -1,13 +1,15 @@
 # The types with which Cython compiles state.py; the source is that file alone.
 
+from ollamux.backends cimport Backend
 from ollamux.exchange.base cimport Exchange
 from ollamux.formats.answering cimport RenderContext
 
 
 cdef class ModelState(Exchange):
-    cdef object _house, _request, _serving, _route, _phase, _incoming, _backend, _neutral, _renderer
+    cdef object _house, _request, _serving, _route, _phase, _incoming, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _dialect
     cdef RenderContext _context
+    cdef Backend _backend
     cdef list _candidates, _collected, _playing
     cdef tuple _warnings
     cdef str _upstream

@@ -10,12 +10,12 @@ answer); what no other format knows is carried among the sampling's `other` knob
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from ollamux.conversation import ChatRequest, JsonFormat, Operation
+from ollamux.conversation import ChatRequest, EmbedRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.base import Neutral, Served
 from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
@@ -45,7 +45,7 @@ class OpenAIIncoming:
         "warnings",
     )
 
-    path: ClassVar[str] = ""
+    path = ""
     as_chat = False
 
     def __init__(self, body: bytes, routing: Routing) -> None:
@@ -86,11 +86,9 @@ class OpenAIIncoming:
         if can and "completion" not in can:
             raise InvalidRequest(f'"{self.model}" does not support chat', param="model")
 
-    if TYPE_CHECKING:
-
-        def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
-            """The whole request. Raises InvalidRequest."""
-            ...
+    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
+        """The whole request; where a route adds nothing, it asks for no more than the model. Raises InvalidRequest."""
+        return EmbedRequest(self.model, [], keep_alive=self.keep_alive)
 
 
 class OpenAIChatIncoming(OpenAIIncoming):
