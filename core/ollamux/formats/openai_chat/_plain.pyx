@@ -30,7 +30,7 @@ cdef enum:
 
 cdef enum:
     ID, MODEL, CREATED, ERROR, CHOICES, SPENT, TIMINGS, MESSAGES, FINISH, LOGPROBS, DELTA, SAID, CONTENT, REFUSAL
-    REASONING, REASONING_TOO, CALLS, PROMPT, OUTPUT, PROMPT_DETAILS, OUTPUT_DETAILS, CACHED, STORED, THOUGHT
+    REASONING, REASONING_TOO, DETAILS, CALLS, PROMPT, OUTPUT, PROMPT_DETAILS, OUTPUT_DETAILS, CACHED, STORED, THOUGHT
     CACHE_N, PROMPT_N, PROMPT_MS, PREDICTED_N, PREDICTED_MS, ROWS
 
 cdef Row TABLE[ROWS]
@@ -50,6 +50,7 @@ TABLE[CONTENT] = Row(b"content", 7, TEXT, 0)
 TABLE[REFUSAL] = Row(b"refusal", 7, NO_TEXT, 0)
 TABLE[REASONING] = Row(b"reasoning", 9, NO_TEXT, 0)
 TABLE[REASONING_TOO] = Row(b"reasoning_content", 17, NO_TEXT, 0)
+TABLE[DETAILS] = Row(b"reasoning_details", 17, NO_ITEMS, 0)
 TABLE[CALLS] = Row(b"tool_calls", 10, NO_ITEMS, 0)
 TABLE[PROMPT] = Row(b"prompt_tokens", 13, COUNT, 0)
 TABLE[OUTPUT] = Row(b"completion_tokens", 17, COUNT, 0)
@@ -141,4 +142,5 @@ def read_plain(bytes body):
         _text(spans[ID]),
         _text(spans[MODEL]),
         numbers[CREATED] if numbers[CREATED] >= 0 else 0,
+        _text(spans[FINISH]),
     )

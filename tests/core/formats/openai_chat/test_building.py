@@ -19,9 +19,12 @@ from ollamux.conversation import (
     Image,
     JsonFormat,
     Message,
+    Opaque,
     Part,
+    PlainMessages,
     Reasoning,
     ReasoningOptions,
+    RedactedReasoning,
     Refusal,
     Sampling,
     Text,
@@ -384,3 +387,47 @@ def test_who_asks_and_what_a_schema_is_for_are_told() -> None:
     body = built(chat(user="u", output=output))
     assert body["user"] == "u"
     assert body["response_format"]["json_schema"] == {"name": "n", "schema": {}, "strict": True, "description": "why"}
+
+
+SIGNED: list[Part] = [
+    Reasoning("hm", Opaque("anthropic", "s")),
+    RedactedReasoning(Opaque("openai_chat", "e")),
+    RedactedReasoning(Opaque("bedrock", "x")),
+    Reasoning("unsigned"),
+    ToolCall("c", "f", "{}", Opaque("gemini", "Z29v")),
+    ToolCall("d", "f", "{}", Opaque("bedrock", "x")),
+]
+
+
+def test_a_backend_that_signs_gets_its_signatures_back_and_no_other_ones() -> None:
+    wants = Dialect(signatures=frozenset({"reasoning_details", "extra_content"}))
+    message = built(chat(Message("assistant", SIGNED)), wants)["messages"][0]
+    assert message["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "anthropic-claude-v1", "index": 0},
+        {"type": "reasoning.encrypted", "data": "e", "index": 1},
+    ]
+    assert message["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "Z29v"}}
+    assert "extra_content" not in message["tool_calls"][1]
+
+
+def test_a_backend_that_does_not_sign_is_shown_no_signature() -> None:
+    message = built(chat(Message("assistant", SIGNED)))["messages"][0]
+    assert message.keys() == {"role", "content", "tool_calls"}
+    assert all(call.keys() == {"id", "type", "function"} for call in message["tool_calls"])
+
+
+def test_metadata_and_the_tier_of_service_go_where_they_mean_something() -> None:
+    asked = chat(metadata={"a": "b"}, service_tier="flex")
+    body = built(asked, Dialect(metadata=True))
+    assert (body["metadata"], body["service_tier"]) == ({"a": "b"}, "flex")
+    out = build_chat(asked, "up", PLAIN)
+    assert json.loads(out.body).keys() == {"model", "messages"}
+    assert out.warnings == ("the backend does not take these: metadata, service_tier",)
+    assert build_chat(chat(metadata={}, service_tier="auto"), "up", PLAIN).warnings == ()
+
+
+def test_plain_messages_do_not_hide_metadata() -> None:
+    plain = PlainMessages(b'[{"role":"user","content":"hi"}]')
+    request = ChatRequest("m", plain, metadata={"a": "b"}, service_tier="priority")
+    body = built(request, Dialect(metadata=True))
+    assert (body["metadata"], body["service_tier"]) == ({"a": "b"}, "priority")

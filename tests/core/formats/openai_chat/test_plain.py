@@ -53,7 +53,16 @@ PATHS: list[tuple[Any, ...]] = [
     *(("choices", 0, key) for key in ("message", "finish_reason", "logprobs", "delta", "text", "new")),
     *(
         ("choices", 0, "message", key)
-        for key in ("content", "role", "refusal", "reasoning", "reasoning_content", "tool_calls", "new")
+        for key in (
+            "content",
+            "role",
+            "refusal",
+            "reasoning",
+            "reasoning_content",
+            "reasoning_details",
+            "tool_calls",
+            "new",
+        )
     ),
     *(("usage", key) for key in PLAIN["usage"]),
     ("usage", "prompt_tokens_details", "cached_tokens"),
@@ -99,6 +108,7 @@ def test_an_answer_of_text_alone_is_read_quickly(indent: int | None, separators:
     [
         (("choices", 0, "message", "tool_calls"), [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]),
         (("choices", 0, "message", "reasoning_content"), "hm"),
+        (("choices", 0, "message", "reasoning_details"), [{"type": "reasoning.text", "text": "hm"}]),
         (("choices", 0, "message", "refusal"), "no"),
         (("choices", 0, "message", "content"), "\u2028"),
         (("choices", 0, "finish_reason"), "content_filter"),
