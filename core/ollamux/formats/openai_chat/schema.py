@@ -61,7 +61,6 @@ class Message(msgspec.Struct, gc=False):
     """A message or a delta. `content` is text, or a list of parts from a few servers; `reasoning_details` may carry
     what signed the thinking."""
 
-    role: str | None = None
     content: str | list[dict[str, Any]] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None

@@ -50,7 +50,7 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
 JUNK = (b"", b"\\", b'"', b",", b"{", b"\x00", b"\xff", b"0", b"\\u0041", b"nul")
 PATHS: list[tuple[Any, ...]] = [
     *((key,) for key in (*PLAIN, "error", "new")),
-    *(("choices", 0, key) for key in ("message", "finish_reason", "logprobs", "delta", "text", "new")),
+    *(("choices", 0, key) for key in ("message", "index", "finish_reason", "logprobs", "delta", "text", "new")),
     *(
         ("choices", 0, "message", key)
         for key in (
