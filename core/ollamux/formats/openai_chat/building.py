@@ -62,6 +62,9 @@ _OWN_NAMES: dict[str, str] = {
 _USUAL_TIERS = (None, "auto", "default")
 _DETAILS, _EXTRA = "reasoning_details", "extra_content"
 _CHAT = "/chat/completions"
+_BUDGETS = ((2048, "low"), (8192, "medium"))
+"""Up to how many tokens of thinking an effort is meant."""
+_OFF = (None, "none")
 _STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
 
 
@@ -348,7 +351,7 @@ def _add_thinking(body: dict[str, Any], reasoning: ReasoningOptions, dialect: Di
     fields = thinking_fields(reasoning, dialect)
     if fields:
         body |= fields
-    elif reasoning.effort is not None and reasoning.effort != "none" and not dialect.think:
+    elif not dialect.think and reasoning.enabled is not False and (reasoning.budget or reasoning.effort not in _OFF):
         warnings.append("the backend has no switch for thinking")
 
 
@@ -356,6 +359,8 @@ def thinking_fields(reasoning: ReasoningOptions, dialect: Dialect) -> dict[str, 
     """How thinking is switched; nothing where the backend has no switch, or its own choice is wanted."""
     effort = reasoning.effort
     off = reasoning.enabled is False or effort == "none"
+    if effort is None and reasoning.budget is not None:
+        effort = next((word for most, word in _BUDGETS if reasoning.budget <= most), "high")
     if dialect.think == "chat_template_kwargs":
         kwargs: dict[str, Any] = {"enable_thinking": not off}
         if effort is not None and not off:

@@ -213,6 +213,10 @@ def test_log_probabilities_ask_for_one_alternative_at_least(top: int, sent: int)
         (Dialect(think="reasoning_effort"), ReasoningOptions(True), {}),
         (Dialect(think="reasoning_effort"), ReasoningOptions(False), {"reasoning_effort": "none"}),
         (Dialect(think="reasoning_effort"), ReasoningOptions(True, "low"), {"reasoning_effort": "low"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, budget=1024), {"reasoning_effort": "low"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, budget=8000), {"reasoning_effort": "medium"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, budget=30000), {"reasoning_effort": "high"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(False, budget=1024), {"reasoning_effort": "none"}),
         (PLAIN, ReasoningOptions(True), {}),
     ],
 )
@@ -223,8 +227,9 @@ def test_thinking_is_switched_as_the_dialect_says(
     assert {key: body[key] for key in ("chat_template_kwargs", "reasoning_effort") if key in body} == expected
 
 
-def test_an_effort_that_nobody_takes_is_a_warning() -> None:
-    assert build_chat(chat(reasoning=ReasoningOptions(True, "low")), "up", PLAIN).warnings != ()
+@pytest.mark.parametrize("asked", [ReasoningOptions(True, "low"), ReasoningOptions(True, budget=1024)])
+def test_an_effort_or_a_budget_that_nobody_takes_is_a_warning(asked: ReasoningOptions) -> None:
+    assert build_chat(chat(reasoning=asked), "up", PLAIN).warnings != ()
 
 
 def test_knobs_have_the_dialects_names() -> None:
