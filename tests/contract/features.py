@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.contract.house import ABLE, House, model_of
+from tests.contract.house import House, model_of
 from tests.contract.real import REAL, REAL_FEATURES
 from tests.contract.wishes import LIMIT, PICTURE, SCHEMA, STOP, Client, Got, Wish
 from tests.support.raw import eventually, post, raw
@@ -27,18 +27,10 @@ _RESULTS = (
 )
 
 
-_NO_THINKER = "the model cannot think, and is not asked to, since such clients ask it of every model"
-
-
 class _Pair(NamedTuple):
     house: House
     client: Client
     player: Player
-
-    @property
-    def abilities(self) -> list[str]:
-        """What the model is configured to do."""
-        return list(self.player.vendor.model().get("capabilities", ABLE))
 
     def ask(self, wish: Wish) -> Answered:
         path, body = self.client.ask(wish._replace(model=model_of(self.player.vendor.name)))
@@ -88,8 +80,6 @@ def _answered(pair: _Pair, wish: Wish) -> tuple[Got | None, str]:
     got = pair.client.streamed(answer.body) if wish.stream else pair.client.whole(answer.body)
     lost = _lost(wish, pair.player.seen[-1])
     warning = answer.header("x-ollamux-warning") or ""
-    if lost and not warning and wish.think and "thinking" not in pair.abilities:
-        return got, _NO_THINKER
     assert warning or not lost, f"lost without a word: {lost}"
     return got, warning if lost else ""
 

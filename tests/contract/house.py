@@ -22,7 +22,7 @@ from tests.support.vendors.openai_chat import Azure, OpenAiCompatible
 from tests.support.vendors.openai_responses import OpenAi
 from tests.support.vendors.playing import Player, Vendor, played
 
-__all__ = ("ABLE", "CLIENTS", "COLUMNS", "VENDORS", "House", "house", "model_of")
+__all__ = ("CLIENTS", "COLUMNS", "VENDORS", "House", "house", "model_of")
 
 CLIENTS: dict[str, Client] = {
     client.name: client
@@ -42,7 +42,7 @@ VENDORS: dict[str, Vendor] = {
 COLUMNS = (*VENDORS, REAL)
 """The vendors, and the one that is no script."""
 
-ABLE = ["completion", "tools", "thinking", "vision"]
+_ABLE = ["completion", "tools", "thinking", "vision"]
 
 
 class House(NamedTuple):
@@ -63,7 +63,7 @@ def house() -> Iterator[House]:
     with ExitStack() as stack:
         players = {name: stack.enter_context(played(vendor)) for name, vendor in VENDORS.items()}
         models = {
-            model_of(name): {"capabilities": ABLE, **vendor.model(), "backend": name}
+            model_of(name): {"capabilities": _ABLE, **vendor.model(), "backend": name}
             for name, vendor in VENDORS.items()
         }
         models[model_of(REAL)] = {"api_model": "scripted", "backend": REAL, "options": {"temperature": 0}}

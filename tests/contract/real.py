@@ -35,7 +35,7 @@ def llama() -> Iterator[str]:
         command = [sys.executable, "-m", "ollamux_aiohttp.llama_child", "--model", str(file), "--name", "scripted"]
         places = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
         with subprocess.Popen(
-            [*command, "--ctx", str(_CONTEXT)],
+            [*command, "--ctx", str(_CONTEXT), "--threads", "1"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
