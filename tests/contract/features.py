@@ -77,6 +77,7 @@ def _answered(pair: _Pair, wish: Wish) -> tuple[Got | None, str]:
         return None, pair.client.error(answer)
     assert answer.status == 200, answer
     assert answer.header("x-backend-used") == pair.player.vendor.name
+    assert pair.player.vendor.upstream.encode() not in answer.body, "the client knows the model by another name"
     got = pair.client.streamed(answer.body) if wish.stream else pair.client.whole(answer.body)
     lost = _lost(wish, pair.player.seen[-1])
     warning = answer.header("x-ollamux-warning") or ""
@@ -106,6 +107,7 @@ def _wished(*wishes: Wish) -> Callable[[_Pair], str]:
             thinks = wish.think and pair.player.seen[-1].thinking
             stopped = wish.stop is None or bool(pair.player.seen[-1].stops)
             expected = _expected(pair, wish, thought=thinks)
+            assert (got.read, got.written) == (READ, WRITTEN), got
             assert got[:4] == expected or (not stopped and got[:3] == expected[:3]), (got, expected)
         assert len(set(reasons)) == 1, reasons
         return reasons[0]

@@ -27,12 +27,13 @@ class Ollama:
     style = "ollama"
     tells_stops = False
     tells_cached = False
+    upstream = "tiny:latest"
 
     def backend(self, url: str) -> dict[str, Any]:
         return {"id": self.name, "type": "ollama", "endpoint": url}
 
     def model(self) -> dict[str, Any]:
-        return {"api_model": "tiny:latest"}
+        return {"api_model": self.upstream}
 
     def listing(self, path: str) -> Any:
         return {"models": []}
@@ -40,7 +41,7 @@ class Ollama:
     def read(self, asked: Asked) -> Seen:
         assert asked.path == "/api/chat", asked.path
         body = members(asked.json, "the body", ("model", "messages"), _OPTIONAL)
-        assert body["model"] == "tiny:latest"
+        assert body["model"] == self.upstream
         options = members(body.get("options", {}), "options", (), _OPTIONS)
         results, images = _read_messages(body["messages"])
         tools = [members(tool, "a tool", ("type", "function"))["function"] for tool in body.get("tools", ())]
@@ -81,7 +82,7 @@ class Ollama:
         return {"thinking": reply.thought} if reply.thought and seen.thinking else {}
 
     def _frame(self, message: dict[str, Any], finish: str = "") -> dict[str, Any]:
-        frame = {"model": "tiny:latest", "created_at": _NOW, "message": {"role": "assistant", **message}}
+        frame = {"model": self.upstream, "created_at": _NOW, "message": {"role": "assistant", **message}}
         if not finish:
             return {**frame, "done": False}
         counts = {"prompt_eval_count": READ, "prompt_eval_duration": 2_000_000, "eval_count": WRITTEN}

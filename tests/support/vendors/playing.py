@@ -19,8 +19,8 @@ __all__ = ("Player", "Vendor", "event_of", "played")
 
 
 class Vendor(Protocol):
-    """One vendor's wire form. `tells_stops`: it says that it met a stop sequence; `tells_cached`: what was cached;
-    `tells_thoughts`: its models show what they think."""
+    """One vendor's wire form. `upstream` is its model; `tells_stops`: it says that it met a stop
+    sequence; `tells_cached`: what was cached."""
 
     @property
     def name(self) -> str: ...
@@ -28,6 +28,8 @@ class Vendor(Protocol):
     def stream_type(self) -> str: ...
     @property
     def style(self) -> str: ...
+    @property
+    def upstream(self) -> str: ...
     @property
     def tells_stops(self) -> bool: ...
     @property
