@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig
-from ollamux.contract import Call, HeaderPairs
+from ollamux.contract import Call, HeaderPairs, Target
 from ollamux.conversation import Operation
 from ollamux.credentials.base import Signer
 from ollamux.credentials.oauth2 import AccessToken
@@ -54,6 +54,7 @@ class Backend:
         "_ring",
         "_shaped",
         "_signer",
+        "_target",
         "_url_hook",
         "_via",
         "answers_itself",
@@ -111,6 +112,7 @@ class Backend:
         self.probe_key = 0
         self._clock = clock
         self._via = via
+        self._target: Target = getattr(provider, "target", "http")
         self._named = dict(named or {})
         self._dialects: dict[str, Dialect] = {}
         self._dialect_hook: Callable[[str], Dialect] | None = getattr(provider, "dialect_for", None)
@@ -230,7 +232,7 @@ class Backend:
         if self._signer is not None:
             unix = self._clock.unix(now) if self._clock is not None else now
             headers = self._signer.sign(method, url, headers, body, unix)
-        return Call(attempt, self.id, method, url, headers, body, connect_timeout=self.connect_timeout)
+        return Call(attempt, self.id, method, url, headers, body, self._target, self.connect_timeout)
 
     # Credentials ------------------------------------------------------------------------------------------------------
 
@@ -260,7 +262,11 @@ class Backend:
         self._ring = KeyRing(len(keys)) if len(keys) > 1 else None
         self.watched = self._ring is not None or self.token is not None
         self._shaped = bool(
-            self._ring is not None or self._queries[0] or self._signer is not None or self._url_hook is not None
+            self._ring is not None
+            or self._queries[0]
+            or self._signer is not None
+            or self._url_hook is not None
+            or self._target == "local"
         )
 
     def _make_signer(self) -> Signer | None:

@@ -30,6 +30,7 @@ __all__ = (
     "HeaderPairs",
     "Read",
     "ReadBody",
+    "Target",
     "WakeAt",
     "Want",
     "Wants",
@@ -39,6 +40,8 @@ HeaderPairs: TypeAlias = tuple[tuple[str, str], ...]
 FailureKind: TypeAlias = Literal[
     "refused", "dns", "timeout", "reset", "tls", "protocol", "closed", "unreachable", "configuration"
 ]
+Target: TypeAlias = Literal["http", "local"]
+"""Who takes a call: a server, or code in this very process."""
 
 
 class ClientRequest(msgspec.Struct, frozen=True, gc=False):
@@ -55,7 +58,8 @@ class ClientRequest(msgspec.Struct, frozen=True, gc=False):
 class Call(msgspec.Struct, frozen=True, gc=False):
     """Make an HTTP request to a backend. A `body` of None is followed by `CallData` and `CallEnd`; then a
     Content-Length among the headers decides the framing, else it is chunked. `headers` is the same tuple object for
-    every call to one backend wherever it can be, so that a client may keep its encoded form."""
+    every call to one backend wherever it can be, so that a client may keep its encoded form. Where `target` is `local`,
+    the backend is Python code: its provider's `code` takes the call."""
 
     attempt: int
     backend: str
@@ -63,7 +67,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     url: str
     headers: HeaderPairs
     body: bytes | None
-    target: Literal["http", "local"] = "http"
+    target: Target = "http"
     connect_timeout: float = 5.0
     public_only: bool = False
 

@@ -20,6 +20,7 @@ from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.gateway import Gateway
+from ollamux.providers.local import Local
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
@@ -27,6 +28,7 @@ from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import BackendTransport
+from ollamux_aiohttp.upstream.local import LocalClient
 
 __all__ = ("Server",)
 
@@ -50,6 +52,9 @@ class Server:
         self._upstreams = Upstreams()
         for backend in config.backends or ():
             self._upstreams.configure(backend.id, _transport(backend))
+        for called in self.gateway.backends():
+            if isinstance(called.provider, Local):
+                self._upstreams.use(called.id, LocalClient(called.provider.code.call, called.config))
         self._front: Front | None = None
         self._listener: asyncio.Server | None = None
         self._pump: Pump | None = None

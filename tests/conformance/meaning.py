@@ -4,8 +4,9 @@ A recorded case is a request, and what a real Ollama 0.33 answered to it on /v1.
 there, so what is compared is the status and the meaning: text, thinking, calls with their arguments as JSON, the
 finish, log probabilities, vectors by their direction, usage.
 
-Rules: a stream ends with [DONE] and has finished once; an error has OpenAI's form; a case that is `told` is a stream
-that broke, which says so and does not end as if it had not.
+Rules: a stream ends with [DONE] and has finished once, one of Responses with the response as it came to be, which says
+what the events before it said; an error has OpenAI's form; a case that is `told` is a stream that broke, which says so
+and does not end as if it had not.
 """
 
 from __future__ import annotations
@@ -34,8 +35,13 @@ def unlike(case: dict[str, Any], answer: Answered) -> str:
         return "" if error["message"] and error["type"] else f"the error is {error}"
     if case["compare"] == "told":
         events = _events(answer.body.decode())
-        broken = events[-1] != "[DONE]" and json.loads(events[-1])["error"]["message"]
-        return "" if broken else "the stream does not tell that it broke"
+        last = json.loads(events[-1]) if events[-1] != "[DONE]" else {}
+        broken = (last.get("response") or last).get("error")
+        return (
+            ""
+            if broken and broken["message"] and last.get("type") != "response.completed"
+            else "the stream does not tell that it broke"
+        )
     read = next(read for path, read in _READERS if case["path"].startswith(path))
     found, wanted = read(answer.body.decode()), read(case["response"])
     return "" if found == wanted else f"it says {found}, not {wanted}"
@@ -44,7 +50,7 @@ def unlike(case: dict[str, Any], answer: Answered) -> str:
 def _events(body: str) -> list[str]:
     assert body.endswith("\n\n"), "the last event is not closed"
     blocks = (block for block in body[:-2].split("\n\n") if not block.startswith(":"))
-    return [block.removeprefix("data: ") for block in blocks]
+    return [block[block.index("data: ") + 6 :] for block in blocks]
 
 
 def _chunks(body: str) -> list[Any]:
@@ -81,6 +87,33 @@ def _spoken(body: str) -> dict[str, Any]:
     }
 
 
+def _responded(body: str) -> dict[str, Any]:
+    """An answer of the Responses API, or the response with which a stream of it ends."""
+    if body[:1] == "{":
+        return _response(json.loads(body))
+    events = [json.loads(event) for event in _events(body)]
+    assert [event["sequence_number"] for event in events] == list(range(len(events))), "the events are not numbered"
+    assert events[0]["type"] == "response.created", "the stream does not begin with a response"
+    assert events[-1]["type"] in ("response.completed", "response.incomplete"), "the stream does not end"
+    told = _response(events[-1]["response"])
+    deltas = [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
+    assert "".join(deltas) == told["text"], "the pieces of the text are not the text"
+    return told
+
+
+def _response(response: Any) -> dict[str, Any]:
+    items = response["output"]
+    return {
+        "kinds": [item["type"] for item in items],
+        "text": "".join(part["text"] for item in items for part in item.get("content") or ()),
+        "thought": "".join(part["text"] for item in items for part in item.get("summary") or ()),
+        "calls": [(item["name"], json.loads(item["arguments"])) for item in items if item["type"] == "function_call"],
+        "status": response["status"],
+        "usage": (response["usage"]["input_tokens"], response["usage"]["output_tokens"]),
+        "instructions": response["instructions"],
+    }
+
+
 def _direction(vector: list[float] | str) -> list[float]:
     if isinstance(vector, str):
         data = base64.b64decode(vector)
@@ -99,4 +132,5 @@ _READERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("/v1/chat/completions", _spoken),
     ("/v1/completions", _spoken),
     ("/v1/embeddings", _vectors),
+    ("/v1/responses", _responded),
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from tests.conformance.conftest import recorded
+from tests.contract.features import FEATURES
+from tests.contract.house import CLIENTS, COLUMNS
+from tests.contract.page import section_of, told_on, written
 
 from ollamux.config.schema import Limits
 from ollamux.conversation import (
@@ -119,6 +123,12 @@ def served(router: Router) -> set[tuple[str, str]]:
     tables = {**router._paths, **router._prefixes}
     tables |= {f"{before}{{}}{after}": methods for (before, after), methods in router._patterns.items()}
     return {(method, path) for path, methods in tables.items() for method in methods}
+
+
+def test_the_matrix_has_every_cell_and_every_reason_that_its_cells_name(page: str) -> None:
+    cells = told_on(page)
+    assert cells.keys() == set(product(CLIENTS, COLUMNS, FEATURES))
+    assert written(cells) == section_of(page), "it is written by a run, not by hand"
 
 
 def test_what_is_not_served_yet_is_not_served(page: str) -> None:

@@ -64,8 +64,9 @@ def test_its_code_for_the_library_runs(readme: str, capsys: pytest.CaptureFixtur
     assert [line.partition("(")[0] for line in said] == ["Head", "Data", "End"]
 
 
-@pytest.mark.parametrize("client", ["ollama", "openai"])
+@pytest.mark.parametrize("client", ["ollama", "openai", "anthropic", "genai"])
 def test_its_code_for_clients_runs(readme: str, client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("google.genai" if client == "genai" else client)
     (code,) = (block for block in _blocks(readme, "python") if f"import {client}\n" in block)
     names: dict[str, object] = {}
     with running({"backends": [{"id": "demo", "type": "demo"}]}) as server:

@@ -16,10 +16,13 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ("PLUGINS", "TYPES", "VENDORS", "Vendor", "is_type", "type_at", "type_called", "type_in")
+__all__ = ("CODE", "PLUGINS", "TYPES", "VENDORS", "Vendor", "is_type", "type_at", "type_called", "type_in")
 
 PLUGINS = "ollamux.providers"
 """The group of entry points under which other packages bring providers."""
+
+CODE = "ollamux.backends"
+"""The group of entry points under which other packages bring backends that are Python code."""
 
 TYPES = (
     "anthropic", "aws_bedrock", "azure", "cerebras", "cohere", "deepinfra", "deepseek", "demo", "fireworks", "gguf",
@@ -132,4 +135,4 @@ def type_at(endpoint: str) -> str | None:
 def _plugged() -> frozenset[str]:
     from importlib.metadata import entry_points
 
-    return frozenset(entry.name for entry in entry_points(group=PLUGINS))
+    return frozenset(entry.name for group in (PLUGINS, CODE) for entry in entry_points(group=group))

@@ -79,10 +79,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     `chat_template_kwargs` (llama.cpp, vLLM), `reasoning_effort` (OpenAI), or empty. `refuses` are members of a request
     that the backend takes for an error: they are left out with a warning. `reasoning_echo` is the field in which it
     wants the thinking of earlier turns back. `tool_choice` are the modes that it knows, `allowed` among them where it
-    takes a list of allowed tools. `strict` backends refuse what they do not know inside messages.
+    takes a list of allowed tools. `signatures` are the members of earlier turns in which it wants back what it signed:
+    `reasoning_details` of a message, `extra_content` of a call. `strict` backends refuse what they do not know inside
+    messages.
 
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
-    completions without a template. `cues` are made of all these: texts without which a body passes as it is."""
+    `metadata` and tiers of service, completions without a template. `cues` are made of all these: texts without which a
+    body passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -95,9 +98,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     image_urls: bool = True
     files: bool = False
     dimensions: bool = False
+    metadata: bool = False
     completions: bool = True
     strict: bool = False
     reasoning_echo: str = ""
+    signatures: frozenset[str] = frozenset()
     tool_choice: frozenset[str] = _CHOICES
     refuses: frozenset[str] = frozenset()
     extra: dict[str, Any] = {}

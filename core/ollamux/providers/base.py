@@ -27,6 +27,7 @@ class Provider(Protocol):
       empty, where it is not `base + path`; `endpoint_for(config)`: where it is, where that follows from its settings;
     - `deploys`: that models are called there by names which the operator chose;
     - `service`: what AWS calls it, where calls are signed;
+    - `target`, `code`: `local`, and who takes the calls then: see `local`;
     - `answering`, `files`: see `SelfAnswering` and `FileServing`."""
 
     @property

@@ -21,7 +21,12 @@ __all__ = ("PROVIDERS", "OpenAiCompatible")
 
 _decode = msgspec.json.Decoder(dict[str, Any] | list[Any]).decode
 
-_PLAIN = Dialect(think="reasoning_effort", sampling={"reasoning_effort": "reasoning_effort"}, developer=False)
+_PLAIN = Dialect(
+    sampling={"reasoning_effort": "reasoning_effort"},
+    think="reasoning_effort",
+    developer=False,
+    signatures=frozenset({"extra_content"}),
+)
 _VLLM = Dialect(
     sampling={
         "top_k": "top_k",

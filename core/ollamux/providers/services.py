@@ -11,6 +11,7 @@ from ollamux.providers.openai_compatible import OpenAiCompatible
 __all__ = ("PROVIDERS",)
 
 _EFFORT: dict[str, str | None] = {"reasoning_effort": "reasoning_effort"}
+_SIGNED = frozenset({"reasoning_details", "extra_content"})
 _WIDE: dict[str, str | None] = {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty", **_EFFORT}
 
 _OPENROUTER = Dialect(
@@ -18,6 +19,7 @@ _OPENROUTER = Dialect(
     think="reasoning_effort",
     reasoning_fields=("reasoning", "reasoning_content"),
     files=True,
+    signatures=_SIGNED,
 )
 _OPEN_WEIGHTS = Dialect(sampling=_WIDE, think="reasoning_effort", developer=False)
 _TOGETHER = Dialect(
@@ -58,7 +60,9 @@ PROVIDERS = (
     _service("fireworks", "https://api.fireworks.ai/inference/v1", _OPEN_WEIGHTS, "/inference/v1"),
     _service("groq", "https://api.groq.com/openai/v1", _GROQ, "/openai/v1"),
     _service("huggingface", "https://router.huggingface.co/v1", _PLAIN),
-    _service("litellm", "http://127.0.0.1:4000/v1", Dialect(think="reasoning_effort", sampling=_EFFORT)),
+    _service(
+        "litellm", "http://127.0.0.1:4000/v1", Dialect(think="reasoning_effort", sampling=_EFFORT, signatures=_SIGNED)
+    ),
     _service("mistral", "https://api.mistral.ai/v1", _MISTRAL),
     _service("moonshot", "https://api.moonshot.ai/v1", Dialect(json_schema=False, developer=False, completions=False)),
     _service("nvidia", "https://integrate.api.nvidia.com/v1", _PLAIN),

@@ -40,6 +40,11 @@ class Upstreams:
         self._clients[backend_id] = client
         self._settings[backend_id] = settings
 
+    def use(self, backend_id: str, client: UpstreamClient) -> None:
+        """Call a backend through this client from now on."""
+        self.remove(backend_id)
+        self._clients[backend_id] = client
+
     def remove(self, backend_id: str) -> None:
         """Forget a backend; its running calls go on."""
         client = self._clients.pop(backend_id, None)

@@ -29,11 +29,11 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic.abilities import Abilities, abilities_of
 from ollamux.formats.anthropic.incoming import STRICT
-from ollamux.formats.anthropic.json_schema import answer_schema, tool_schema
 from ollamux.formats.anthropic.turns import Turn, lay_down
 from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.identifiers import Names
+from ollamux.formats.schemas import grammar_schema, input_schema
 
 __all__ = ("VERSION", "as_chat", "build_chat", "tool_names", "version_of")
 
@@ -103,7 +103,7 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         if request.output.schema is None:
             warnings.append("the backend has no JSON mode without a schema")
         else:
-            config["format"] = {"type": "json_schema", "schema": answer_schema(request.output.schema, warnings)}
+            config["format"] = {"type": "json_schema", "schema": _answer_schema(request.output.schema, warnings)}
     limit = request.sampling.max_tokens
     limit = limit if limit is not None and limit >= 0 else None
     most = limit if limit is not None else int(dialect.extra.get("max_tokens", able.most))
@@ -163,12 +163,20 @@ def _tool(tool: Tool, names: Names) -> dict[str, Any]:
     made: dict[str, Any] = {"name": names.out(tool.name)}
     if tool.description:
         made["description"] = tool.description
-    made["input_schema"] = tool_schema(tool.parameters)
+    made["input_schema"] = input_schema(tool.parameters, strict=False, lost={})
     if tool.strict:
         made["strict"] = True
     if tool.cache is not None:
         made["cache_control"] = {"type": "ephemeral"} | ({} if tool.cache == "5m" else {"ttl": tool.cache})
     return made
+
+
+def _answer_schema(schema: msgspec.Raw, warnings: list[str]) -> msgspec.Raw:
+    lost: dict[str, None] = {}
+    held = grammar_schema(schema, lost, one_of="anyOf")
+    if lost:
+        warnings.append(f"the backend does not hold an answer to {', '.join(sorted(lost))}")
+    return held
 
 
 def _wanted(request: ChatRequest) -> ReasoningOptions | None:

@@ -20,10 +20,10 @@ from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.bedrock.content import Content
 from ollamux.formats.bedrock.models import Model, model_of
-from ollamux.formats.bedrock.schemas import grammar_schema, input_schema
 from ollamux.formats.bedrock.thinking import think
 from ollamux.formats.bedrock.turns import Turns, names_of
 from ollamux.formats.identifiers import Names
+from ollamux.formats.schemas import grammar_schema, input_schema
 
 __all__ = ("build_chat", "build_completion", "path_of")
 

@@ -30,8 +30,8 @@ cdef enum:
 
 cdef enum:
     ID, MODEL, CREATED, ERROR, CHOICES, SPENT, TIMINGS, MESSAGES, INDEX, FINISH, LOGPROBS, DELTA, SAID, CONTENT, ROLE
-    REFUSAL, REASONING, REASONING_TOO, CALLS, PROMPT, OUTPUT, PROMPT_DETAILS, OUTPUT_DETAILS, CACHED, STORED, THOUGHT
-    CACHE_N, PROMPT_N, PROMPT_MS, PREDICTED_N, PREDICTED_MS, ROWS
+    REFUSAL, REASONING, REASONING_TOO, DETAILS, CALLS, PROMPT, OUTPUT, PROMPT_DETAILS, OUTPUT_DETAILS, CACHED, STORED
+    THOUGHT, CACHE_N, PROMPT_N, PROMPT_MS, PREDICTED_N, PREDICTED_MS, ROWS
 
 cdef Row TABLE[ROWS]
 TABLE[ID] = Row(b"id", 2, TEXT, 0)
@@ -52,6 +52,7 @@ TABLE[ROLE] = Row(b"role", 4, TEXT, 0)
 TABLE[REFUSAL] = Row(b"refusal", 7, NO_TEXT, 0)
 TABLE[REASONING] = Row(b"reasoning", 9, NO_TEXT, 0)
 TABLE[REASONING_TOO] = Row(b"reasoning_content", 17, NO_TEXT, 0)
+TABLE[DETAILS] = Row(b"reasoning_details", 17, NO_ITEMS, 0)
 TABLE[CALLS] = Row(b"tool_calls", 10, NO_ITEMS, 0)
 TABLE[PROMPT] = Row(b"prompt_tokens", 13, COUNT, 0)
 TABLE[OUTPUT] = Row(b"completion_tokens", 17, COUNT, 0)
@@ -143,4 +144,5 @@ def read_plain(bytes body):
         _text(spans[ID]),
         _text(spans[MODEL]),
         numbers[CREATED] if numbers[CREATED] >= 0 else 0,
+        _text(spans[FINISH]),
     )

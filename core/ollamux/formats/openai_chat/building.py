@@ -31,6 +31,7 @@ from ollamux.conversation import (
     PlainMessages,
     Reasoning,
     ReasoningOptions,
+    RedactedReasoning,
     Refusal,
     Sampling,
     Source,
@@ -41,6 +42,7 @@ from ollamux.conversation import (
 )
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
+from ollamux.formats.openai_chat.carrying import returned_detail, returned_extra
 
 __all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields", "thinking_fields")
 
@@ -57,7 +59,12 @@ _OWN_NAMES: dict[str, str] = {
 }
 """What the format itself knows; a dialect adds to it or takes away."""
 
+_USUAL_TIERS = (None, "auto", "default")
+_DETAILS, _EXTRA = "reasoning_details", "extra_content"
 _CHAT = "/chat/completions"
+_BUDGETS = ((2048, "low"), (8192, "medium"))
+"""Up to how many tokens of thinking an effort is meant."""
+_OFF = (None, "none")
 _STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
 
 
@@ -94,6 +101,7 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         _add_thinking(body, request.reasoning, dialect, warnings)
     if request.user is not None:
         body["user"] = request.user
+    _add_account(body, request, dialect, warnings)
     return _outgoing(_CHAT, body, dialect, warnings)
 
 
@@ -106,6 +114,8 @@ def _says_nothing_else(request: ChatRequest) -> bool:
         and not request.tools
         and not request.logprobs
         and request.user is None
+        and request.metadata is None
+        and request.service_tier is None
     )
 
 
@@ -176,6 +186,21 @@ def _add_tools(body: dict[str, Any], request: ChatRequest, dialect: Dialect, war
         body["parallel_tool_calls"] = request.parallel_tool_calls
 
 
+def _add_account(body: dict[str, Any], request: ChatRequest, dialect: Dialect, warnings: list[str]) -> None:
+    """What the provider is to write down, and how fast it is to serve."""
+    if dialect.metadata:
+        if request.metadata is not None:
+            body["metadata"] = request.metadata
+        if request.service_tier is not None:
+            body["service_tier"] = request.service_tier
+        return
+    lost = ["metadata"] if request.metadata else []
+    if request.service_tier not in _USUAL_TIERS:
+        lost.append("service_tier")
+    if lost:
+        warnings.append(f"the backend does not take these: {', '.join(lost)}")
+
+
 def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect) -> None:
     parts = message.parts
     if len(parts) == 1 and type(parts[0]) is Text:
@@ -186,15 +211,21 @@ def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect) 
         return
     content: list[Part] = []
     calls: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
     thought = ""
     for part in parts:
         kind = type(part)
         if kind is ToolResult:
             _add_result(out, content, part)  # type: ignore[arg-type]
         elif kind is ToolCall:
-            calls.append(_call(part))  # type: ignore[arg-type]
-        elif kind is Reasoning:
-            thought += part.text  # type: ignore[union-attr]
+            calls.append(_call(part, dialect))  # type: ignore[arg-type]
+        elif kind is Reasoning or kind is RedactedReasoning:
+            if kind is Reasoning:
+                thought += part.text  # type: ignore[union-attr]
+            if _DETAILS in dialect.signatures:
+                signed = returned_detail(part, len(details))  # type: ignore[arg-type]
+                if signed is not None:
+                    details.append(signed)
         elif kind in (Text, Image, Audio, Document, Refusal):
             content.append(part)
     if message.role == "tool" and not content:
@@ -205,6 +236,8 @@ def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect) 
         built["tool_calls"] = calls
     if dialect.reasoning_echo and role == "assistant" and (thought or calls):
         built[dialect.reasoning_echo] = thought
+    if details and role == "assistant":
+        built[_DETAILS] = details
     if message.name is not None:
         built["name"] = message.name
     if content or calls or not any(type(part) is ToolResult for part in parts):
@@ -223,12 +256,17 @@ def _add_result(out: list[dict[str, Any]], content: list[Part], result: ToolResu
     content.extend(part for part in result.parts if isinstance(part, (Image, Audio, Document)))
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {
+def _call(call: ToolCall, dialect: Dialect) -> dict[str, Any]:
+    built: dict[str, Any] = {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments or "{}"},
     }
+    if call.signature is not None and _EXTRA in dialect.signatures:
+        extra = returned_extra(call.signature)
+        if extra is not None:
+            built[_EXTRA] = extra
+    return built
 
 
 def _content(parts: list[Part], role: str, calls: bool, dialect: Dialect) -> str | list[dict[str, Any]] | None:
@@ -313,7 +351,7 @@ def _add_thinking(body: dict[str, Any], reasoning: ReasoningOptions, dialect: Di
     fields = thinking_fields(reasoning, dialect)
     if fields:
         body |= fields
-    elif reasoning.effort is not None and reasoning.effort != "none" and not dialect.think:
+    elif not dialect.think and reasoning.enabled is not False and (reasoning.budget or reasoning.effort not in _OFF):
         warnings.append("the backend has no switch for thinking")
 
 
@@ -321,6 +359,8 @@ def thinking_fields(reasoning: ReasoningOptions, dialect: Dialect) -> dict[str, 
     """How thinking is switched; nothing where the backend has no switch, or its own choice is wanted."""
     effort = reasoning.effort
     off = reasoning.enabled is False or effort == "none"
+    if effort is None and reasoning.budget is not None:
+        effort = next((word for most, word in _BUDGETS if reasoning.budget <= most), "high")
     if dialect.think == "chat_template_kwargs":
         kwargs: dict[str, Any] = {"enable_thinking": not off}
         if effort is not None and not off:

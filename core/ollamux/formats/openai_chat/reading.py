@@ -42,6 +42,7 @@ from ollamux.conversation import (
 from ollamux.errors import BackendError
 from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.openai_chat import schema
+from ollamux.formats.openai_chat.carrying import ITSELF, deltas_of, signature_of, thoughts_of
 from ollamux.streaming.framing import FrameTooLarge, SseDecoder
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class ChatReader:
             thought, text = _spoken(delta, self._fields)
             if thought:
                 events.append(ReasoningDelta(thought))
+            if delta.reasoning_details:
+                events += deltas_of(delta.reasoning_details, bool(thought))
             if text:
                 events.append(TextDelta(text, logprobs))
             elif logprobs and not choice.text:
@@ -200,7 +203,8 @@ class ChatReader:
             call.name = name
             self._order.append(call)
             call.id = call.id or f"call_{call.index}"
-            events.append(ToolCallStart(call.index, call.id, name))
+            signature = None if piece.extra_content is None else signature_of(piece.extra_content)
+            events.append(ToolCallStart(call.index, call.id, name, signature))
             arguments = call.arguments + arguments
             call.arguments = ""
         if arguments:
@@ -270,7 +274,9 @@ def read_answer_carefully(body: bytes, fields: tuple[str, ...]) -> Answer:
         parts.append(Text(choice.text))
     if message is not None:
         thought, text = _spoken(message, fields)
-        if thought:
+        if message.reasoning_details:
+            parts += thoughts_of(message.reasoning_details, thought, ITSELF)
+        elif thought:
             parts.append(Reasoning(thought))
         if text:
             parts.append(Text(text))
@@ -280,9 +286,9 @@ def read_answer_carefully(body: bytes, fields: tuple[str, ...]) -> Answer:
             function = piece.function
             if function is not None and function.name:
                 complete_call = True
-                parts.append(
-                    ToolCall(piece.id or f"call_{position}", function.name, _arguments(function.arguments) or "{}")
-                )
+                arguments = _arguments(function.arguments) or "{}"
+                signature = None if piece.extra_content is None else signature_of(piece.extra_content)
+                parts.append(ToolCall(piece.id or f"call_{position}", function.name, arguments, signature))
     native = choice.finish_reason
     if native == "error":
         raise BackendError("the backend reported an error", status=502)
@@ -296,6 +302,7 @@ def read_answer_carefully(body: bytes, fields: tuple[str, ...]) -> Answer:
         _text(reply.id),
         _text(reply.model),
         _number(reply.created),
+        native or "",
     )
 
 

@@ -49,20 +49,22 @@ class FunctionPiece(msgspec.Struct, gc=False):
 
 
 class CallPiece(msgspec.Struct, gc=False):
-    """A tool call, or a piece of one."""
+    """A tool call, or a piece of one; `extra_content` may carry its signature."""
 
     index: int | None = None
     id: str | None = None
     function: FunctionPiece | None = None
+    extra_content: Any = None
 
 
 class Message(msgspec.Struct, gc=False):
-    """A message or a delta. `content` is text, or a list of parts from a few servers."""
+    """A message or a delta. `content` is text, or a list of parts from a few servers; `reasoning_details` may carry
+    what signed the thinking."""
 
-    role: str | None = None
     content: str | list[dict[str, Any]] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
     refusal: str | None = None
     tool_calls: list[CallPiece] | None = None
 

@@ -36,7 +36,6 @@ from ollamux.conversation import (
     Text,
     Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
 )
 from ollamux.errors import InvalidRequest
@@ -104,7 +103,7 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         body["stream"] = True
     if request.tools:
         body["tools"] = [_tool(tool, names) for tool in request.tools]
-        if (choice := _choice(request.tool_choice, names)) is not None:
+        if (choice := _choice(request, names)) is not None:
             body["tool_choice"] = choice
         if request.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = request.parallel_tool_calls
@@ -307,14 +306,17 @@ def _tool(tool: Tool, names: Names) -> dict[str, Any]:
     return built
 
 
-def _choice(choice: ToolChoice | None, names: Names) -> Any:
+def _choice(request: ChatRequest, names: Names) -> Any:
+    """The choice among the tools. One that is allowed and not there is left out: the server would refuse it."""
+    choice = request.tool_choice
     if choice is None:
         return None
     if choice.mode == "named":
         return {"type": "function", "name": names.out(choice.name or "")}
     if choice.allowed and choice.mode in ("auto", "required"):
-        allowed = [{"type": "function", "name": names.out(name)} for name in choice.allowed]
-        return {"type": "allowed_tools", "mode": choice.mode, "tools": allowed}
+        there = {tool.name for tool in request.tools}
+        allowed = [{"type": "function", "name": names.out(name)} for name in choice.allowed if name in there]
+        return {"type": "allowed_tools", "mode": choice.mode, "tools": allowed} if allowed else "none"
     return None if choice.mode == "auto" else choice.mode
 
 

@@ -75,9 +75,10 @@ class Toolbox:
             case {"type": "function" | "custom", "name": str(name), **rest}:
                 return ToolChoice("named", self.name_of(name, str(rest.get("namespace") or "")))
             case {"type": "allowed_tools", "mode": "auto" | "required" as mode, "tools": [*listed]}:
-                names = (self._allowed(cast(dict[str, Any], one)) for one in listed if isinstance(one, dict))
-                allowed = tuple(name for name in names if name)
-                return ToolChoice(mode, allowed=allowed) if allowed else ToolChoice("none")
+                allowed: dict[str, None] = {}
+                for one in listed:
+                    allowed |= dict.fromkeys(self._allowed(cast(dict[str, Any], one)) if isinstance(one, dict) else ())
+                return ToolChoice(mode, allowed=tuple(allowed)) if allowed else ToolChoice("none")
             case {"type": str(kind)}:
                 raise InvalidRequest(f"tool_choice: {kind!r} cannot be used with this model", param="tool_choice")
             case _:
@@ -85,9 +86,13 @@ class Toolbox:
                     "tool_choice must be auto, none, required, a function or allowed_tools", param="tool_choice"
                 )
 
-    def _allowed(self, tool: dict[str, Any]) -> str:
-        name = self.name_of(str(tool.get("name") or ""), tool.get("namespace"))
-        return name if name in self._known else ""
+    def _allowed(self, tool: dict[str, Any]) -> list[str]:
+        """The functions that one of the allowed tools stands for: itself, or all of a namespace."""
+        asked = str(tool.get("name") or "")
+        if tool.get("type") == "namespace":
+            return [name for (namespace, _), name in self._names.items() if namespace == asked]
+        name = self.name_of(asked, str(tool.get("namespace") or ""))
+        return [name] if name in self._known else []
 
     def _take(self, tool: ToolIn, namespace: str, dropped: set[str]) -> None:
         if tool.type not in ("function", "custom"):

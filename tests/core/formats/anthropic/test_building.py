@@ -264,6 +264,14 @@ def test_the_shape_of_an_answer_is_asked_for() -> None:
     assert "output_config" not in json.loads(loose.body) and loose.warnings
 
 
+def test_an_answers_schema_loses_its_bounds_which_is_told_and_may_be_any_of_several() -> None:
+    schema = msgspec.Raw(b'{"oneOf":[{"type":"integer","minimum":1,"maximum":2},{"type":"null"}]}')
+    out = build(output=JsonFormat(schema))
+    held = json.loads(out.body)["output_config"]["format"]["schema"]
+    assert held == {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    assert out.warnings == ("the backend does not hold an answer to maximum, minimum",)
+
+
 def test_who_asks_and_the_tier_are_told() -> None:
     found = body(user="u", service_tier="default")
     assert (found["metadata"], found["service_tier"]) == ({"user_id": "u"}, "standard_only")

@@ -19,9 +19,12 @@ from ollamux.conversation import (
     Image,
     JsonFormat,
     Message,
+    Opaque,
     Part,
+    PlainMessages,
     Reasoning,
     ReasoningOptions,
+    RedactedReasoning,
     Refusal,
     Sampling,
     Text,
@@ -210,6 +213,10 @@ def test_log_probabilities_ask_for_one_alternative_at_least(top: int, sent: int)
         (Dialect(think="reasoning_effort"), ReasoningOptions(True), {}),
         (Dialect(think="reasoning_effort"), ReasoningOptions(False), {"reasoning_effort": "none"}),
         (Dialect(think="reasoning_effort"), ReasoningOptions(True, "low"), {"reasoning_effort": "low"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, budget=1024), {"reasoning_effort": "low"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, budget=8000), {"reasoning_effort": "medium"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(True, budget=30000), {"reasoning_effort": "high"}),
+        (Dialect(think="reasoning_effort"), ReasoningOptions(False, budget=1024), {"reasoning_effort": "none"}),
         (PLAIN, ReasoningOptions(True), {}),
     ],
 )
@@ -220,8 +227,9 @@ def test_thinking_is_switched_as_the_dialect_says(
     assert {key: body[key] for key in ("chat_template_kwargs", "reasoning_effort") if key in body} == expected
 
 
-def test_an_effort_that_nobody_takes_is_a_warning() -> None:
-    assert build_chat(chat(reasoning=ReasoningOptions(True, "low")), "up", PLAIN).warnings != ()
+@pytest.mark.parametrize("asked", [ReasoningOptions(True, "low"), ReasoningOptions(True, budget=1024)])
+def test_an_effort_or_a_budget_that_nobody_takes_is_a_warning(asked: ReasoningOptions) -> None:
+    assert build_chat(chat(reasoning=asked), "up", PLAIN).warnings != ()
 
 
 def test_knobs_have_the_dialects_names() -> None:
@@ -384,3 +392,47 @@ def test_who_asks_and_what_a_schema_is_for_are_told() -> None:
     body = built(chat(user="u", output=output))
     assert body["user"] == "u"
     assert body["response_format"]["json_schema"] == {"name": "n", "schema": {}, "strict": True, "description": "why"}
+
+
+SIGNED: list[Part] = [
+    Reasoning("hm", Opaque("anthropic", "s")),
+    RedactedReasoning(Opaque("openai_chat", "e")),
+    RedactedReasoning(Opaque("bedrock", "x")),
+    Reasoning("unsigned"),
+    ToolCall("c", "f", "{}", Opaque("gemini", "Z29v")),
+    ToolCall("d", "f", "{}", Opaque("bedrock", "x")),
+]
+
+
+def test_a_backend_that_signs_gets_its_signatures_back_and_no_other_ones() -> None:
+    wants = Dialect(signatures=frozenset({"reasoning_details", "extra_content"}))
+    message = built(chat(Message("assistant", SIGNED)), wants)["messages"][0]
+    assert message["reasoning_details"] == [
+        {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "anthropic-claude-v1", "index": 0},
+        {"type": "reasoning.encrypted", "data": "e", "index": 1},
+    ]
+    assert message["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "Z29v"}}
+    assert "extra_content" not in message["tool_calls"][1]
+
+
+def test_a_backend_that_does_not_sign_is_shown_no_signature() -> None:
+    message = built(chat(Message("assistant", SIGNED)))["messages"][0]
+    assert message.keys() == {"role", "content", "tool_calls"}
+    assert all(call.keys() == {"id", "type", "function"} for call in message["tool_calls"])
+
+
+def test_metadata_and_the_tier_of_service_go_where_they_mean_something() -> None:
+    asked = chat(metadata={"a": "b"}, service_tier="flex")
+    body = built(asked, Dialect(metadata=True))
+    assert (body["metadata"], body["service_tier"]) == ({"a": "b"}, "flex")
+    out = build_chat(asked, "up", PLAIN)
+    assert json.loads(out.body).keys() == {"model", "messages"}
+    assert out.warnings == ("the backend does not take these: metadata, service_tier",)
+    assert build_chat(chat(metadata={}, service_tier="auto"), "up", PLAIN).warnings == ()
+
+
+def test_plain_messages_do_not_hide_metadata() -> None:
+    plain = PlainMessages(b'[{"role":"user","content":"hi"}]')
+    request = ChatRequest("m", plain, metadata={"a": "b"}, service_tier="priority")
+    body = built(request, Dialect(metadata=True))
+    assert (body["metadata"], body["service_tier"]) == ({"a": "b"}, "priority")

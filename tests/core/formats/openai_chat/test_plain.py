@@ -51,10 +51,19 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
 JUNK = (b"", b"\\", b'"', b",", b"{", b"\x00", b"\xff", b"0", b"\\u0041", b"nul")
 PATHS: list[tuple[Any, ...]] = [
     *((key,) for key in (*PLAIN, "error", "new")),
-    *(("choices", 0, key) for key in ("message", "finish_reason", "logprobs", "delta", "text", "new")),
+    *(("choices", 0, key) for key in ("message", "index", "finish_reason", "logprobs", "delta", "text", "new")),
     *(
         ("choices", 0, "message", key)
-        for key in ("content", "role", "refusal", "reasoning", "reasoning_content", "tool_calls", "new")
+        for key in (
+            "content",
+            "role",
+            "refusal",
+            "reasoning",
+            "reasoning_content",
+            "reasoning_details",
+            "tool_calls",
+            "new",
+        )
     ),
     *(("usage", key) for key in PLAIN["usage"]),
     ("usage", "prompt_tokens_details", "cached_tokens"),
@@ -100,6 +109,7 @@ def test_an_answer_of_text_alone_is_read_quickly(indent: int | None, separators:
     [
         (("choices", 0, "message", "tool_calls"), [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]),
         (("choices", 0, "message", "reasoning_content"), "hm"),
+        (("choices", 0, "message", "reasoning_details"), [{"type": "reasoning.text", "text": "hm"}]),
         (("choices", 0, "message", "refusal"), "no"),
         (("choices", 0, "message", "content"), "\u2028"),
         (("choices", 0, "finish_reason"), "content_filter"),

@@ -16,8 +16,11 @@ from ollamux.conversation import (
     Event,
     Finish,
     LogProb,
+    Opaque,
     Reasoning,
     ReasoningDelta,
+    RedactedDelta,
+    RedactedReasoning,
     Refusal,
     RefusalDelta,
     Start,
@@ -427,3 +430,67 @@ def test_vectors_that_are_missing_or_broken_are_refused(body: bytes) -> None:
 def test_an_error_in_place_of_vectors_is_the_backends() -> None:
     with pytest.raises(BackendError, match="no embeddings"):
         read_vectors(b'{"error":{"message":"no embeddings"}}', 1)
+
+
+CLAUDE = {"format": "anthropic-claude-v1", "index": 0}
+SIGNED_CALL = {
+    "index": 0,
+    "id": "c",
+    "function": {"name": "f", "arguments": "{}"},
+    "extra_content": {"google": {"thought_signature": "Z29v"}},
+}
+
+
+def test_what_signed_the_thinking_of_a_stream_is_kept_and_its_text_is_not_told_twice() -> None:
+    found = read(
+        chunk({"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm", **CLAUDE}]}),
+        chunk({"reasoning_details": [{"type": "reasoning.text", "text": "", "signature": "s1", **CLAUDE}]}),
+        chunk({"reasoning_details": [{"type": "reasoning.encrypted", "data": "ZW5j", **CLAUDE}]}),
+        chunk({"content": "a"}),
+        chunk({}, "stop"),
+    )
+    assert found == [
+        ReasoningDelta("hm"),
+        ReasoningDelta("", Opaque("anthropic", "s1")),
+        RedactedDelta(Opaque("anthropic", "ZW5j")),
+        TextDelta("a"),
+        Finish("stop", "stop"),
+    ]
+
+
+def test_thinking_that_stands_in_the_details_alone_is_read() -> None:
+    items = [{"type": "reasoning.summary", "summary": "so"}, {"type": "reasoning.text", "text": "hm", "signature": "s"}]
+    assert read(chunk({"reasoning_details": items}))[:2] == [
+        ReasoningDelta("so"),
+        ReasoningDelta("hm", Opaque("openai_chat", "s")),  # whose signature it is was not said
+    ]
+
+
+@pytest.mark.parametrize("details", ["x", {"a": 1}, [None, 1, "x", {}], [{"type": "reasoning.text", "text": 5}]])
+def test_details_that_make_no_sense_are_passed_over(details: Any) -> None:
+    assert read(chunk({"content": "a", "reasoning_details": details}))[0] == TextDelta("a")
+    message = {"content": "a", "reasoning": "hm", "reasoning_details": details}
+    body = json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode()
+    assert read_answer(body, FIELDS).parts == [Reasoning("hm"), Text("a")]
+
+
+def test_the_signature_of_a_call_is_kept() -> None:
+    signature = Opaque("gemini", "Z29v")
+    assert read(chunk({"tool_calls": [SIGNED_CALL]}))[0] == ToolCallStart(0, "c", "f", signature)
+    body = json.dumps({"choices": [{"message": {"tool_calls": [SIGNED_CALL]}, "finish_reason": "tool_calls"}]}).encode()
+    assert read_answer(body, FIELDS).parts == [ToolCall("c", "f", "{}", signature)]
+
+
+def test_a_whole_answers_thinking_is_read_with_what_signed_it_and_its_finish_in_the_servers_word() -> None:
+    items = [
+        {"type": "reasoning.text", "text": "hm", "signature": "s", **CLAUDE},
+        {"type": "reasoning.encrypted", "data": "d", "format": "openai-responses-v1"},
+    ]
+    message = {"content": "a", "reasoning": "hm", "reasoning_details": items}
+    answer = read_answer(json.dumps({"choices": [{"message": message, "finish_reason": "eos"}]}).encode(), FIELDS)
+    assert answer.parts == [
+        Reasoning("hm", Opaque("anthropic", "s")),
+        RedactedReasoning(Opaque("openai_responses", "d")),
+        Text("a"),
+    ]
+    assert (answer.finish, answer.native) == ("stop", "eos")

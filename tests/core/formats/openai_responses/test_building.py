@@ -243,6 +243,11 @@ def test_a_tools_schema_stays_as_it_is_and_is_not_made_strict() -> None:
             ToolChoice("auto", allowed=("f",)),
             {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]},
         ),
+        (
+            ToolChoice("required", allowed=("gone", "f")),
+            {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]},
+        ),
+        (ToolChoice("auto", allowed=("gone",)), "none"),
     ],
 )
 def test_every_choice_of_tools_is_said(choice: ToolChoice | None, told: Any) -> None:

@@ -87,6 +87,15 @@ def test_a_tool_without_a_name_is_refused() -> None:
             ToolChoice("required", allowed=("read",)),
         ),
         ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "mcp"}, 5]}, ToolChoice("none")),
+        ({"type": "allowed_tools", "mode": "required", "tools": [{"type": "mcp"}]}, ToolChoice("none")),
+        (
+            {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "namespace", "name": "fs"}, function("read")]},
+            ToolChoice("auto", allowed=("fs__read", "patch", "read")),
+        ),
+        (
+            {"type": "allowed_tools", "mode": "auto", "tools": [function("read", namespace=["x"]), function("gone")]},
+            ToolChoice("auto", allowed=("read",)),
+        ),
     ],
 )
 def test_every_choice_is_read(asked: Any, found: ToolChoice | None) -> None:

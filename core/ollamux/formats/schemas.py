@@ -1,4 +1,4 @@
-"""JSON schemas as Bedrock takes them.
+"""JSON schemas as backends take them that make a grammar of one: Anthropic's API, and Bedrock's.
 
 Strategy: the schema of a tool's input has to be an object's. What an answer is held to, and a strict tool's input, is
 made into a grammar, in which every object is closed and there are no bounds of length, number or size: those are left
@@ -43,11 +43,12 @@ def input_schema(parameters: msgspec.Raw | None, *, strict: bool, lost: dict[str
     return msgspec.Raw(_encode({**cast(dict[str, Any], found), "type": "object"}))
 
 
-def grammar_schema(schema: msgspec.Raw, lost: dict[str, None]) -> msgspec.Raw:
-    """The schema that an answer is held to. `lost` gets the bounds that it cannot have."""
+def grammar_schema(schema: msgspec.Raw, lost: dict[str, None], *, one_of: str = "oneOf") -> msgspec.Raw:
+    """The schema that an answer is held to. `lost` gets the bounds that it cannot have; `one_of` is how the backend
+    spells that keyword."""
     found = _read(schema)
     try:
-        closed = _closed(found, lost)
+        closed = _closed(found, lost, one_of)
         return schema if closed == found else msgspec.Raw(_encode(closed))
     except RecursionError:
         raise InvalidRequest(_UNREADABLE) from None
@@ -60,7 +61,7 @@ def _read(schema: msgspec.Raw | None) -> Any:
         raise InvalidRequest(_UNREADABLE) from None
 
 
-def _closed(schema: Any, lost: dict[str, None]) -> Any:
+def _closed(schema: Any, lost: dict[str, None], one_of: str) -> Any:
     if not isinstance(schema, dict):
         return schema
     made: dict[str, Any] = {}
@@ -68,11 +69,12 @@ def _closed(schema: Any, lost: dict[str, None]) -> Any:
         if key in _BOUNDS and not (key == "minItems" and value in (0, 1)):
             lost[key] = None
         elif key in _NAMED and isinstance(value, dict):
-            made[key] = {name: _closed(inner, lost) for name, inner in cast(dict[str, Any], value).items()}
+            made[key] = {name: _closed(inner, lost, one_of) for name, inner in cast(dict[str, Any], value).items()}
         elif key in _SEVERAL and isinstance(value, list):
-            made[key] = [_closed(inner, lost) for inner in cast("list[object]", value)]
+            spelled = one_of if key == "oneOf" else key
+            made[spelled] = [_closed(inner, lost, one_of) for inner in cast("list[object]", value)]
         else:
-            made[key] = _closed(value, lost) if key in _ONE else value
+            made[key] = _closed(value, lost, one_of) if key in _ONE else value
     if made.get("type") == "object" or "properties" in made:
         if made.get("additionalProperties"):
             lost["additionalProperties"] = None

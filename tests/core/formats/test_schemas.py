@@ -1,4 +1,4 @@
-"""JSON schemas for Bedrock."""
+"""JSON schemas for backends that make grammars of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ollamux.errors import InvalidRequest
-from ollamux.formats.bedrock.schemas import grammar_schema, input_schema
+from ollamux.formats.schemas import grammar_schema, input_schema
 
 
 def taken(schema: Any, *, strict: bool = False) -> tuple[Any, list[str]]:
@@ -58,6 +58,13 @@ def test_objects_are_closed_wherever_they_stand() -> None:
         [],
     )
     assert held(inner | {"additionalProperties": {"type": "string"}}) == (shut, ["additionalProperties"])
+
+
+def test_one_of_is_spelled_as_the_backend_does() -> None:
+    schema = msgspec.Raw(b'{"oneOf":[{"type":"null"},true,{"oneOf":[]}]}')
+    assert bytes(grammar_schema(schema, {})) == bytes(schema)
+    spelled = grammar_schema(schema, {}, one_of="anyOf")
+    assert json.loads(bytes(spelled)) == {"anyOf": [{"type": "null"}, True, {"anyOf": []}]}
 
 
 def test_a_property_that_is_called_as_a_keyword_is_none() -> None:
