@@ -77,12 +77,13 @@ async def serve(
     stop = _signals(say)
     server, host, port, moved = await listen(config, record=record)
     children = _Children(server, config, say)
+    told = (f"every exchange is written into {record}",) if record is not None else ()
     try:
         await children.start()
         await server.refresh(_PATIENCE)
         reports = server.gateway.report(asyncio.get_running_loop().time())
         screen = start_screen(
-            reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *notes), paint=paint
+            reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *told, *notes), paint=paint
         )
         say(screen)
         children.speak()
