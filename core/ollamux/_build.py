@@ -33,6 +33,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.backends",
     "ollamux.clock",
     "ollamux.exchange.base",
+    "ollamux.exchange.heads",
     "ollamux.exchange.model",
     "ollamux.exchange.state",
     "ollamux.formats.answering",

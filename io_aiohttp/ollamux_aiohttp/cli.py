@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 from ollamux import __version__, _build
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--gguf", metavar="FILE", action="append", default=[], help="serve this model file with llama.cpp"
     )
+    serve.add_argument("--record", metavar="DIR", help="write every exchange into this folder, prompts and answers too")
     for name, text, run in (
         ("check", "Check the configuration and reach every backend.", _check),
         ("models", "List what is served, and from where.", _models),
@@ -96,9 +98,11 @@ def _serve(options: argparse.Namespace) -> int:
         raise ConfigError(*problems)
     set_up(settings.config.logging)
 
+    record = Path(options.record).expanduser() if options.record else None
+
     async def run() -> None:
         config, notes = await resolve(settings.config, tuple(options.gguf))
-        await serve(config, notes, _say, Paint(sys.stdout))
+        await serve(config, notes, _say, Paint(sys.stdout), record)
 
     try:
         _run(run())

@@ -52,34 +52,38 @@ async def resolve(
 
 
 async def listen(
-    config: Config, *, ports: tuple[int, int] = (DEFAULT_PORT, SECOND_PORT)
+    config: Config, *, ports: tuple[int, int] = (DEFAULT_PORT, SECOND_PORT), record: Path | None = None
 ) -> tuple[Server, str, int, tuple[str, ...]]:
     """A server that is bound: where it was asked for, else to the first of the ports, else to the second. Returns it
     with its address, and a line where the port is the second. Raises PortTaken."""
     host = config.server.host
     if config.server.port_given:
-        return (*await _bound(config, host, config.server.port), ())
+        return (*await _bound(config, host, config.server.port, record), ())
     why = port_problem(config.backends or ())
     if why is None:
         try:
-            return (*await _bound(config, host, ports[0]), ())
+            return (*await _bound(config, host, ports[0], record), ())
         except PortTaken:
             why = f"port {ports[0]} is taken"
-    return (*await _bound(config, host, ports[1]), (f"{why}, so ollamux is on {ports[1]}",))
+    return (*await _bound(config, host, ports[1], record), (f"{why}, so ollamux is on {ports[1]}",))
 
 
-async def serve(config: Config, notes: tuple[str, ...], say: Callable[[str], None], paint: Paint) -> None:
-    """Serves a configuration whose backends are resolved until a signal comes. Raises PortTaken."""
+async def serve(
+    config: Config, notes: tuple[str, ...], say: Callable[[str], None], paint: Paint, record: Path | None = None
+) -> None:
+    """Serves a configuration whose backends are resolved until a signal comes, and writes exchanges down in the folder
+    `record`. Raises PortTaken."""
     say = _whoever_listens(say)
     stop = _signals(say)
-    server, host, port, moved = await listen(config)
+    server, host, port, moved = await listen(config, record=record)
     children = _Children(server, config, say)
+    told = (f"every exchange is written into {record}",) if record is not None else ()
     try:
         await children.start()
         await server.refresh(_PATIENCE)
         reports = server.gateway.report(asyncio.get_running_loop().time())
         screen = start_screen(
-            reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *notes), paint=paint
+            reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *told, *notes), paint=paint
         )
         say(screen)
         children.speak()
@@ -157,8 +161,8 @@ class _Children:
         return report
 
 
-async def _bound(config: Config, host: str, port: int) -> tuple[Server, str, int]:
-    server = Server(config)
+async def _bound(config: Config, host: str, port: int, record: Path | None) -> tuple[Server, str, int]:
+    server = Server(config, record=record)
     try:
         return server, *await server.start(host, port)
     except OSError as error:

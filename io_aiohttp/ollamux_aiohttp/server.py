@@ -13,6 +13,8 @@ import os
 import secrets
 import socket
 import time
+from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
@@ -26,6 +28,7 @@ from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.pump import Driver, Pump
+from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import BackendTransport
 from ollamux_aiohttp.upstream.local import LocalClient
@@ -39,11 +42,13 @@ _WALL_EVERY = 30.0
 
 
 class Server:
-    """Serves a configuration whose backends are resolved."""
+    """Serves a configuration whose backends are resolved. Exchanges are written down in the folder `record`."""
 
-    def __init__(self, config: Config, *, instance: str | None = None) -> None:
+    def __init__(self, config: Config, *, instance: str | None = None, record: Path | None = None) -> None:
         self.config = config
-        self.gateway = Gateway(
+        self._recorder = Recorder(record, config) if record is not None else None
+        make = Gateway if self._recorder is None else partial(RecordingGateway, self._recorder)
+        self.gateway: Gateway = make(
             config,
             instance=instance or secrets.token_hex(8),
             hostname=socket.gethostname(),
@@ -112,6 +117,8 @@ class Server:
         await self._upstreams.close()
         if self._pump is not None:
             self._pump.deadlines.close()
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         pump = self._pump

@@ -89,6 +89,20 @@ def test_it_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
         assert err == ""
 
 
+def test_it_records_what_it_serves_and_says_so(tmp_path: Path) -> None:
+    write(tmp_path, DEMO)
+    with serving(tmp_path, "--record", "seen") as process:
+        url = address(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "  every exchange is written into seen\n"
+        ask(f"{url}/api/generate", {"model": "demo", "stream": False, "prompt": "Hello"})
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+    (file,) = (tmp_path / "seen").iterdir()
+    assert json.loads(file.read_text(encoding="utf-8"))["request"]["path"] == "/api/generate"
+
+
 def test_it_serves_and_ends_though_nobody_reads_what_it_prints(tmp_path: Path) -> None:
     write(tmp_path, DEMO)
     with serving(tmp_path) as process:

@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from unittest.mock import patch
 
@@ -79,7 +80,11 @@ class Running:
 
 @contextmanager
 def running(
-    settings: dict[str, Any], *, refreshed: bool = True, env: dict[str, str] | None = None
+    settings: dict[str, Any],
+    *,
+    refreshed: bool = True,
+    env: dict[str, str] | None = None,
+    record: Path | None = None,
 ) -> Iterator[Running]:
     """Serves this configuration until the block ends. Fails where an exception was left to the event loop."""
     config: Config = load([Layer("test", settings)], env or {})
@@ -90,7 +95,7 @@ def running(
     thread.start()
 
     async def start() -> Running:
-        server = Server(config)
+        server = Server(config, record=record)
         # What a process does once is too dear for each of a suite's many servers.
         with patch.multiple(gc, collect=lambda: 0, freeze=lambda: None, set_threshold=lambda *_: None):
             host, port = await server.start("127.0.0.1", 0)

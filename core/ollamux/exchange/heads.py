@@ -19,7 +19,8 @@ _WARNINGS = 8
 _LONGEST = 200
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 _USUAL = frozenset(
-    """cache-control connection content-length content-type date keep-alive server transfer-encoding vary via""".split()
+    """access-control-allow-origin cache-control connection content-length content-type date keep-alive server
+    set-cookie strict-transport-security transfer-encoding vary via x-content-type-options""".split()
 )
 _PASSED = frozenset(
     """apim-request-id request-id retry-after retry-after-ms x-amzn-requestid x-ms-request-id x-request-id""".split()

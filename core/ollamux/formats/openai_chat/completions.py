@@ -97,7 +97,8 @@ class CompletionsIncoming(OpenAIIncoming):
             request = _decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequest(str(error)) from None
-        for name, count in (("n", request.n), ("best_of", request.best_of)):
+        # OpenAI lets `best_of` be 0, which its own client's tests send.
+        for name, count in (("n", request.n), ("best_of", request.best_of or None)):
             if count is not None and count != 1:
                 raise InvalidRequest(f"only one choice can be generated: {name} must be 1", param=name)
         prompt = _prompt(request.prompt)

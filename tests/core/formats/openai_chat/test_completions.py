@@ -80,6 +80,11 @@ def test_a_prompt_is_a_text_or_a_list_of_one(prompt: Any) -> None:
     assert neutral().logprobs is False and neutral(logprobs=0).logprobs is True
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_best_of_none_or_of_one_is_the_one_there_is(count: int) -> None:
+    assert neutral(best_of=count) == neutral()
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
