@@ -167,7 +167,6 @@ class Driver:
     """One request. See the module; it is the `Listener` of the upstream client and a `Sleeper` of the wheel."""
 
     __slots__ = (
-        "_body_on",
         "_chunked",
         "_connection",
         "_exchange",

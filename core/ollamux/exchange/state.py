@@ -59,7 +59,6 @@ class ModelState(Exchange):
         "_incoming",
         "_keepalive_at",
         "_key",
-        "_last_sent",
         "_neutral",
         "_offer",
         "_paused_at",
