@@ -1,8 +1,8 @@
-"""Reads a chat of the plain sort in one pass (a model, messages of a text each, and whether to stream), and writes the
+"""Reads a chat of the plain sort in one pass (a model, messages of a text each, options, and whether to stream), and writes the
 figures at the end of an answer.
 
-Strategy: the body is walked over once and nothing is built but what is handed on: the name, and the messages as they
-came. Whatever is more than plain (any other field, a role that not every format has, an escape that has another
+Strategy: the body is walked over once and nothing is built but what is handed on: the name, the options, and the
+messages as they came. Whatever is more than plain (any other field, a role that not every format has, an escape that has another
 spelling, a key in capitals or one that comes twice) is no business of this module: None says so, and `gojson` reads the
 body instead.
 
@@ -23,7 +23,10 @@ cdef unsigned char KINDS[256]
 fill(KINDS, b"")
 
 cdef enum:
-    MODEL, MESSAGES, STREAM, ROWS
+    LONGEST_OPTIONS = 512  # what is longer is not remembered
+
+cdef enum:
+    MODEL, MESSAGES, STREAM, OPTIONS, ROWS
 
 cdef enum:
     ROLE, CONTENT, PARTS
@@ -32,6 +35,7 @@ cdef Row BODY[ROWS]
 BODY[MODEL] = Row(b"model", 5, TEXT, 0)
 BODY[MESSAGES] = Row(b"messages", 8, ANY, 0)
 BODY[STREAM] = Row(b"stream", 6, FLAG, 0)
+BODY[OPTIONS] = Row(b"options", 7, ANY, 0)
 
 cdef int BODY_FIRST[2]
 BODY_FIRST[0] = 0
@@ -74,7 +78,8 @@ cdef bint _plain(Span messages) noexcept nogil:
 
 
 def read_plain(bytes body):
-    """(model, messages as JSON, stream) of a plain chat, else None."""
+    """(model, messages as JSON, stream, options as JSON or None) of a plain chat, else None."""
+    cdef object options = None
     cdef Span spans[ROWS]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
@@ -88,10 +93,17 @@ def read_plain(bytes body):
     size = spans[MODEL].end - spans[MODEL].start
     if size == 0 or memchr(spans[MODEL].start, 92, size) != NULL:
         return None
+    if spans[OPTIONS].start != NULL:
+        size = spans[OPTIONS].end - spans[OPTIONS].start
+        if spans[OPTIONS].start[0] != 123 or size > LONGEST_OPTIONS:
+            return None
+        options = PyBytes_FromStringAndSize(<const char*>spans[OPTIONS].start, size)
+        size = spans[MODEL].end - spans[MODEL].start
     return (
         PyUnicode_DecodeUTF8(<const char*>spans[MODEL].start, size, NULL),
         PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, spans[MESSAGES].end - spans[MESSAGES].start),
         spans[STREAM].start == NULL or spans[STREAM].start[0] == 116,
+        options,
     )
 
 

@@ -28,6 +28,7 @@ cdef class ChatIncoming(_Generating):
 
 cdef class PlainChatIncoming(ChatIncoming):
     cdef bytes _messages
+    cdef object _knobs
 
 
 cdef class GenerateIncoming(_Generating):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,11 +45,33 @@ __all__ = (
     "GenerateIncoming",
     "OllamaIncoming",
     "PlainChatIncoming",
+    "Settled",
+    "settled",
 )
 
 
 class FormatError(OllamuxError):
     """A `format` that is neither "json" nor a schema. Ollama finds out when it is about to generate."""
+
+
+class Settled(NamedTuple):
+    """Options that are right, and what they mean."""
+
+    options: dict[str, Any]
+    sampling: Sampling
+
+
+@lru_cache(256)
+def settled(options: bytes) -> Settled | None:
+    """Options as JSON, checked, since most clients send the same ones each time; None where something is wrong."""
+    try:
+        checked = check_options(_decode_options(options))
+    except (msgspec.DecodeError, OptionError):
+        return None
+    return Settled(checked, sampling_of(checked))
+
+
+_decode_options = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class OllamaIncoming:
@@ -238,11 +260,11 @@ class ChatIncoming(_Generating):
 
 
 class PlainChatIncoming(ChatIncoming):
-    """POST /api/chat with nothing in it but the model, messages of a text each, and whether to stream."""
+    """POST /api/chat with nothing in it but the model, messages of a text each, options, and whether to stream."""
 
-    __slots__ = ("_messages",)
+    __slots__ = ("_knobs", "_messages")
 
-    def __init__(self, body: bytes, model: str, messages: bytes, stream: bool) -> None:
+    def __init__(self, body: bytes, model: str, messages: bytes, stream: bool, options: Settled | None = None) -> None:
         self._request = _NOTHING_ELSE
         self._messages = messages
         self.think = None
@@ -254,7 +276,9 @@ class PlainChatIncoming(ChatIncoming):
         self.stream = stream
         self.needs = _COMPLETION
         self.warnings = ()
-        self._raw_options = self._options = None
+        self._raw_options = None
+        self._options = options.options if options is not None else None
+        self._knobs = options.sampling if options is not None else NO_SAMPLING
         self._check_name()
         self.grammar_error = None if _is_name(model) else InvalidRequest("invalid model name")
 
@@ -270,7 +294,7 @@ class PlainChatIncoming(ChatIncoming):
             (),
             None,
             None,
-            self._sampling(defaults) if defaults else NO_SAMPLING,
+            self._sampling(defaults) if defaults else self._knobs,
             None,
             self._reasoning(served),
             False,

@@ -27,6 +27,7 @@ from ollamux.formats.ollama.incoming import (
     GenerateIncoming,
     OllamaIncoming,
     PlainChatIncoming,
+    settled,
 )
 from ollamux.formats.ollama.plain import read_plain
 from ollamux.formats.ollama.rendering import OllamaRenderer
@@ -66,7 +67,10 @@ class OllamaServing:
                 case "chat":
                     plain = read_plain(body)
                     if plain is not None:
-                        return PlainChatIncoming(body, *plain)
+                        model, messages, stream, options = plain
+                        known = settled(options) if options is not None else None
+                        if options is None or known is not None:
+                            return PlainChatIncoming(body, model, messages, stream, known)
                     return ChatIncoming(_sendable(body), gojson.decode(body, schema.ChatRequest))
                 case "generate":
                     return GenerateIncoming(_sendable(body), gojson.decode(body, schema.GenerateRequest))

@@ -18,7 +18,7 @@ from ollamux.clock import Clock
 from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
-from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming
+from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming, settled
 from ollamux.formats.ollama.plain import metrics, read_plain, stamp
 from ollamux.formats.openai_chat import CALLING
 
@@ -34,12 +34,14 @@ PLAIN: dict[str, Any] = {
         {"content": "hi", "role": "assistant"},
     ],
     "stream": False,
+    "options": {"temperature": 0.5, "num_predict": 7, "stop": ["a", "\u00e9"], "seed": -1, "num_ctx": 64},
 }
 SERVED = tuple(Served("m", "m", frozenset(can)) for can in ((), ("completion",), ("completion", "thinking")))
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, "", "x", "USER", "user", "tool", "\u2028", "\ud83d", 0, 1, True, False, [], {}),
         [{"role": "user", "content": "a"}],
+        *({"seed": 1.5}, {"temperature": "hot"}, {"nonsense": 1}, {"stop": None}, {"top_k": 10**30}),
     ]
 )
 PATHS: list[tuple[Any, ...]] = [
@@ -68,7 +70,11 @@ def check(body: bytes) -> bool:
     plain = read_plain(body)
     if plain is None:
         return False
-    quick = PlainChatIncoming(body, *plain)
+    model, messages, stream, options = plain
+    known = settled(options) if options is not None else None
+    if options is not None and known is None:
+        return False
+    quick = PlainChatIncoming(body, model, messages, stream, known)
     general = ChatIncoming(body, gojson.decode(body, schema.ChatRequest))
     for name in ("body", "model", "keep_alive", "operation", "stream", "needs", "warnings", "think", "top_logprobs"):
         assert getattr(quick, name) == getattr(general, name), name
@@ -97,7 +103,8 @@ def test_a_chat_of_texts_alone_is_read_quickly(indent: int | None, stream: bool 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("options",), {"seed": 1}),
+        (("options",), []),
+        (("format",), "json"),
         (("Model",), "n"),
         (("messages",), []),
         (("messages", 0, "role"), "tool"),
