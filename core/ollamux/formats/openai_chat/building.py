@@ -71,7 +71,7 @@ _STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
 def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
     """`/chat/completions`."""
     said = request.messages
-    if type(said) is PlainMessages and _says_nothing_else(request) and not dialect.extra:
+    if type(said) is PlainMessages and _says_nothing_else(request) and not (dialect.extra or dialect.refuses):
         streamed = b',"stream":true' if request.stream else b""
         if request.stream and dialect.stream_options:
             streamed = _STREAMED
