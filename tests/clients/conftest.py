@@ -18,6 +18,8 @@ from tests.support.ollama_like import ollama_like
 from tests.support.running import Running, running
 from tests.support.scripted_gguf import write_scripted_gguf
 
+from ollamux_aiohttp import deadlines
+
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -60,7 +62,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "ollamux_aiohttp.llama_child", "--model", str(file), "--name", "scripted"]
     environment = {**os.environ, "PYTHONPATH": search_path()}
     with subprocess.Popen(
-        [*command, "--ctx", "2048"],
+        [*command, "--ctx", "2048", "--threads", "1"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -82,8 +84,10 @@ def whole(llama: str) -> Iterator[Running]:
                 {"id": "ollama", "type": "ollama", "endpoint": upstream.url},
             ]
         }
-        with running(settings) as found:
-            yield found
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deadlines, "TICK", 0.005)  # the demo plays its answer out a piece at a turn of the wheel
+            with running(settings) as found:
+                yield found
 
 
 @pytest.fixture(params=list(SPEAKERS))
