@@ -103,6 +103,11 @@ class Replay:
                 self.end = want
 
 
+def _read(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Calls with what their bodies mean: one build copies white space that the other one leaves out."""
+    return [call | {"body": json.loads(call["body"])} for call in calls]
+
+
 def _same(record: dict[str, Any]) -> None:
     """Fails where the replay differs."""
     again = Replay(record)
@@ -111,7 +116,7 @@ def _same(record: dict[str, Any]) -> None:
         | {"headers": [list(pair) for pair in call.headers], "body": (call.body or b"").decode()}
         for call in again.calls
     ]
-    assert made == record["calls"]
+    assert _read(made) == _read(record["calls"])
     told = record["answer"]
     assert again.body.decode() == told["body"]
     complete = again.end is not None and not again.end.broken
