@@ -51,6 +51,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.openai_chat.reading",
     "ollamux.formats.openai_chat.serving",
     "ollamux.formats.splice",
+    "ollamux.formats.sse_reading",
     "ollamux.gate",
     "ollamux.gateway",
     "ollamux.resilience.admission",

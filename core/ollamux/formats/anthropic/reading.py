@@ -41,7 +41,7 @@ from ollamux.formats.anthropic.faults import fault_of
 from ollamux.formats.anthropic.signatures import FORMAT
 from ollamux.formats.failures import unreadable
 from ollamux.formats.identifiers import Names
-from ollamux.streaming.framing import FrameTooLarge, SseDecoder
+from ollamux.formats.sse_reading import SseReader
 
 __all__ = ("Counter", "MessageReader", "read_answer")
 
@@ -55,8 +55,6 @@ _FINISHES: dict[str, FinishReason] = {
     "model_context_window_exceeded": "context_exceeded",
 }
 """The servers' words for why they stopped; others count as `stop`."""
-
-_LONGEST_WHOLE = 64 * 1024 * 1024
 
 
 class Counter:
@@ -101,70 +99,35 @@ class _Open:
         self.signature = ""
 
 
-class MessageReader:
+class MessageReader(SseReader):
     """Reads the stream of a message. `names` gives tools their own names back."""
 
     __slots__ = (
         "_blocks",
         "_calls",
         "_counter",
-        "_decoder",
         "_finish",
         "_names",
-        "_sniffed",
-        "_whole",
-        "complete",
     )
 
     def __init__(self, names: Names) -> None:
-        self.complete = False
+        super().__init__()
         self._names = names
-        self._decoder = SseDecoder()
         self._counter = Counter()
         self._blocks: dict[int, _Open] = {}
         self._calls = 0
         self._finish: tuple[str, str | None] | None = None
-        self._sniffed = False
-        self._whole: bytearray | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        if not self._sniffed:
-            first = data.lstrip()[:1]
-            self._sniffed = bool(first)
-            if first == b"{":
-                self._whole = bytearray()
-        if self._whole is not None:
-            self._whole += data
-            if len(self._whole) > _LONGEST_WHOLE:
-                self._whole.clear()
-                events.append(StreamFault("the backend sent an answer that is too long", 502))
-            return events
-        try:
-            for _, payload in self._decoder.feed(data):
-                self._read(payload, events, last=False)
-        except FrameTooLarge as error:
-            events.append(StreamFault(error.message, error.status, error.kind))
-        return events
-
-    def close(self) -> list[Event]:
-        events: list[Event] = []
-        if self._whole is not None:
-            return self._read_whole(bytes(self._whole))
-        for _, payload in self._decoder.close():
-            self._read(payload, events, last=True)
-        return events
-
-    def _read_whole(self, body: bytes) -> list[Event]:
-        """A server that does not stream answers with one message instead of events."""
+    def _read_whole(self, body: bytes, events: list[Event]) -> None:
         try:
             answer = read_answer(body, self._names)
         except BackendError as error:
-            return [StreamFault(error.message, error.status, error.kind)]
+            events.append(StreamFault(error.message, error.status, error.kind))
+            return
         self.complete = True
-        return _played(answer)
+        events += _played(answer)
 
-    def _read(self, payload: bytes, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
         if self.complete:
             return
         try:

@@ -42,69 +42,38 @@ from ollamux.formats.gemini.functions import function_names
 from ollamux.formats.gemini.signatures import NAME
 from ollamux.formats.gemini.vocabulary import finish_reason
 from ollamux.formats.identifiers import Names
-from ollamux.streaming.framing import FrameTooLarge, SseDecoder
+from ollamux.formats.sse_reading import SseReader
 
 __all__ = ("GeminiReader", "read_answer", "read_vectors", "usage_of")
 
 _NOTHING = (b"", b"null")
-_LONGEST_ANSWER = 64 * 1024 * 1024
 
 
-class GeminiReader:
+class GeminiReader(SseReader):
     """Reads the stream of a chat."""
 
     __slots__ = (
         "_blocked",
         "_calls",
-        "_decoder",
         "_id",
         "_names",
         "_native",
-        "_sniffed",
         "_started",
-        "_whole",
-        "complete",
     )
 
+    openings = (b"{", b"[")
+
     def __init__(self, request: Neutral) -> None:
-        self.complete = False
+        super().__init__()
         self._names = _names(request)
-        self._decoder = SseDecoder()
         self._calls = 0
         self._id = ""
         self._native = ""
         self._blocked = False
-        self._sniffed = False
         self._started = False
-        self._whole: bytearray | None = None
-
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        if not self._sniffed:
-            first = data.lstrip()[:1]
-            self._sniffed = bool(first)
-            if first in (b"{", b"["):
-                self._whole = bytearray()
-        if self._whole is not None:
-            self._whole += data
-            if len(self._whole) > _LONGEST_ANSWER:
-                self._whole.clear()
-                events.append(StreamFault("the backend sent an answer that is too long", 502))
-            return events
-        try:
-            for _, payload in self._decoder.feed(data):
-                self._read(payload, events, last=False)
-        except FrameTooLarge as error:
-            events.append(StreamFault(error.message, error.status, error.kind))
-        return events
 
     def close(self) -> list[Event]:
-        events: list[Event] = []
-        if self._whole is not None:
-            self._read_whole(bytes(self._whole), events)
-        else:
-            for _, payload in self._decoder.close():
-                self._read(payload, events, last=True)
+        events = super().close()
         if self.complete:
             reason = "content_filter" if self._blocked else finish_reason(self._native, bool(self._calls))
             events.append(Finish(reason, self._native))
@@ -119,7 +88,7 @@ class GeminiReader:
         for response in responses:
             self._take(response, events)
 
-    def _read(self, payload: bytes, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
         try:
             response = schema.decode_response(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):

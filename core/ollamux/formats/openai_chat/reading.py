@@ -43,7 +43,7 @@ from ollamux.errors import BackendError
 from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.openai_chat import schema
 from ollamux.formats.openai_chat.carrying import ITSELF, deltas_of, signature_of, thoughts_of
-from ollamux.streaming.framing import FrameTooLarge, SseDecoder
+from ollamux.formats.sse_reading import SseReader
 
 if TYPE_CHECKING:
     from ollamux.formats.openai_chat._plain import read_plain
@@ -79,56 +79,23 @@ _DONE = b"[DONE]"
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-class ChatReader:
+class ChatReader(SseReader):
     """Reads the stream of a chat or a completion."""
 
-    __slots__ = ("_calls", "_decoder", "_fields", "_finished", "_order", "_sniffed", "_started", "_whole", "complete")
+    __slots__ = ("_calls", "_fields", "_finished", "_order", "_started")
 
     def __init__(self, fields: tuple[str, ...] = ("reasoning_content", "reasoning")) -> None:
-        self.complete = False
-        self._decoder = SseDecoder()
+        super().__init__()
         self._fields = fields
         self._calls: dict[int, _Call] = {}
         self._order: list[_Call] = []
-        self._sniffed = False
         self._started = False
         self._finished = False
-        self._whole: bytearray | None = None
 
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        if not self._sniffed:
-            first = data.lstrip()[:1]
-            self._sniffed = bool(first)
-            if first == b"{":
-                self._whole = bytearray()
-        if self._whole is not None:
-            self._keep_whole(self._whole, data, events)
-            return events
-        try:
-            for _, payload in self._decoder.feed(data):
-                self._read(payload, events, last=False)
-        except FrameTooLarge as error:
-            events.append(StreamFault(error.message, error.status, error.kind))
-        return events
+    def _read_whole(self, body: bytes, events: list[Event]) -> None:
+        self._read(body, "", events, last=True)
 
-    def close(self) -> list[Event]:
-        events: list[Event] = []
-        if self._whole is not None:
-            self._read(bytes(self._whole), events, last=True)
-            return events
-        for _, payload in self._decoder.close():
-            self._read(payload, events, last=True)
-        return events
-
-    def _keep_whole(self, whole: bytearray, data: bytes, events: list[Event]) -> None:
-        """A server that does not stream answers with one object instead of events."""
-        whole += data
-        if len(whole) > 64 * 1024 * 1024:
-            events.append(StreamFault("the backend sent an answer that is too long", 502))
-            whole.clear()
-
-    def _read(self, payload: bytes, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
         if payload == _DONE:
             self._end(events)
             return

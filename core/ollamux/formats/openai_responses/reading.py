@@ -51,7 +51,7 @@ from ollamux.formats.openai_responses.schema import (
 )
 from ollamux.formats.openai_responses.signatures import FORMAT
 from ollamux.formats.openai_responses.tools import wrapped
-from ollamux.streaming.framing import FrameTooLarge, SseDecoder
+from ollamux.formats.sse_reading import SseReader
 
 __all__ = ("ResponsesReader", "fault_of", "read_answer", "usage_of")
 
@@ -84,53 +84,17 @@ class _Seen:
         self.parts: set[int] = set()
 
 
-class ResponsesReader:
+class ResponsesReader(SseReader):
     """Reads a stream. `names` turns the names of tools back into those of the request."""
 
-    __slots__ = ("_calls", "_decoder", "_names", "_refused", "_seen", "_sniffed", "_whole", "complete")
+    __slots__ = ("_calls", "_names", "_refused", "_seen")
 
     def __init__(self, names: Names) -> None:
-        self.complete = False
-        self._decoder = SseDecoder()
+        super().__init__()
         self._names = names
         self._seen: dict[int, _Seen] = {}
         self._calls = 0
         self._refused = False
-        self._sniffed = False
-        self._whole: bytearray | None = None
-
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        if not self._sniffed:
-            first = data.lstrip()[:1]
-            self._sniffed = bool(first)
-            if first == b"{":
-                self._whole = bytearray()
-        if self._whole is not None:
-            self._keep_whole(self._whole, data, events)
-            return events
-        try:
-            for name, payload in self._decoder.feed(data):
-                self._read(payload, name, events, last=False)
-        except FrameTooLarge as error:
-            events.append(StreamFault(error.message, error.status, error.kind))
-        return events
-
-    def close(self) -> list[Event]:
-        events: list[Event] = []
-        if self._whole is not None:
-            self._read_whole(bytes(self._whole), events)
-            return events
-        for name, payload in self._decoder.close():
-            self._read(payload, name, events, last=True)
-        return events
-
-    def _keep_whole(self, whole: bytearray, data: bytes, events: list[Event]) -> None:
-        """A server that does not stream answers with one object instead of events."""
-        whole += data
-        if len(whole) > 64 * 1024 * 1024:
-            events.append(StreamFault("the backend sent an answer that is too long", 502))
-            whole.clear()
 
     def _read_whole(self, body: bytes, events: list[Event]) -> None:
         try:
