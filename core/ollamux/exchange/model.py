@@ -380,7 +380,7 @@ class ModelExchange(ModelState):
         kind = serving.whole_type
         try:
             if self._relaying:
-                rendered = serving.relay_whole(incoming, self._upstream, body)
+                rendered = serving.relay_whole(incoming, self._upstream, body, now)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None

@@ -192,7 +192,7 @@ class Serving(Protocol):
         """Passthrough of a backend's stream in this very format."""
         ...
 
-    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         """Passthrough of a backend's whole answer in this very format. Raises BackendUnavailable for garbage."""
         ...
 

@@ -163,9 +163,9 @@ def test_a_whole_answer_is_one_json_value(serving: Serving) -> None:
 def test_answers_that_pass_through_keep_all_but_the_name(serving: Serving) -> None:
     incoming = read(serving)
     sample = SAMPLES[serving.name]
-    assert serving.relay_whole(incoming, "up", sample["answer"].encode()) == sample["answered"].encode()
+    assert serving.relay_whole(incoming, "up", sample["answer"].encode(), 0.0) == sample["answered"].encode()
     with pytest.raises(OllamuxError):
-        serving.relay_whole(incoming, "up", b"<html>")
+        serving.relay_whole(incoming, "up", b"<html>", 0.0)
     relay = serving.relay(incoming, context(), "up")
     assert relay.complete is False and relay.fault is None
 

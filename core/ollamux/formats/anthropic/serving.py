@@ -73,7 +73,7 @@ class AnthropicServing:
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
         return relay_for(AnthropicRelay(upstream_model, context.model))
 
-    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:
             outline = _decode_outline(body)
         except (msgspec.DecodeError, UnicodeDecodeError):

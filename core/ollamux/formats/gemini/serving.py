@@ -78,7 +78,7 @@ class GeminiServing:
         assert isinstance(incoming, GeminiIncoming)
         return GeminiRelay(incoming.frames, upstream_model, context.model)
 
-    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:
             outline = _decode_outline(body)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -100,7 +100,7 @@ class OllamaServing:
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
         return relay_for(NdjsonRelay(upstream_model, context.model))
 
-    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:
             found = _decode_any(body)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -88,7 +88,7 @@ class OpenAIChatServing:
             SseRelay(upstream_model, context.model, hide_usage=not incoming.include_usage, stream_id=made_id)
         )
 
-    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, OpenAIIncoming)
         if isinstance(incoming, EmbeddingsIncoming):
             return passed_vectors(incoming, body)

@@ -160,7 +160,7 @@ class ResponsesIncoming:
         earlier = self.earlier()
         return [*(earlier.items if earlier is not None else ()), *self.items()]
 
-    def keep(self, id_: str, body: bytes, output: list[bytes], now: float | None, *, upstream: bool = False) -> None:
+    def keep(self, id_: str, body: bytes, output: list[bytes], now: float, *, upstream: bool = False) -> None:
         """Puts the response to this request into the store, where the client did not say otherwise, and where all
         that went before it is known here."""
         if not self.kept or (self.previous and self.earlier() is None):

@@ -88,7 +88,7 @@ class ResponsesServing:
         assert isinstance(incoming, ResponsesIncoming)
         return ResponsesRelay(incoming, upstream_model, context.model)
 
-    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes) -> bytes:
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, ResponsesIncoming)
         try:
             outline = _decode_outline(body)
@@ -103,5 +103,5 @@ class ResponsesServing:
         name = _encode(incoming.model)
         told = body if bytes(outline.model) in (b"", name) else replace(body, {"model": name})
         if outline.id and outline.status in _FINAL:
-            incoming.keep(outline.id, told, [bytes(item) for item in outline.output or ()], None, upstream=True)
+            incoming.keep(outline.id, told, [bytes(item) for item in outline.output or ()], now, upstream=True)
         return told

@@ -5,7 +5,7 @@ response is kept with the whole conversation before it, so that none depends on 
 recently used ones go first, by number and by bytes, and all of them when their time is over.
 
 Rules: a response belongs to the key of the client that asked for it, and to nobody else it exists; time is an argument,
-and where a caller has none the newest time that was told counts; what is kept is JSON text, never a decoded tree.
+and where one who looks has none the newest that was told counts; what is kept is JSON text, never a decoded tree.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class StoredResponses:
         body: bytes,
         given: Iterable[bytes],
         output: Sequence[bytes],
-        now: float | None = None,
+        now: float,
         *,
         upstream: bool = False,
     ) -> None:

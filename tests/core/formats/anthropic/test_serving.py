@@ -66,13 +66,13 @@ def test_a_gateway_that_is_not_set_up_is_an_error_of_its_own_and_not_overload() 
 
 def test_a_count_passes_through() -> None:
     body = b'{"input_tokens":7}'
-    assert SERVING.relay_whole(read(), "up", body) is body
+    assert SERVING.relay_whole(read(), "up", body, 0.0) is body
 
 
 def test_an_answer_that_is_none_does_not_pass() -> None:
     for body in (b"", b"{}", b"<html>"):
         with pytest.raises(BackendUnavailable):
-            SERVING.relay_whole(read(), "up", body)
+            SERVING.relay_whole(read(), "up", body, 0.0)
     with pytest.raises(BackendError) as caught:
-        SERVING.relay_whole(read(), "up", b'{"type":"error","error":{"type":"api_error","message":"oh"}}')
+        SERVING.relay_whole(read(), "up", b'{"type":"error","error":{"type":"api_error","message":"oh"}}', 0.0)
     assert caught.value.message == "oh"

@@ -65,17 +65,17 @@ def test_one_vector_is_told_alone() -> None:
 )
 def test_a_whole_answer_passes_with_the_clients_name(body: bytes) -> None:
     incoming = read("/v1/models/m:generateContent")
-    assert SERVING.relay_whole(incoming, "up", body) == body.replace(b'"up"', b'"m"')
-    assert SERVING.relay_whole(incoming, "m", body) == body
+    assert SERVING.relay_whole(incoming, "up", body, 0.0) == body.replace(b'"up"', b'"m"')
+    assert SERVING.relay_whole(incoming, "m", body, 0.0) == body
 
 
 def test_an_error_or_garbage_in_the_place_of_an_answer_is_one() -> None:
     incoming = read("/v1/models/m:generateContent")
     with pytest.raises(BackendError, match="no"):
-        SERVING.relay_whole(incoming, "up", b'{"error":{"message":"no"}}')
+        SERVING.relay_whole(incoming, "up", b'{"error":{"message":"no"}}', 0.0)
     for body in (b"", b"<html>", b"[]", b'{"odd":1}', b"\xff"):
         with pytest.raises(BackendUnavailable):
-            SERVING.relay_whole(incoming, "up", body)
+            SERVING.relay_whole(incoming, "up", body, 0.0)
 
 
 def test_an_array_that_a_backend_began_is_ended_by_the_error_that_broke_it() -> None:

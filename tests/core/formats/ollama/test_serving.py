@@ -107,21 +107,21 @@ def test_nothing_to_embed_is_a_load(route: str, out: bytes) -> None:
 
 def test_a_whole_answer_passes_under_the_clients_name() -> None:
     body = b'{"model":"up","x":[1.50],"done":true}'
-    assert SERVING.relay_whole(read(), "up", body) == b'{"model":"m","x":[1.50],"done":true}'
-    assert SERVING.relay_whole(read(), "m", body) is body
+    assert SERVING.relay_whole(read(), "up", body, 0.0) == b'{"model":"m","x":[1.50],"done":true}'
+    assert SERVING.relay_whole(read(), "m", body, 0.0) is body
     vectors = b'{"embedding":[1]}'
-    assert SERVING.relay_whole(read("embeddings"), "up", vectors) is vectors
+    assert SERVING.relay_whole(read("embeddings"), "up", vectors, 0.0) is vectors
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]"])
 def test_what_is_no_answer_does_not_pass(body: bytes) -> None:
     with pytest.raises(BackendUnavailable):
-        SERVING.relay_whole(read(), "up", body)
+        SERVING.relay_whole(read(), "up", body, 0.0)
 
 
 def test_an_error_with_status_200_does_not_pass() -> None:
     with pytest.raises(BackendError):
-        SERVING.relay_whole(read(), "up", b'{"error":"boom"}')
+        SERVING.relay_whole(read(), "up", b'{"error":"boom"}', 0.0)
 
 
 def test_a_stream_passes_under_the_clients_name() -> None:

@@ -148,7 +148,7 @@ def test_the_answer_of_a_chat_becomes_a_completion_whole_and_streamed() -> None:
     CALLING.passthrough(incoming, "up", {}, NO_COMPLETIONS)
     message = {"role": "assistant", "content": " upon"}
     whole = {"id": "chatcmpl-1", "choices": [{"message": message, "finish_reason": "length"}], "created": 5}
-    found = json.loads(SERVING.relay_whole(incoming, "up", json.dumps(whole).encode()))
+    found = json.loads(SERVING.relay_whole(incoming, "up", json.dumps(whole).encode(), 0.0))
     assert (found["id"], found["object"], found["model"], found["created"]) == ("cmpl-1", "text_completion", "m", 5)
     assert found["choices"] == [{"index": 0, "text": "Once upon", "logprobs": None, "finish_reason": "length"}]
 

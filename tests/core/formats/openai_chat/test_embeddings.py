@@ -133,12 +133,12 @@ def test_an_answer_in_another_form_than_was_asked_for_is_put_into_it() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b"\xff"])
 def test_what_is_no_answer_does_not_pass(body: bytes) -> None:
     with pytest.raises(BackendUnavailable):
-        SERVING.relay_whole(read(), "up", body)
+        SERVING.relay_whole(read(), "up", body, 0.0)
 
 
 def test_an_error_with_status_200_does_not_pass() -> None:
     with pytest.raises(BackendError, match="boom"):
-        SERVING.relay_whole(read(), "up", b'{"error":{"message":"boom"}}')
+        SERVING.relay_whole(read(), "up", b'{"error":{"message":"boom"}}', 0.0)
 
 
 def test_what_vectors_are_not() -> None:

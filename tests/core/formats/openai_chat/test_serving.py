@@ -56,20 +56,20 @@ def test_failures_are_json_whether_streaming_or_not() -> None:
 
 def test_a_whole_answer_passes_under_the_clients_name() -> None:
     body = b'{"id":"x", "model":"up", "choices":[1.50]}'
-    assert SERVING.relay_whole(read(), "up", body) == b'{"id":"x", "model":"m", "choices":[1.50]}'
+    assert SERVING.relay_whole(read(), "up", body, 0.0) == b'{"id":"x", "model":"m", "choices":[1.50]}'
     same = b'{"model":"m","choices":[]}'
-    assert SERVING.relay_whole(read(), "m", same) is same
+    assert SERVING.relay_whole(read(), "m", same, 0.0) is same
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]"])
 def test_what_is_no_answer_does_not_pass(body: bytes) -> None:
     with pytest.raises(BackendUnavailable):
-        SERVING.relay_whole(read(), "up", body)
+        SERVING.relay_whole(read(), "up", body, 0.0)
 
 
 def test_an_error_with_status_200_does_not_pass() -> None:
     with pytest.raises(BackendError, match="boom"):
-        SERVING.relay_whole(read(), "up", b'{"error":{"message":"boom"}}')
+        SERVING.relay_whole(read(), "up", b'{"error":{"message":"boom"}}', 0.0)
 
 
 def test_a_stream_passes_under_the_clients_name() -> None:

@@ -10,6 +10,7 @@ from tests.core.formats.openai_responses.conftest import Client
 from ollamux.clock import Clock
 from ollamux.errors import BackendError, BackendUnavailable, Busy
 from ollamux.formats.base import RenderContext
+from ollamux.formats.openai_responses.store import LONGEST
 
 RESPONSE = (
     b'{"id":"resp_1", "object":"response","model":"up","status":"completed","output":[ {"id":"msg_1"} ],"error":null}'
@@ -29,9 +30,10 @@ def test_responses_and_counts_are_served_with_and_without_v1(client: Client) -> 
 
 def test_a_whole_answer_passes_but_for_the_models_name_and_is_kept(client: Client) -> None:
     incoming = client.read(input="hi")
-    told = client.serving.relay_whole(incoming, "up", RESPONSE)
+    long_after = 10.0 * LONGEST  # the clock of a machine that has been up for days
+    told = client.serving.relay_whole(incoming, "up", RESPONSE, long_after)
     assert told == RESPONSE.replace(b'"up"', b'"m"')
-    assert client.serving.responses.get("resp_1", 1.0) == (200, told)
+    assert client.serving.responses.get("resp_1", long_after + LONGEST - 1) == (200, told)
     kept = client.serving.responses.find("resp_1")
     assert kept is not None and kept.upstream and kept.output == (b'{"id":"msg_1"}',)
 
@@ -41,27 +43,27 @@ def test_a_whole_answer_passes_but_for_the_models_name_and_is_kept(client: Clien
 )
 def test_what_needs_no_change_is_not_touched(client: Client, body: bytes) -> None:
     incoming = client.read(input="hi", model="up", store=False)
-    assert client.serving.relay_whole(incoming, "up", body) == body.replace(b'"m"', b'"up"')
+    assert client.serving.relay_whole(incoming, "up", body, 0.0) == body.replace(b'"m"', b'"up"')
     assert len(client.serving.responses) == 0
 
 
 def test_a_count_passes(client: Client) -> None:
     body = b'{"object":"response.input_tokens","input_tokens":5}'
-    assert client.serving.relay_whole(client.read(input="hi"), "up", body) == body
+    assert client.serving.relay_whole(client.read(input="hi"), "up", body, 0.0) == body
 
 
 def test_an_error_in_place_of_an_answer_is_the_backends(client: Client) -> None:
     with pytest.raises(BackendError) as caught:
-        client.serving.relay_whole(client.read(input="hi"), "up", b'{"error":{"message":"boom"}}')
+        client.serving.relay_whole(client.read(input="hi"), "up", b'{"error":{"message":"boom"}}', 0.0)
     assert caught.value.message == "boom"
     failed = RESPONSE.replace(b'"error":null', b'"error":{"code":"server_error","message":"x"}')
-    assert b"server_error" in client.serving.relay_whole(client.read(input="hi"), "up", failed)
+    assert b"server_error" in client.serving.relay_whole(client.read(input="hi"), "up", failed, 0.0)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"output":5}'])
 def test_what_is_no_answer_is_an_unusable_backend(client: Client, body: bytes) -> None:
     with pytest.raises(BackendUnavailable):
-        client.serving.relay_whole(client.read(input="hi"), "up", body)
+        client.serving.relay_whole(client.read(input="hi"), "up", body, 0.0)
 
 
 def test_an_error_says_when_to_come_back(client: Client) -> None:
