@@ -75,7 +75,9 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         streamed = b',"stream":true' if request.stream else b""
         if request.stream and dialect.stream_options:
             streamed = _STREAMED
-        return Outgoing(_CHAT, b'{"model":%b,"messages":%b%b}' % (_encode(model), said.text, streamed))
+        knobs = _NO_KNOBS if request.sampling is NO_SAMPLING else _knobs_of(request.sampling, dialect)
+        pieces = (b'{"model":', _encode(model), b',"messages":', said.text, streamed, knobs.text, b"}")
+        return Outgoing(_CHAT, b"".join(pieces), knobs.warnings)
     messages: list[dict[str, Any]] = []
     for message in () if type(said) is PlainMessages else said:
         _add_message(messages, message, dialect)
@@ -106,10 +108,9 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
 
 
 def _says_nothing_else(request: ChatRequest) -> bool:
-    """Whether there is nothing to send but the messages."""
+    """Whether there is nothing to send but the messages and the knobs."""
     return (
-        request.sampling is NO_SAMPLING
-        and request.reasoning is None
+        request.reasoning is None
         and request.output is None
         and not request.tools
         and not request.logprobs
@@ -384,6 +385,37 @@ def _add_sampling(body: dict[str, Any], sampling: Sampling, dialect: Dialect, li
     dropped = sampling_fields(body, knobs.items(), dialect)
     if dropped:
         warnings.append(f"the backend does not take these options: {', '.join(sorted(dropped))}")
+
+
+class _Knobs:
+    """Sampling in a dialect: members of a body with a comma in front, and what was lost."""
+
+    __slots__ = ("dialect", "sampling", "text", "warnings")
+
+    def __init__(self, sampling: Sampling, dialect: Dialect) -> None:
+        body: dict[str, Any] = {}
+        warnings: list[str] = []
+        _add_sampling(body, sampling, dialect, dialect.max_tokens, warnings)
+        self.sampling = sampling
+        self.dialect = dialect
+        self.text = b"," + _encode(body)[1:-1] if body else b""
+        self.warnings = tuple(warnings)
+
+
+def _knobs_of(sampling: Sampling, dialect: Dialect) -> _Knobs:
+    """Remembered by the objects themselves: who reads requests gives the same one for the same options."""
+    key = (id(sampling), id(dialect))
+    known = _remembered.get(key)
+    if known is None:
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        known = _remembered[key] = _Knobs(sampling, dialect)  # it holds both, so their numbers stay theirs
+    return known
+
+
+_MOST_REMEMBERED = 256
+_remembered: dict[tuple[int, int], _Knobs] = {}
+_NO_KNOBS = _Knobs(NO_SAMPLING, Dialect())
 
 
 def sampling_fields(body: dict[str, Any], knobs: Iterable[tuple[str, Any]], dialect: Dialect) -> list[str]:
