@@ -12,6 +12,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy
 
+from ollamux.streaming._scan cimport digits
+
 DEF LONGEST = 8192
 DEF FIELDS = 48
 
@@ -28,6 +30,31 @@ def _tables():
 
 
 _tables()
+
+
+def sized(bytes head, bytes line, bytes body):
+    """A whole message: `head`, its Content-Length, `line`, the empty line and the body, in one piece."""
+    cdef Py_ssize_t first = PyBytes_GET_SIZE(head), second = PyBytes_GET_SIZE(line), third = PyBytes_GET_SIZE(body)
+    cdef Py_ssize_t rest = third
+    cdef int count = 1
+    cdef char* p
+    cdef bytes made
+    while rest >= 10:
+        rest //= 10
+        count += 1
+    made = PyBytes_FromStringAndSize(NULL, first + 16 + count + 2 + second + 2 + third)
+    p = PyBytes_AS_STRING(made)
+    memcpy(p, PyBytes_AS_STRING(head), first)
+    p += first
+    memcpy(p, b"Content-Length: ", 16)
+    digits(p + 16, count, third)
+    p += 16 + count
+    memcpy(p, b"\r\n", 2)
+    memcpy(p + 2, PyBytes_AS_STRING(line), second)
+    p += 2 + second
+    memcpy(p, b"\r\n", 2)
+    memcpy(p + 2, PyBytes_AS_STRING(body), third)
+    return made
 
 
 cdef const char* _fields(const char* p, const char* end, dict names, dict out):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 
 from ollamux.contract import FailureKind
 from ollamux.gateway import Chore, Gateway
-from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import Transfer
 
@@ -18,7 +17,7 @@ __all__ = ("ChoreRunner",)
 _LONGEST_SLEEP = 5.0
 
 
-class ChoreRunner:
+class ChoreRunner(Sleeper):
     """Starts what is due and sleeps until the next is. `settled` is called when a chore has been reported."""
 
     def __init__(
@@ -28,6 +27,7 @@ class ChoreRunner:
         deadlines: Deadlines,
         settled: Callable[[], None],
     ) -> None:
+        super().__init__()
         self._gateway = gateway
         self._upstreams = upstreams
         self._deadlines = deadlines
@@ -35,8 +35,6 @@ class ChoreRunner:
         self._running: set[_Errand] = set()
         self._idle = asyncio.Event()
         self._closed = False
-        self.wake_at = math.inf
-        self.slot = -1
 
     def run(self) -> None:
         """Starts what is due now."""
@@ -93,12 +91,13 @@ class ChoreRunner:
         return self._gateway
 
 
-class _Errand:
+class _Errand(Sleeper):
     """One chore under way: it collects the answer."""
 
-    __slots__ = ("_chore", "_headers", "_pieces", "_runner", "_size", "_status", "_transfer", "slot", "wake_at")
+    __slots__ = ("_chore", "_headers", "_pieces", "_runner", "_size", "_status", "_transfer")
 
     def __init__(self, runner: ChoreRunner, chore: Chore) -> None:
+        super().__init__()
         self._runner = runner
         self._chore = chore
         self._status = 0
@@ -106,8 +105,6 @@ class _Errand:
         self._pieces: list[bytes] = []
         self._size = 0
         self._transfer: Transfer | None = None
-        self.wake_at = math.inf
-        self.slot = -1
 
     def start(self, upstreams: Upstreams, deadlines: Deadlines, now: float) -> None:
         deadlines.set(self, now + self._chore.timeout)

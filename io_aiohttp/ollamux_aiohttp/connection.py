@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
-from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.lane import MORE, WHOLE, LaneParser
 
 if TYPE_CHECKING:
@@ -56,6 +55,24 @@ class Lane(Protocol):
         ...
 
 
+class _Alarm(Sleeper):
+    """Wakes a connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection: Connection | None = connection
+
+    def wake(self, now: float) -> None:
+        if self._connection is not None:
+            self._connection.wake()
+
+    def forget(self) -> None:
+        """The connection is gone: no cycle is left for the garbage collector."""
+        self._connection = None
+
+
 class Connection(RequestHandler):
     """One connection of one client.
 
@@ -64,6 +81,7 @@ class Connection(RequestHandler):
     aiohttp, and what follows on that connection too."""
 
     __slots__ = (
+        "_alarm",
         "_deadlines",
         "_head_bytes",
         "_held",
@@ -74,8 +92,6 @@ class Connection(RequestHandler):
         "_refused",
         "driver",
         "peer",
-        "slot",
-        "wake_at",
     )
 
     if TYPE_CHECKING:
@@ -103,8 +119,7 @@ class Connection(RequestHandler):
         self._reader: LaneParser | None = LaneParser(lane.takes, limits.header_bytes)
         self.driver: Driver | None = None
         self.peer: str = ""
-        self.wake_at = math.inf
-        self.slot = -1
+        self._alarm = _Alarm(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -230,7 +245,7 @@ class Connection(RequestHandler):
         if not size:
             return
         if not self._head_bytes:
-            self._deadlines.set(self, time.monotonic() + self._limits.header_timeout)
+            self._deadlines.set(self._alarm, time.monotonic() + self._limits.header_timeout)
         self._head_bytes += size
         if self._head_bytes > self._limits.header_bytes:
             self._reject(431, _TOO_LARGE)
@@ -238,14 +253,14 @@ class Connection(RequestHandler):
     def _watch_body(self) -> None:
         """Part of a body has come: the next bytes are waited for only so long."""
         self._head_bytes = 1
-        self._deadlines.drop(self)
-        self._deadlines.set(self, time.monotonic() + self._limits.body_timeout)
+        self._deadlines.drop(self._alarm)
+        self._deadlines.set(self._alarm, time.monotonic() + self._limits.body_timeout)
 
     def _drop_head(self) -> None:
         self._head_bytes = 0
-        self._deadlines.drop(self)
+        self._deadlines.drop(self._alarm)
 
-    def wake(self, now: float) -> None:
+    def wake(self) -> None:
         """The head of a request has taken too long, or a client that was refused long enough."""
         if self._refused:
             self.force_close()
@@ -267,7 +282,8 @@ class Connection(RequestHandler):
             self.driver.client_resumed()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._deadlines.drop(self)
+        self._deadlines.drop(self._alarm)
+        self._alarm.forget()
         driver, self.driver = self.driver, None
         super().connection_lost(exc)
         if driver is not None:
@@ -300,7 +316,7 @@ class Connection(RequestHandler):
             head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json; charset=utf-8\r\n"
             self.transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
             self.finish_writing()
-            self._deadlines.set(self, time.monotonic() + _LINGER)
+            self._deadlines.set(self._alarm, time.monotonic() + _LINGER)
 
     def finish_writing(self) -> None:
         """Nothing follows: the client sees the end at once, even where its own bytes are still read."""

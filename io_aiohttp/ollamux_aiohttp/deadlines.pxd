@@ -1,10 +1,23 @@
 # The types with which Cython compiles deadlines.py; the source is that file alone.
 
+cimport cython
+
+
+cdef class Sleeper:
+    cdef public double wake_at
+    cdef public long slot
+
+    cpdef wake(self, double now)
+
+
 cdef class Deadlines:
     cdef object _loop, _timer
     cdef dict _slots
     cdef long _next
+    cdef double _tick
 
-    cpdef set(self, sleeper, double when)
-    cpdef drop(self, sleeper)
-    cdef _look_at(self, sleeper, double now)
+    @cython.locals(slot=long, found=set)
+    cpdef set(self, Sleeper sleeper, double when)
+    @cython.locals(found=set)
+    cpdef drop(self, Sleeper sleeper)
+    cdef _look_at(self, Sleeper sleeper, double now)

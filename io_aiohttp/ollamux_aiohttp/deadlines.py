@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import Protocol
 
 __all__ = ("TICK", "Deadlines", "Sleeper")
 
@@ -20,24 +19,27 @@ TICK = 0.05
 """Seconds that one slot of the wheel lasts."""
 
 
-class Sleeper(Protocol):
-    """Something with a deadline. Both attributes start at infinity and -1."""
+class Sleeper:
+    """Something with a deadline. `wake_at` and `slot` belong to the wheel."""
 
-    wake_at: float
-    slot: int
+    __slots__ = ("slot", "wake_at")
+
+    def __init__(self) -> None:
+        self.wake_at = math.inf
+        self.slot = -1
 
     def wake(self, now: float) -> None:
         """The deadline has come."""
-        ...
 
 
 class Deadlines:
     """The wheel."""
 
-    __slots__ = ("_loop", "_next", "_slots", "_timer")
+    __slots__ = ("_loop", "_next", "_slots", "_tick", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._tick = TICK
         self._slots: dict[int, set[Sleeper]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._next = 0
@@ -47,7 +49,7 @@ class Deadlines:
         sleeper.wake_at = when
         if when == math.inf:
             return
-        slot = int(when / TICK) + 1
+        slot = int(when / self._tick) + 1
         if 0 <= sleeper.slot <= slot:
             return
         if sleeper.slot >= 0:

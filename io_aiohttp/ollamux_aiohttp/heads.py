@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post
+    from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post, sized
 else:
     try:
-        from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post
+        from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post, sized
     except ImportError:
         PlainHeaders = dict
 
@@ -23,8 +23,12 @@ else:
         def read_answer(data: bytes, names: dict[bytes, str]) -> None:
             """Nothing is read quickly."""
 
+        def sized(head: bytes, line: bytes, body: bytes) -> bytes:
+            """A whole message: `head`, its Content-Length, `line`, the empty line and the body, in one piece."""
+            return b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), line, body)
 
-__all__ = ("Names", "PlainHeaders", "read_answer", "read_post")
+
+__all__ = ("Names", "PlainHeaders", "read_answer", "read_post", "sized")
 
 _REMEMBERED: Final = 512
 

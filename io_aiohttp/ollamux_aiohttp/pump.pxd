@@ -3,13 +3,15 @@
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
-from ollamux_aiohttp.deadlines cimport Deadlines
+from ollamux_aiohttp.deadlines cimport Deadlines, Sleeper
+from ollamux_aiohttp.upstream.choose cimport Upstreams
 
 
 cdef class Pump:
     cdef public Gateway gateway
     cdef public Deadlines deadlines
-    cdef public object loop, upstreams, drain, staying, closing, body_limit
+    cdef public Upstreams upstreams
+    cdef public object loop, drain, staying, closing, body_limit
     cdef dict _heads
     cdef bytes _date
     cdef double _date_until
@@ -17,15 +19,13 @@ cdef class Pump:
     cpdef bytes head(self, int status, tuple headers, double now)
 
 
-cdef class Driver:
+cdef class Driver(Sleeper):
     cdef object _connection, _waiter
     cdef Exchange _exchange
     cdef Pump _pump
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
     cdef dict _transfers
     cdef public object body_gate
-    cdef public double wake_at
-    cdef public long slot
 
     cpdef attempt_head(self, long attempt, long status, headers)
     cpdef attempt_data(self, long attempt, bytes data)
@@ -40,4 +40,5 @@ cdef class Driver:
     cdef _write(self, bytes data)
     cdef _send(self, bytes data)
     cdef _finish(self)
+    cpdef wake(self, double now)
     cdef _fail(self)

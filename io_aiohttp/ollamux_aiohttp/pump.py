@@ -41,7 +41,8 @@ from ollamux.contract import (
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
-from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.deadlines import Deadlines, Sleeper
+from ollamux_aiohttp.heads import sized
 from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import Transfer
@@ -163,8 +164,8 @@ def _sized(headers: HeaderPairs) -> bool:
     return any(name.lower() == "content-length" for name, _ in headers)
 
 
-class Driver:
-    """One request. See the module; it is the `Listener` of the upstream client and a `Sleeper` of the wheel."""
+class Driver(Sleeper):
+    """One request. See the module; it is the `Listener` of the upstream client."""
 
     __slots__ = (
         "_chunked",
@@ -180,8 +181,6 @@ class Driver:
         "_waiter",
         "_wrote_head",
         "body_gate",
-        "slot",
-        "wake_at",
     )
 
     def __init__(
@@ -192,6 +191,8 @@ class Driver:
         message: RawRequestMessage | LaneParser,
         lane: bool = False,
     ) -> None:
+        self.wake_at = math.inf
+        self.slot = -1
         self._pump = pump
         self._connection = connection
         self._exchange = exchange
@@ -205,8 +206,6 @@ class Driver:
         self._transfers: dict[int, Transfer] = {}
         self._waiter: asyncio.Future[None] | None = None
         self.body_gate: asyncio.Event | None = None
-        self.wake_at = math.inf
-        self.slot = -1
         exchange.front = self
         connection.driver = self
 
@@ -336,7 +335,7 @@ class Driver:
         elif self._head_only:
             self._send(b"%bContent-Length: %d\r\n%b\r\n" % (start, len(data), self._connection_line()))
         else:
-            self._send(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(data), self._connection_line(), data))
+            self._send(sized(start, self._connection_line(), data))
 
     def _headers(self, head: Head) -> HeaderPairs:
         extra = self._exchange.extra_headers
@@ -357,9 +356,10 @@ class Driver:
 
     def _finish(self) -> None:
         self._over = True
-        for transfer in self._transfers.values():
-            transfer.cancel()
-        self._transfers.clear()
+        if self._transfers:
+            for transfer in self._transfers.values():
+                transfer.cancel()
+            self._transfers.clear()
         self._exchange.front = None  # no cycle is left for the garbage collector
         self._pump.deadlines.drop(self)
         if self._connection.driver is self:

@@ -9,15 +9,14 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from ollamux_aiohttp.deadlines import TICK, Deadlines
+from ollamux_aiohttp.deadlines import TICK, Deadlines, Sleeper
 
 
-class _Sleeper:
+class _Sleeper(Sleeper):
     """Notes when it is woken, and does something then."""
 
     def __init__(self, then: Callable[[_Sleeper], None] | None = None) -> None:
-        self.wake_at = math.inf
-        self.slot = -1
+        super().__init__()
         self.woken: list[float] = []
         self.asked: list[float] = []
         self._then = then

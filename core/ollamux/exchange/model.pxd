@@ -6,6 +6,7 @@ from ollamux.exchange.state cimport ModelState
 
 cdef class ModelExchange(ModelState):
     cdef _look_up(self, double now, bint last)
+    cdef _seen_as(self, offer)
     cdef bint _same_format(self, offer, Backend backend) except -1
     cdef _calling(self, offer, Backend backend)
     cdef _answer_here(self, incoming, offer, double now)

@@ -215,17 +215,21 @@ class ModelExchange(ModelState):
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
             return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
-        pairs = [(offer, house.backend(offer.backend)) for offer in offers]
-        if len(pairs) > 1:
-            pairs = self._ordered(pairs)
-        reachable = [pair for pair in pairs if pair[1].callable]
-        coming = None if reachable else next((backend for _, backend in pairs if backend.loading), None)
-        if coming is not None:
-            return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
-        offer, backend = (reachable or pairs)[0]
+        offer, backend = offers[0], house.backend(offers[0].backend)
+        if len(offers) == 1 and backend.callable:  # the usual case
+            reachable = [(offer, backend)]
+        else:
+            pairs = [(offer, house.backend(offer.backend)) for offer in offers]
+            if len(pairs) > 1:
+                pairs = self._ordered(pairs)
+            reachable = [pair for pair in pairs if pair[1].callable]
+            coming = None if reachable else _loading(pairs)
+            if coming is not None:
+                return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
+            offer, backend = (reachable or pairs)[0]
         if not self._same_format(offer, backend):
             try:
-                incoming.check(_served(incoming, offer))
+                incoming.check(self._seen_as(offer))
             except OllamuxError as error:
                 return self._refuse(error, now)
         if not reachable:
@@ -239,6 +243,17 @@ class ModelExchange(ModelState):
         needs = self._incoming.needs
         able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
         return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
+
+    def _seen_as(self, offer: Offer) -> Served:
+        """What a format has to know of a candidate."""
+        if offer is not self._offer:
+            self._offer = offer
+            self._served = None
+        if self._served is None:
+            incoming = self._incoming
+            assert incoming is not None
+            self._served = Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
+        return self._served
 
     def _same_format(self, offer: Offer, backend: Backend) -> bool:
         called = self._calling(offer, backend)
@@ -273,7 +288,7 @@ class ModelExchange(ModelState):
         renderer = self._make_renderer()
         try:
             if incoming.operation == "count":
-                body = renderer.counted(estimate(incoming.neutral(_served(incoming, offer), {})), now)
+                body = renderer.counted(estimate(incoming.neutral(self._seen_as(offer), {})), now)
             else:
                 body = renderer.loaded(incoming.operation, now)
         except (OllamuxError, RecursionError) as error:
@@ -286,7 +301,9 @@ class ModelExchange(ModelState):
         assert incoming is not None
         self._phase = _CALLING
         self._backend = backend
-        self._offer = offer
+        if offer is not self._offer:
+            self._offer = offer
+            self._served = None
         self._upstream = offer.upstream
         self._converter = None
         self._collected = None
@@ -306,7 +323,7 @@ class ModelExchange(ModelState):
             else:
                 if incoming.keep_alive is None:
                     incoming.keep_alive = self._house.keep_alive
-                self._neutral = incoming.neutral(_served(incoming, offer), offer.options)
+                self._neutral = incoming.neutral(self._seen_as(offer), offer.options)
                 self._dialect = backend.dialect_for(offer.upstream)
                 outgoing = called.build(self._neutral, offer.upstream, self._dialect)
         except (OllamuxError, RecursionError) as error:
@@ -439,7 +456,7 @@ class ModelExchange(ModelState):
         """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
         incoming, source = self._incoming, backend.answers_itself
         assert incoming is not None and source is not None
-        neutral = incoming.neutral(_served(incoming, offer), offer.options)
+        neutral = incoming.neutral(self._seen_as(offer), offer.options)
         self._warnings = incoming.warnings
         renderer = self._make_renderer()
         if isinstance(neutral, EmbedRequest):
@@ -537,5 +554,6 @@ class ModelExchange(ModelState):
         self._attempt += 1  # whatever is reported now comes too late
 
 
-def _served(incoming: Incoming, offer: Offer) -> Served:
-    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
+def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:
+    """One that will be there soon."""
+    return next((backend for _, backend in pairs if backend.loading), None)

@@ -7,7 +7,7 @@ from ollamux.formats.answering cimport RenderContext
 
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _incoming, _neutral, _renderer
-    cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _dialect
+    cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
     cdef RenderContext _context
     cdef Backend _backend
     cdef list _candidates, _collected, _playing

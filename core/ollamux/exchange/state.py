@@ -23,6 +23,7 @@ from ollamux.formats.base import (
     Incoming,
     Neutral,
     Place,
+    Served,
     Serving,
     ServingRoute,
     WholeRenderer,
@@ -70,6 +71,7 @@ class ModelState(Exchange):
         "_renderer",
         "_request",
         "_route",
+        "_served",
         "_serving",
         "_status",
         "_upstream",
@@ -82,7 +84,8 @@ class ModelState(Exchange):
     def __init__(
         self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
     ) -> None:
-        super().__init__()
+        self.front = None
+        self.extra_headers = ()
         self._house = house
         self._request = request
         self._serving = serving
@@ -96,6 +99,7 @@ class ModelState(Exchange):
         self._calls = 0
         self._backend: Backend | None = None
         self._offer: Offer | None = None
+        self._served: Served | None = None
         self._dialect: Dialect | None = None
         self._key = 0
         self._upstream = ""

@@ -1,1 +1,13 @@
-# Compiled as it stands: the request path goes through it.
+# The types with which Cython compiles choose.py; the source is that file alone.
+
+cimport cython
+
+from ollamux_aiohttp.upstream.lean cimport LeanClient
+
+
+cdef class Upstreams:
+    cdef public dict _clients, _settings
+    cdef list _retired
+
+    @cython.locals(lean=LeanClient)
+    cpdef start(self, call, listener)

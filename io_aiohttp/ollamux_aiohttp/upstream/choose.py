@@ -59,6 +59,9 @@ class Upstreams:
         if client is None:
             self.configure(call.backend, BackendTransport())
             client = self._clients[call.backend]
+        if type(client) is LeanClient:
+            lean: LeanClient = client  # the usual one, called as what it is
+            return lean.start(call, listener)
         return client.start(call, listener)
 
     async def close(self) -> None:

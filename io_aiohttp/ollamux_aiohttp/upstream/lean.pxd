@@ -1,21 +1,46 @@
 # The types with which Cython compiles lean.py; the source is that file alone.
 
+cimport cython
+
 from ollamux_aiohttp.upstream.parser cimport ResponseParser
+from ollamux_aiohttp.upstream.pool cimport Origin, Pool
+
+
+cdef class Connection
+cdef class LeanTransfer
+cdef class Prepared
+
+
+cdef class LeanClient:
+    cdef public Pool pool
+    cdef object _context, _settings
+    cdef public dict _prepared
+    cdef public set _tasks
+    cdef bint _used
+
+    @cython.locals(prepared=Prepared, transfer=LeanTransfer, connection=Connection, idle=list)
+    cpdef start(self, call, listener)
 
 
 cdef class Prepared:
-    cdef public object head, origin, headers
+    cdef public object head, headers
+    cdef public bytes encoded
+    cdef public Origin origin
     cdef public bint head_only, sized
 
 
 cdef class LeanTransfer:
-    cdef public object call, client, listener, prepared, task, upload
+    cdef public object call, listener, task, upload
+    cdef public LeanClient client
+    cdef public Prepared prepared
     cdef public Connection connection
     cdef public bint over, paused
 
 
 cdef class Connection(ResponseParser):
-    cdef public object pool, origin, transport
+    cdef public object transport
+    cdef public Pool pool
+    cdef public Origin origin
     cdef public LeanTransfer transfer
     cdef public bint reused, full
     cdef public double sent_at

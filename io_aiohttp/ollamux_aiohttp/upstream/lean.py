@@ -20,6 +20,7 @@ import asyncio
 from typing import Final, cast
 
 from ollamux.contract import Call, FailureKind
+from ollamux_aiohttp.heads import sized
 
 from .dial import DialError, classify, dial
 from .interface import BackendTransport, Listener
@@ -40,10 +41,11 @@ _SIZED: Final = frozenset(("PATCH", "POST", "PUT"))
 class Prepared:
     """What all calls with one method, URL and headers have in common. `headers` is held for its identity alone."""
 
-    __slots__ = ("head", "head_only", "headers", "origin", "sized")
+    __slots__ = ("encoded", "head", "head_only", "headers", "origin", "sized")
 
-    def __init__(self, method: str, headers: object, head: RequestHead, origin: Origin[Connection]) -> None:
+    def __init__(self, method: str, headers: object, head: RequestHead, origin: Origin) -> None:
         self.head = head
+        self.encoded = head.encoded
         self.origin = origin
         self.headers = headers
         self.head_only = method == "HEAD"
@@ -149,7 +151,7 @@ class Connection(ResponseParser):
 
     __slots__ = ("full", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")
 
-    def __init__(self, pool: Pool[Connection], origin: Origin[Connection]) -> None:
+    def __init__(self, pool: Pool, origin: Origin) -> None:
         super().__init__()
         self.pool = pool
         self.origin = origin
@@ -174,7 +176,7 @@ class Connection(ResponseParser):
         elif not body and not prepared.sized:
             transport.write(head.encoded + b"\r\n")
         elif len(body) <= JOIN_LIMIT:
-            transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (head.encoded, len(body), body))
+            transport.write(sized(prepared.encoded, b"", body))
         else:
             transport.writelines((b"%bContent-Length: %d\r\n\r\n" % (head.encoded, len(body)), body))
 
@@ -288,8 +290,6 @@ class LeanClient:
 
     __slots__ = ("_context", "_prepared", "_settings", "_tasks", "_used", "pool")
 
-    pool: Pool[Connection]
-
     def __init__(self, settings: BackendTransport) -> None:
         """ValueError where the settings name a CA file that cannot be used."""
         self._settings = settings
@@ -297,6 +297,7 @@ class LeanClient:
         self._prepared: dict[tuple[str, str, int], Prepared] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._used = False
+        self.pool: Pool = None  # type: ignore[assignment]  # there is a loop only when the first call comes
 
     def start(self, call: Call, listener: Listener, /) -> LeanTransfer:
         prepared = self._prepared.get((call.method, call.url, id(call.headers)))
@@ -315,7 +316,7 @@ class LeanClient:
         if call.body is None:
             transfer.upload = Upload(prepared.head.length)
         elif idle:
-            connection = idle.pop()
+            connection: Connection = idle.pop()  # type: ignore[assignment]
             connection.reused = True
             connection.sent_at = self.pool.loop.time()
             connection.serve(transfer, prepared)

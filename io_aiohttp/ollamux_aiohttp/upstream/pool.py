@@ -11,7 +11,7 @@ closing finds it.
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from .request import Address
 
@@ -30,21 +30,18 @@ class Poolable(Protocol):
         """Close at once."""
 
 
-C = TypeVar("C", bound=Poolable)
-
-
-class Origin(Generic[C]):
+class Origin:
     """One place that connections lead to; `idle` is a stack. Without `reusable` nothing is ever kept."""
 
     __slots__ = ("address", "idle", "reusable")
 
     def __init__(self, address: Address, reusable: bool = True) -> None:
         self.address = address
-        self.idle: list[C] = []
+        self.idle: list[Poolable] = []
         self.reusable = reusable
 
 
-class Pool(Generic[C]):
+class Pool:
     """The connections of one backend. `size` bounds the idle ones of an origin; `expiry` is in seconds."""
 
     __slots__ = ("_expiry", "_quarter", "_timer", "emptied", "loop", "open", "origins", "size")
@@ -52,21 +49,21 @@ class Pool(Generic[C]):
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int, expiry: float) -> None:
         self.loop = loop
         self.size = size
-        self.origins: dict[Address, Origin[C]] = {}
-        self.open: set[C] = set()
+        self.origins: dict[Address, Origin] = {}
+        self.open: set[Poolable] = set()
         self.emptied: asyncio.Event | None = None
         self._expiry = expiry
         self._quarter = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def origin(self, address: Address) -> Origin[C]:
+    def origin(self, address: Address) -> Origin:
         """The origin at an address; the same object every time."""
         found = self.origins.get(address)
         if found is None:
             found = self.origins[address] = Origin(address)
         return found
 
-    def put(self, origin: Origin[C], connection: C) -> None:
+    def put(self, origin: Origin, connection: Poolable) -> None:
         """Keep a connection that has served its response, or close it where there are enough."""
         idle = origin.idle
         if len(idle) >= self.size or not origin.reusable:
@@ -77,14 +74,14 @@ class Pool(Generic[C]):
         if self._timer is None:
             self._timer = self.loop.call_later(self._expiry / 4, self._sweep)
 
-    def lost(self, origin: Origin[C], connection: C) -> None:
+    def lost(self, origin: Origin, connection: Poolable) -> None:
         """A connection has ended, whatever it was doing."""
         self.forget(origin, connection)
         self.open.discard(connection)
         if not self.open and self.emptied is not None:
             self.emptied.set()
 
-    def forget(self, origin: Origin[C], connection: C) -> None:
+    def forget(self, origin: Origin, connection: Poolable) -> None:
         """Take a connection from its stack, if it is there."""
         try:
             origin.idle.remove(connection)

@@ -48,7 +48,7 @@ class Clock:
 
 def _pool(size: int = 3) -> tuple[Any, Clock]:
     clock = Clock()
-    return Pool[Kept](clock, size, 60.0), clock  # type: ignore[arg-type]
+    return Pool(clock, size, 60.0), clock  # type: ignore[arg-type]
 
 
 def test_the_last_one_kept_is_the_first_one_used() -> None:

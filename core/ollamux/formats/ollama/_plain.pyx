@@ -121,19 +121,53 @@ cdef char* _write(char* out, const char* key, Py_ssize_t size, long long number)
     return out + size + count
 
 
-def metrics(
-    long long total, long long load, long long read, long long prompt, long long written, long long output
-):
-    """The members of an answer that tell how long it took, in nanoseconds, and what it cost, in tokens."""
-    cdef char text[300]
-    cdef char* p = text
+cdef char* _figures(
+    char* p, long long total, long long load, long long read, long long prompt, long long written, long long output
+) noexcept nogil:
     p = _write(p, b',"total_duration":', 18, total)
     p = _write(p, b',"load_duration":', 17, load)
     p = _write(p, b',"prompt_eval_count":', 21, read)
     p = _write(p, b',"prompt_eval_duration":', 24, prompt)
     p = _write(p, b',"eval_count":', 14, written)
-    p = _write(p, b',"eval_duration":', 17, output)
-    return PyBytes_FromStringAndSize(text, p - text)
+    return _write(p, b',"eval_duration":', 17, output)
+
+
+def metrics(
+    long long total, long long load, long long read, long long prompt, long long written, long long output
+):
+    """The members of an answer that tell how long it took, in nanoseconds, and what it cost, in tokens."""
+    cdef char text[300]
+    return PyBytes_FromStringAndSize(text, _figures(text, total, load, read, prompt, written, output) - text)
+
+
+def ending(
+    bytes before, double unix, bytes between, bytes said,
+    long long total, long long load, long long read, long long prompt, long long written, long long output,
+):
+    """An answer that is done: `before`, the time stamp, `between`, `said`, and the figures of `metrics`."""
+    cdef char figures[300]
+    cdef char moment[48]
+    cdef Py_ssize_t first = PyBytes_GET_SIZE(before), third = PyBytes_GET_SIZE(between), fourth = PyBytes_GET_SIZE(said)
+    cdef Py_ssize_t second, fifth
+    cdef char* p
+    cdef bytes made
+    if not 0 <= unix < 2e11:
+        return before + stamp(unix) + between + said + metrics(total, load, read, prompt, written, output) + b"}"
+    second = stamp_text(unix, moment)
+    fifth = _figures(figures, total, load, read, prompt, written, output) - figures
+    made = PyBytes_FromStringAndSize(NULL, first + second + third + fourth + fifth + 1)
+    p = PyBytes_AS_STRING(made)
+    memcpy(p, PyBytes_AS_STRING(before), first)
+    p += first
+    memcpy(p, moment, second)
+    p += second
+    memcpy(p, PyBytes_AS_STRING(between), third)
+    p += third
+    memcpy(p, PyBytes_AS_STRING(said), fourth)
+    p += fourth
+    memcpy(p, figures, fifth)
+    p[fifth] = 125
+    return made
 
 
 def stamp(double unix):

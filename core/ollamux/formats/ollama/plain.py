@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
 
-__all__ = ("metrics", "read_plain", "stamp")
+__all__ = ("ending", "metrics", "read_plain", "stamp")
 
 _TOLD = (
     "total_duration",
@@ -22,10 +22,10 @@ _TOLD = (
 )
 
 if TYPE_CHECKING:
-    from ollamux.formats.ollama._plain import metrics, read_plain, stamp
+    from ollamux.formats.ollama._plain import ending, metrics, read_plain, stamp
 else:
     try:
-        from ollamux.formats.ollama._plain import metrics, read_plain, stamp
+        from ollamux.formats.ollama._plain import ending, metrics, read_plain, stamp
     except ImportError:
         _at_the_epoch = Clock()
 
@@ -41,3 +41,7 @@ else:
         def stamp(unix: float) -> bytes:
             """A moment in seconds since the epoch, as `Clock.stamp` writes it."""
             return _at_the_epoch.stamp(unix).encode()
+
+        def ending(before: bytes, unix: float, between: bytes, said: bytes, *numbers: int) -> bytes:
+            """An answer that is done: `before`, the time stamp, `between`, `said`, and the figures of `metrics`."""
+            return before + stamp(unix) + between + said + metrics(*numbers) + b"}"

@@ -24,4 +24,5 @@ cdef class OllamaRenderer:
     cdef bytes _final(self, bytes text, str thinking, list calls, finish, logprobs, double now)
     cdef bytes _stamp(self, double now)
     @cython.locals(context=RenderContext, total=longlong, load=longlong, sent=double, first=double, prompt_ns=longlong, output_ns=longlong, read=longlong, written=longlong)
+    cdef bytes _figures(self, bytes said, double now)
     cdef bytes _metrics(self, double now)

@@ -42,7 +42,7 @@ from ollamux.formats.answering import RenderContext
 from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
 from ollamux.formats.ollama.gotext import dump, embedding_text, float64_text, normalised
-from ollamux.formats.ollama.plain import metrics, stamp
+from ollamux.formats.ollama.plain import ending, metrics, stamp
 from ollamux.streaming.translator import TextFrame
 
 __all__ = ("OllamaRenderer", "call_object")
@@ -50,6 +50,11 @@ __all__ = ("OllamaRenderer", "call_object")
 Route = Literal["chat", "generate", "embed", "embeddings"]
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_ENDS = {
+    (generate, reason): (b"" if generate else b"}") + b',"done":true,"done_reason":"' + reason.encode() + b'"'
+    for generate in (False, True)
+    for reason in ("stop", "length")
+}
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
@@ -222,8 +227,10 @@ class OllamaRenderer:
         logprobs: tuple[LogProb, ...] | None,
         now: float,
     ) -> bytes:
-        called = dump([call_object(position, call) for position, call in enumerate(calls)]) if calls else b""
         reason = "length" if finish in ("length", "context_exceeded") else "stop"
+        if not (thinking or calls or logprobs or self._turns is not None):
+            return self._figures(text + _ENDS[self._generate, reason], now)
+        called = dump([call_object(position, call) for position, call in enumerate(calls)]) if calls else b""
         head = self._head(text, thinking, called, reason, now)
         told = b',"logprobs":' + dump(self._logprobs(logprobs)) if logprobs else b""
         if not self._generate:
@@ -233,24 +240,34 @@ class OllamaRenderer:
         return head + self._metrics(now) + (b',"tool_calls":' + called if called else b"") + told + b"}"
 
     def _metrics(self, now: float) -> bytes:
-        """Where the backend does not say how long it took, what was seen from here stands for it."""
+        """The figures at the end of an answer."""
+        return self._figures(None, now)
+
+    def _figures(self, said: bytes | None, now: float) -> bytes:
+        """The same, or with all that stands in front of them, where `said` is what follows the time stamp. Where the
+        backend does not say how long it took, what was seen from here stands for it."""
         context = self._context
         usage, timings = self._usage, self._timings
         total = int((now - context.arrived) * 1_000_000_000) or 1
         load = int((context.dispatched - context.arrived) * 1_000_000_000)
         if load <= 0:
             load = 1
+        prompt_ns = output_ns = read = written = 0
         if usage is None:
-            return metrics(total, load, 0, 0, 0, 0)
-        if timings is not None:
+            pass
+        elif timings is not None:
             prompt_ns, output_ns = timings.prompt_ns or 0, timings.output_ns or 0
         else:
             sent = context.dispatched or context.arrived
             first = sent if self._first is None else self._first
             prompt_ns, output_ns = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
-        read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
-        written = (usage.output_text or 0) + (usage.reasoning or 0)
-        return metrics(total, load, read, prompt_ns, written, output_ns)
+        if usage is not None:
+            read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
+            written = (usage.output_text or 0) + (usage.reasoning or 0)
+        if said is None:
+            return metrics(total, load, read, prompt_ns, written, output_ns)
+        unix = context.clock.base + now
+        return ending(self._before, unix, self._between, said, total, load, read, prompt_ns, written, output_ns)
 
     def _stamp(self, now: float) -> bytes:
         return stamp(self._context.clock.base + now)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ollamux import _build
@@ -19,7 +19,7 @@ from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
 from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming, settled
-from ollamux.formats.ollama.plain import metrics, read_plain, stamp
+from ollamux.formats.ollama.plain import ending, metrics, read_plain, stamp
 from ollamux.formats.openai_chat import CALLING
 
 compiled = pytest.mark.skipif(
@@ -160,6 +160,21 @@ def test_figures_are_written_alike_in_both_builds(numbers: list[int]) -> None:
 @given(st.floats(0, 1e10, allow_nan=False))
 def test_a_moment_is_written_as_the_clock_writes_it(unix: float) -> None:
     assert stamp(unix) == Clock().stamp(unix).encode() == pure().stamp(unix)
+
+
+@given(
+    st.lists(st.binary(max_size=30), min_size=3, max_size=3),
+    st.floats(-1e9, 1e12, allow_nan=False),
+    st.lists(st.integers(-5, 2**60), min_size=6, max_size=6),
+)
+def test_the_end_of_an_answer_is_written_alike_in_both_builds(
+    texts: list[bytes], unix: float, numbers: list[int]
+) -> None:
+    before, between, said = texts
+    total, load, read, prompt, written, output = numbers
+    assume(unix < 2e11)  # the year 8300
+    told = ending(before, unix, between, said, total, load, read, prompt, written, output)
+    assert told == pure().ending(before, unix, between, said, *numbers)
 
 
 @cache
