@@ -13,9 +13,9 @@ cdef class Gateway:
     cdef public long attempts, answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry
-    cdef object _management, _lists, _responses
+    cdef object _management, _lists, _responses, _probing
     cdef str _instance
-    cdef dict _servings, _backends, _rounds, _due, _asked, _waiters
+    cdef dict _servings, _backends
     cdef list _ready
 
     cpdef open(self, request, double now, serving=*)

@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ollamux_aiohttp",),
     ("ollamux",),
     ("ollamux.gateway",),
-    ("ollamux.listing", "ollamux.management"),
+    ("ollamux.listing", "ollamux.management", "ollamux.probing", "ollamux.reports"),
     ("ollamux.exchange",),
     ("ollamux.backends", "ollamux.routes", "ollamux.shelves"),
     (
