@@ -46,7 +46,7 @@ class AwsBedrock(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "aws_bedrock"
     format: str = "bedrock"
     other_formats: tuple[str, ...] = ()
-    dialect: Dialect = Dialect()
+    dialect: Dialect = Dialect(image_urls=False)
     default_endpoint: str | None = None
     version_path: str = ""
     fixed: bool = False
