@@ -84,8 +84,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     messages.
 
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
-    `metadata` and tiers of service, completions without a template. `cues` are made of all these: texts without which a
-    body passes as it is."""
+    `metadata` and tiers of service, completions without a template, and how many texts it embeds at a time (0: any).
+    `cues` are made of these: texts without which a body passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -100,6 +100,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: bool = False
     metadata: bool = False
     completions: bool = True
+    most_inputs: int = 0
     strict: bool = False
     reasoning_echo: str = ""
     signatures: frozenset[str] = frozenset()
