@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
+from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
@@ -33,13 +34,15 @@ from ollamux.gate import Gate, IssuedKey
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
+from ollamux.news import Feed, HealthChange
 from ollamux.probing import Chore, Probing, Seen
 from ollamux.providers import provider
 from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.health import Health
-from ollamux.routes import Match, NoRoute, Redirect, Router, Target
+from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.shelves import catalog_of, deployments
+from ollamux.status import Status
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -57,11 +60,17 @@ _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
 class Gateway:
-    """See the module. `instance` tells this gateway from every other one; `hostname` and `addresses` are the machine's,
-    for the Host check."""
+    """See the module. `instance` tells this gateway from every other one; `version` is ollamux's, to be shown;
+    `hostname` and `addresses` are the machine's, for the Host check."""
 
     def __init__(
-        self, config: Config, *, instance: str = "ollamux", hostname: str = "", addresses: Iterable[str] = ()
+        self,
+        config: Config,
+        *,
+        instance: str = "ollamux",
+        version: str = "",
+        hostname: str = "",
+        addresses: Iterable[str] = (),
     ) -> None:
         self.config = config
         self.clock = Clock()
@@ -84,6 +93,9 @@ class Gateway:
         }
         self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
         self.catalog = catalog_of(config, self._backends.values())
+        self.ledger = Ledger(_watts(self._backends.values()))
+        self.feed = Feed()
+        self._states: dict[str, str] = dict.fromkeys(self._backends, "checking")
         self.attempts = config.retry.attempts
         self.retry_on = frozenset(config.retry.on)
         self.queue_timeout = config.queue.timeout
@@ -93,6 +105,8 @@ class Gateway:
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
         self._probing = Probing(self, self._backends, config.health)
+        self._status = Status(self, version, self._mark)
+        self._apart: set[str] = set()
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
@@ -110,8 +124,17 @@ class Gateway:
         self.clock.set(unix, utc_offset, now)
 
     def body_streams(self, method: str, path: str) -> bool:
-        """Whether this request's body is to be reported piece by piece."""
-        return method == "POST" and path.startswith("/api/blobs/")
+        """Whether this request's body is to be reported piece by piece, or is for a page that is apart (`mount`)."""
+        if method == "POST":
+            return path.startswith("/api/blobs/")
+        return bool(self._apart) and path.partition("?")[0] in self._apart
+
+    def mount(self, path: str, page: Page, *, method: str = "GET", scope: str | None = "", apart: bool = False) -> None:
+        """Serves a page that the front brings, behind the checks that all paths are behind: `scope` as in the table of
+        routes. `apart` keeps it from those requests that a front may take in one piece (`body_streams`)."""
+        self._router.mount(method, path, scope, page)
+        if apart:
+            self._apart.add(path)
 
     def open(self, request: ClientRequest, now: float, serving: Serving | None = None) -> Exchange:
         """The exchange for a request; `start` it next. `serving` is the client's format where a front has no paths."""
@@ -164,6 +187,15 @@ class Gateway:
     def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
         """A chore was not answered."""
         self._probing.failed(chore, kind, detail, now)
+
+    def notice(self, backend: Backend, now: float) -> None:
+        """Something was learned of this backend's health: tells whoever listens where it is another than before."""
+        state = backend.health.state
+        before = self._states[backend.id]
+        if state != before:
+            self._states[backend.id] = state
+            if self.feed.heard:
+                self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
@@ -298,7 +330,12 @@ class Gateway:
                 usable = sum(backend.callable and backend.health.state == "ready" for backend in self.backends())
                 text = f"ready: {usable}/{len(self._backends)} backends healthy"
                 return Settled(200 if usable else 503, _TEXT, text.encode())
-            case _:
+            case "page" if target.page is not None:
+                return target.page(request, now)
+            case handler:
+                page = self._status.pages.get(handler)
+                if page is not None:
+                    return page(target.place.argument, now)
                 return self._management.open(request, path)
 
     def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
@@ -366,6 +403,12 @@ def _issued(config: Config) -> list[IssuedKey]:
             digest = hashlib.sha256(key.key.reveal().encode()).digest()
             found.append(IssuedKey(key.name, digest, key.scopes))
     return found
+
+
+def _watts(backends: Iterable[Backend]) -> dict[str, float]:
+    """What the backends draw while they work, as far as the configuration tells."""
+    told = {backend.id: backend.config.characteristics.power_watts for backend in backends}
+    return {id_: watts for id_, watts in told.items() if watts is not None}
 
 
 def _keep_alive(config: Config) -> float | None:

@@ -63,6 +63,10 @@ class ProbedHouse(Protocol):
         """A backend told what it has."""
         ...
 
+    def notice(self, backend: Backend, now: float) -> None:
+        """Something was learned of this backend's health."""
+        ...
+
     def resume(self, exchange: Exchange) -> None:
         """What this exchange waited for has come."""
         ...
@@ -106,6 +110,7 @@ class Probing:
             if self._due[backend.id] > now or backend.id in self._rounds:
                 continue
             self._due[backend.id] = now + self._config.interval
+            self._house.notice(backend, now)
             probes = backend.provider.probes if backend.callable and backend.answers_itself is None else ()
             if probes:
                 self._rounds[backend.id] = _Round(len(probes), now)
@@ -191,6 +196,7 @@ class Probing:
         self._seen[backend.id] = Seen(now, round_.took)
         if backend.health.state != "refused":
             self._judge(backend, round_, now)
+        self._house.notice(backend, now)
         for exchange, waiting in list(self._waiters.items()):
             waiting.discard(backend.id)
             if not waiting:

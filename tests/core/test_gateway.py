@@ -10,6 +10,7 @@ from tests.support.driving import Asked, Driven, driven
 
 from ollamux.contract import ClientRequest
 from ollamux.errors import TooLarge
+from ollamux.exchange import Settled
 from ollamux.formats.openai_responses import SERVING
 
 KEY = {"name": "k", "key_sha256": hashlib.sha256(b"s3cret").hexdigest(), "scopes": ["inference"]}
@@ -200,6 +201,21 @@ def test_only_blobs_stream_in() -> None:
     gateway = simple().gateway
     assert gateway.body_streams("POST", "/api/blobs/sha256:x")
     assert not gateway.body_streams("HEAD", "/api/blobs/sha256:x") and not gateway.body_streams("POST", "/api/chat")
+
+
+def test_a_page_of_the_front_is_behind_the_checks_that_all_paths_are_behind() -> None:
+    run = simple(server={"keys": [KEY]})
+    run.gateway.mount("/mine", lambda request, now: Settled(200, (), request.path.encode()))
+    assert run.ask("GET", "/mine").status == 401
+    asked = run.ask("GET", "/mine?a", headers={"authorization": "Bearer s3cret"})
+    assert (asked.status, asked.body) == (200, b"/mine?a")
+    assert not run.gateway.body_streams("GET", "/mine")
+
+
+def test_a_page_that_stands_apart_is_told_from_requests_that_come_whole() -> None:
+    gateway = simple().gateway
+    gateway.mount("/mine", lambda request, now: Settled(200, (), b""), apart=True)
+    assert gateway.body_streams("GET", "/mine?a=b") and not gateway.body_streams("GET", "/other")
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
