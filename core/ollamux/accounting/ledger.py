@@ -98,22 +98,24 @@ class Row:
 
     def used(self, usage: Usage, price: Price | None) -> int:
         """Counts the tokens of an answer and what they cost. Returns how many were written, 0 where nobody knows."""
-        told, written, cached = usage.input, usage.output, usage.cache_read or 0
-        if told is not None:
-            self.input += told
-            self.cached += cached
-            self.input_tokens.add(told)
-        if written is not None:
+        uncached, cached, kept = usage.input_uncached, usage.cache_read, usage.cache_write
+        text, thought = usage.output_text, usage.reasoning
+        again = cached or 0
+        once = (uncached or 0) + (kept or 0)
+        written = (text or 0) + (thought or 0)
+        if uncached is not None or cached is not None or kept is not None:
+            self.input += once + again
+            self.cached += again
+            self.input_tokens.add(once + again)
+        if text is not None or thought is not None:
             self.output += written
-            self.reasoning += usage.reasoning or 0
+            self.reasoning += thought or 0
             self.output_tokens.add(written)
         if price is not None:
             each = price.input or 0.0
-            again = price.cached_input if price.cached_input is not None else each
-            self.cost += (((told or 0) - cached) * each + cached * again + (written or 0) * (price.output or 0.0)) / (
-                _MILLION
-            )
-        return written or 0
+            less = price.cached_input if price.cached_input is not None else each
+            self.cost += (once * each + again * less + written * (price.output or 0.0)) / _MILLION
+        return written
 
 
 class Sums:
