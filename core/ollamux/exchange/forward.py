@@ -41,7 +41,7 @@ __all__ = ("Forward", "ForwardExchange")
 
 _ATTEMPT = 1
 _LOOK_AGAIN = 1.0  # seconds, while the client is paused
-_KEPT = frozenset({"content-type", "content-length"})
+_KEPT = frozenset({"content-encoding", "content-length", "content-type"})
 
 
 class Forward(msgspec.Struct, frozen=True):
