@@ -30,6 +30,8 @@ from types import ModuleType
 __all__ = ("EXTENSIONS", "PURE", "compiled", "describe")
 
 EXTENSIONS: tuple[str, ...] = (
+    "ollamux.accounting.histogram",
+    "ollamux.accounting.ledger",
     "ollamux.backends",
     "ollamux.clock",
     "ollamux.exchange.base",

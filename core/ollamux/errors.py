@@ -49,12 +49,14 @@ __all__ = (
 
 class OllamuxError(Exception):
     """The root. `status` is the HTTP status to answer with, `kind` a stable word for the sort of error (`bad_request`,
-    `auth`, `permission`, `not_found`, `too_large`, `rate_limit`, `overloaded`, `timeout`, `upstream_bad`, ...)."""
+    `auth`, `permission`, `not_found`, `too_large`, `rate_limit`, `overloaded`, `timeout`, `upstream_bad`, ...).
+    `request_id` is set by who knows which request it ends, for formats that tell it."""
 
     status = 500
     kind = "internal"
     code: str | None = None
     param: str | None = None
+    request_id: str = ""
 
     def __init__(
         self,

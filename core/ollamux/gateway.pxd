@@ -9,14 +9,15 @@ cdef class Gateway:
     cdef public Clock clock
     cdef Gate _gate
     cdef Router _router
-    cdef public object config, admission, catalog, retry_on, keep_alive
+    cdef public object config, admission, catalog, ledger, feed, retry_on, keep_alive
     cdef public long attempts, answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry
-    cdef object _management, _lists, _responses
+    cdef object _management, _lists, _responses, _probing, _status
     cdef str _instance
-    cdef dict _servings, _backends, _rounds, _due, _asked, _waiters
+    cdef dict _servings, _backends, _states
     cdef list _ready
+    cdef set _apart
 
     cpdef open(self, request, double now, serving=*)
     cpdef backend(self, str id_)

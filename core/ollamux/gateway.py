@@ -1,11 +1,10 @@
 """The composition root: it owns every machine of the core, opens exchanges, and says what to ask the backends.
 
 Strategy: whatever the configuration decides is decided in the constructor. A request passes the gate (Origin, Host,
-key), finds its target in the routing table, and becomes an exchange. Background work comes as chores: plain calls that
-the I/O layer makes and reports; a round of chores for a backend tells its health and its models.
+key), finds its target in the routing table, and becomes an exchange. Background work comes as chores, plain calls that
+the I/O layer makes and reports; `probing` knows which.
 
-Rules: time is an argument; what one exchange frees may start another, and `ready` yields those; a backend that turns
-out to be ollamux is refused for good and never called again.
+Rules: time is an argument; what one exchange frees may start another, and `ready` yields those.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote, unquote
 
-import msgspec
-
+from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
 from ollamux.config.values import number
-from ollamux.contract import Call, ClientRequest, FailureKind, HeaderPairs
+from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8
@@ -35,13 +33,16 @@ from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate, IssuedKey
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
-from ollamux.models import Inventory, ProbeAnswer
+from ollamux.models import Inventory
+from ollamux.news import Feed, HealthChange
+from ollamux.probing import Chore, Probing, Seen
 from ollamux.providers import provider
+from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.health import Health
-from ollamux.routes import Match, NoRoute, Redirect, Router, Target
-from ollamux.routing.catalog import Offer
+from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.shelves import catalog_of, deployments
+from ollamux.status import Status
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -56,69 +57,20 @@ _OTHERS = ("/v1/", "/v1beta/", "/models", "/responses")
 """Paths of other APIs than Ollama's."""
 
 _ANSWER_LIMIT = 256 * 1024 * 1024
-_UNANSWERED: dict[FailureKind, str] = {
-    "dns": "its name cannot be resolved",
-    "refused": "nothing listens there",
-    "timeout": "it did not answer in time",
-}
-_TOKEN = "an access token"
-"""What stands in place of a probe's path where the chore asks for a token."""
-_TOKEN_TIME = 15.0
-_SELF = "it is ollamux itself: a gateway is never its own backend"
-
-
-class Chore(msgspec.Struct, frozen=True):
-    """A question to a backend, or for its access token, to be asked in the background and reported with `chore_done` or
-    `chore_failed`. `limit` bounds its answer in bytes, `timeout` its time in seconds."""
-
-    backend: str
-    path: str
-    call: Call
-    timeout: float
-    limit: int = 16 * 1024 * 1024
-
-
-class ModelReport(msgspec.Struct, frozen=True):
-    """A model that a backend serves, for people."""
-
-    name: str
-    upstream: str
-    capabilities: frozenset[str]
-    context_length: int | None
-    loaded: bool
-
-
-class BackendReport(msgspec.Struct, frozen=True):
-    """A backend, for people. `state` is ready, unreachable, checking or misconfigured; `reason` says why; `hardware` is
-    what the configuration says it runs on."""
-
-    id: str
-    type: str
-    name: str
-    endpoint: str
-    state: str
-    reason: str
-    models: tuple[ModelReport, ...]
-    hardware: str = ""
-
-
-class _Round:
-    """The probes of one backend that are under way."""
-
-    __slots__ = ("answers", "failed", "left")
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.answers: dict[str, ProbeAnswer] = {}
-        self.failed = ""
 
 
 class Gateway:
-    """See the module. `instance` tells this gateway from every other one; `hostname` and `addresses` are the machine's,
-    for the Host check."""
+    """See the module. `instance` tells this gateway from every other one; `version` is ollamux's, to be shown;
+    `hostname` and `addresses` are the machine's, for the Host check."""
 
     def __init__(
-        self, config: Config, *, instance: str = "ollamux", hostname: str = "", addresses: Iterable[str] = ()
+        self,
+        config: Config,
+        *,
+        instance: str = "ollamux",
+        version: str = "",
+        hostname: str = "",
+        addresses: Iterable[str] = (),
     ) -> None:
         self.config = config
         self.clock = Clock()
@@ -141,6 +93,9 @@ class Gateway:
         }
         self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
         self.catalog = catalog_of(config, self._backends.values())
+        self.ledger = Ledger(_watts(self._backends.values()))
+        self.feed = Feed()
+        self._states: dict[str, str] = dict.fromkeys(self._backends, "checking")
         self.attempts = config.retry.attempts
         self.retry_on = frozenset(config.retry.on)
         self.queue_timeout = config.queue.timeout
@@ -149,16 +104,15 @@ class Gateway:
         self.keep_alive: float | None = _keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
-        self._rounds: dict[str, _Round] = {}
-        self._due: dict[str, float] = dict.fromkeys(self._backends, -math.inf)
-        self._asked: dict[str, float] = {}
-        self._waiters: dict[Exchange, set[str]] = {}
+        self._probing = Probing(self, self._backends, config.health)
+        self._status = Status(self, version, self._mark)
+        self._apart: set[str] = set()
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
-                self._stock(backend, backend.answers_itself.inventory())
+                self.stock(backend, backend.answers_itself.inventory())
                 backend.health.good()
             elif not backend.provider.probes:  # nobody can be asked, so it is what the configuration says
                 backend.health.good()
@@ -170,8 +124,17 @@ class Gateway:
         self.clock.set(unix, utc_offset, now)
 
     def body_streams(self, method: str, path: str) -> bool:
-        """Whether this request's body is to be reported piece by piece."""
-        return method == "POST" and path.startswith("/api/blobs/")
+        """Whether this request's body is to be reported piece by piece, or is for a page that is apart (`mount`)."""
+        if method == "POST":
+            return path.startswith("/api/blobs/")
+        return bool(self._apart) and path.partition("?")[0] in self._apart
+
+    def mount(self, path: str, page: Page, *, method: str = "GET", scope: str | None = "", apart: bool = False) -> None:
+        """Serves a page that the front brings, behind the checks that all paths are behind: `scope` as in the table of
+        routes. `apart` keeps it from those requests that a front may take in one piece (`body_streams`)."""
+        self._router.mount(method, path, scope, page)
+        if apart:
+            self._apart.add(path)
 
     def open(self, request: ClientRequest, now: float, serving: Serving | None = None) -> Exchange:
         """The exchange for a request; `start` it next. `serving` is the client's format where a front has no paths."""
@@ -204,55 +167,35 @@ class Gateway:
         """Whether `ready` has anything to yield: cheap, for every turn."""
         return self.hurry or bool(self._ready) or self.admission.has_room
 
+    # Background work --------------------------------------------------------------------------------------------------
+
     def chores(self, now: float) -> list[Chore]:
-        """The probes that are due."""
-        found: list[Chore] = []
-        self.hurry = False
-        for backend in self._backends.values():
-            if backend.token is not None and backend.token.due <= now:
-                found.append(Chore(backend.id, _TOKEN, backend.token_call(), _TOKEN_TIME))
-            if self._due[backend.id] > now or backend.id in self._rounds:
-                continue
-            self._due[backend.id] = now + self.config.health.interval
-            probes = backend.provider.probes if backend.callable and backend.answers_itself is None else ()
-            if probes:
-                self._rounds[backend.id] = _Round(len(probes))
-                self._asked[backend.id] = now
-                backend.probe_key = backend.choose_key(now)
-                found += [self._chore(backend, probe.path, now) for probe in probes]
-        return found
+        """The probes that are due now."""
+        return self._probing.chores(now)
 
     @property
     def chores_at(self) -> float:
         """When the next chore is due."""
-        tokens = (backend.token.due for backend in self._backends.values() if backend.token is not None)
-        return min((*tokens, *(at for id_, at in self._due.items() if id_ not in self._rounds)), default=math.inf)
+        return self._probing.chores_at
 
     def chore_done(
         self, chore: Chore, status: int, headers: Sequence[tuple[str, str]], body: bytes, now: float
     ) -> None:
-        """A probe was answered."""
-        backend = self._backends[chore.backend]
-        if chore.path == _TOKEN:
-            self._told_token(backend, status, body, now)
-            return
-        if backend.watched:
-            backend.answered(backend.probe_key, status, headers, now)
-        if any(name.lower() == "x-ollamux" for name, _ in headers):
-            backend.health.refuse(_SELF)
-        round_ = self._rounds[chore.backend]
-        round_.answers[chore.path] = ProbeAnswer(status, body)
-        self._settle(backend, round_, now)
+        """A chore was answered."""
+        self._probing.done(chore, status, headers, body, now)
 
     def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
-        """A probe was not answered."""
-        if chore.path == _TOKEN:
-            self._no_token(self._backends[chore.backend], _unanswered(kind, detail), now)
-            return
-        round_ = self._rounds[chore.backend]
-        round_.answers[chore.path] = ProbeAnswer(0, b"")
-        round_.failed = round_.failed or _unanswered(kind, detail)
-        self._settle(self._backends[chore.backend], round_, now)
+        """A chore was not answered."""
+        self._probing.failed(chore, kind, detail, now)
+
+    def notice(self, backend: Backend, now: float) -> None:
+        """Something was learned of this backend's health: tells whoever listens where it is another than before."""
+        state = backend.health.state
+        before = self._states[backend.id]
+        if state != before:
+            self._states[backend.id] = state
+            if self.feed.heard:
+                self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
@@ -261,12 +204,26 @@ class Gateway:
         backend.loading = loading
         if endpoint is None:
             backend.health.bad(reason or "it is not running")
-        self._due[backend_id] = -math.inf
-        self.hurry = True
+        self._probing.look_at(backend_id)
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
-        return tuple(self._report(backend) for backend in self._backends.values())
+        return tuple(report_of(backend, self.catalog) for backend in self._backends.values())
+
+    def seen(self, backend_id: str) -> Seen | None:
+        """How the backend's last round of probes went; None where it had none yet."""
+        return self._probing.seen(backend_id)
+
+    def stock(self, backend: Backend, inventory: Inventory) -> None:
+        """A backend told what it has."""
+        backend.models_seen = True
+        self.catalog.stock(backend.id, inventory)
+        if backend.config.max_concurrent_requests is None:
+            self.admission.limit(backend.id, inventory.slots)
+
+    def resume(self, exchange: Exchange) -> None:
+        """What this exchange waited for has come: `ready` yields it."""
+        self._ready.append(exchange)
 
     # What exchanges ask for -------------------------------------------------------------------------------------------
 
@@ -282,28 +239,14 @@ class Gateway:
         return sorted(found, key=lambda backend: (not backend.health.usable, -backend.config.priority))
 
     def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
-        waiting: set[str] = set()
-        for backend in self._backends.values():
-            if backend.answers_itself is not None or not backend.callable:
-                continue
-            if backend.id not in self._rounds:
-                if now - self._asked.get(backend.id, -math.inf) < older_than:
-                    continue
-                self._due[backend.id] = -math.inf
-                self.hurry = True
-            if backend.health.usable:
-                waiting.add(backend.id)
-        if waiting:
-            self._waiters[exchange] = waiting
-        return bool(waiting)
+        return self._probing.refresh(exchange, now, older_than=older_than)
 
     def forget(self, exchange: Exchange) -> None:
-        self._waiters.pop(exchange, None)
+        self._probing.forget(exchange)
 
     def changed(self, backend_id: str) -> None:
         """A backend's models changed through this gateway: ask it at once."""
-        self._due[backend_id] = -math.inf
-        self.hurry = True
+        self._probing.look_at(backend_id)
 
     def refuse(self, path: str, error: OllamuxError) -> Exchange:
         """The exchange that answers a request which could not be read, in the format of its path."""
@@ -387,7 +330,12 @@ class Gateway:
                 usable = sum(backend.callable and backend.health.state == "ready" for backend in self.backends())
                 text = f"ready: {usable}/{len(self._backends)} backends healthy"
                 return Settled(200 if usable else 503, _TEXT, text.encode())
-            case _:
+            case "page" if target.page is not None:
+                return target.page(request, now)
+            case handler:
+                page = self._status.pages.get(handler)
+                if page is not None:
+                    return page(target.place.argument, now)
                 return self._management.open(request, path)
 
     def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
@@ -437,99 +385,6 @@ class Gateway:
         backend.loading = backend.token is not None and not backend.misconfigured
         return backend
 
-    def _chore(self, backend: Backend, path: str, now: float) -> Chore:
-        return Chore(backend.id, path, backend.probe(path, now), self.config.health.timeout)
-
-    def _told_token(self, backend: Backend, status: int, body: bytes, now: float) -> None:
-        """The token endpoint answered. With its first token a backend begins to be of use, and is asked what it has."""
-        before = backend.callable
-        assert backend.token is not None
-        backend.loading = False
-        if not backend.token_told(status, body, now):
-            backend.loading = backend.token.due <= now and not backend.token.value
-            self.hurry = self.hurry or backend.token.due <= now
-            if not backend.token.value and not backend.loading:
-                backend.health.bad(backend.token.trouble)
-        elif not before:
-            self._due[backend.id] = -math.inf
-            self.hurry = True
-
-    def _no_token(self, backend: Backend, reason: str, now: float) -> None:
-        assert backend.token is not None
-        backend.loading = False
-        backend.token.failed(reason, now)
-        if not backend.token.value:
-            backend.health.bad(backend.token.trouble)
-
-    def _settle(self, backend: Backend, round_: _Round, now: float) -> None:
-        """One more answer of a round is there; the last one decides."""
-        round_.left -= 1
-        if round_.left:
-            return
-        del self._rounds[backend.id]
-        if backend.health.state != "refused":
-            self._judge(backend, round_, now)
-        for exchange, waiting in list(self._waiters.items()):
-            waiting.discard(backend.id)
-            if not waiting:
-                del self._waiters[exchange]
-                self._ready.append(exchange)
-
-    def _judge(self, backend: Backend, round_: _Round, now: float) -> None:
-        first = round_.answers[backend.provider.probes[0].path]
-        if first.status == 0:
-            backend.health.bad(round_.failed)
-        elif backend.another_key(backend.probe_key, first.status, now):  # it spoke of this key: ask with the next one
-            self._due[backend.id] = -math.inf
-            self.hurry = True
-        elif first.status in (401, 403):
-            backend.health.bad(f"it refuses the API key (status {first.status})")
-            if backend.token is not None:
-                backend.token.refused(now)
-        elif first.status in (404, 405, 501) and backend.config.models:
-            backend.health.good()
-            self._stock(backend, Inventory())
-        elif first.status != 200:
-            backend.health.bad(f"it answered with status {first.status}")
-        else:
-            try:
-                inventory = backend.provider.learn(round_.answers)
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                backend.health.bad(f"its list of models cannot be read: {error}")
-            else:
-                backend.health.good()
-                self._stock(backend, inventory)
-
-    def _stock(self, backend: Backend, inventory: Inventory) -> None:
-        backend.models_seen = True
-        self.catalog.stock(backend.id, inventory)
-        if backend.config.max_concurrent_requests is None:
-            self.admission.limit(backend.id, inventory.slots)
-
-    def _report(self, backend: Backend) -> BackendReport:
-        offers = self.catalog.of_backend(backend.id)
-        named = {offer.name: offer for offer in offers}
-        state = backend.health.state
-        if backend.misconfigured:
-            state_text = "misconfigured"
-        else:
-            state_text = "unreachable" if state == "refused" else state
-        return BackendReport(
-            backend.id,
-            backend.provider.type,
-            backend.config.name or backend.id,
-            "built in" if backend.answers_itself is not None else backend.endpoint or "",
-            state_text,
-            backend.misconfigured or backend.health.reason,
-            tuple(self._model_report(offer) for offer in named.values()),
-            backend.config.hardware or "",
-        )
-
-    def _model_report(self, offer: Offer) -> ModelReport:
-        return ModelReport(
-            offer.name, offer.upstream, offer.capabilities, offer.context_length, self.catalog.is_loaded(offer)
-        )
-
 
 def _redirect(path: str, query: str, method: str) -> Exchange:
     where = quote(path, safe=_PATH_SIGNS) + (f"?{query}" if query else "")
@@ -550,6 +405,12 @@ def _issued(config: Config) -> list[IssuedKey]:
     return found
 
 
+def _watts(backends: Iterable[Backend]) -> dict[str, float]:
+    """What the backends draw while they work, as far as the configuration tells."""
+    told = {backend.id: backend.config.characteristics.power_watts for backend in backends}
+    return {id_: watts for id_, watts in told.items() if watts is not None}
+
+
 def _keep_alive(config: Config) -> float | None:
     """Seconds, infinite for ever. A number in a text is seconds too, as in Ollama's own variable."""
     told = config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
@@ -560,7 +421,3 @@ def _keep_alive(config: Config) -> float | None:
         return keep_alive_of(told if seconds is None else seconds)
     except ValueError:  # longer than Go's durations are
         return math.inf
-
-
-def _unanswered(kind: FailureKind, detail: str) -> str:
-    return _UNANSWERED.get(kind) or detail or kind

@@ -10,14 +10,16 @@ any key, None for none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
+from ollamux.contract import ClientRequest
+from ollamux.exchange import Exchange
 from ollamux.formats import servings as all_servings
 from ollamux.formats.base import NOWHERE, Place, Serving, ServingRoute
 
-__all__ = ("Handler", "Match", "NoRoute", "Redirect", "Router", "Target")
+__all__ = ("Handler", "Match", "NoRoute", "Page", "Redirect", "Router", "Target")
 
 Handler = Literal[
     "model",
@@ -36,6 +38,15 @@ Handler = Literal[
     "alive",
     "health",
     "ready",
+    "health_detailed",
+    "health_providers",
+    "providers",
+    "provider_stats",
+    "tags_of",
+    "api_backends",
+    "api_models",
+    "backends",
+    "page",
 ]
 _METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE")
 
@@ -65,6 +76,12 @@ _TABLE: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("GET", "/health", "health", None),
     ("GET", "/healthz", "alive", None),
     ("GET", "/readyz", "ready", None),
+    ("GET", "/health/detailed", "health_detailed", ""),
+    ("GET", "/health/providers", "health_providers", ""),
+    ("GET", "/api/providers", "providers", ""),
+    ("GET", "/api/backends", "api_backends", ""),
+    ("GET", "/api/models", "api_models", ""),
+    ("GET", "/backends", "backends", ""),
 )
 _PREFIXES: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("HEAD", "/api/blobs/", "blob", "manage"),
@@ -77,6 +94,8 @@ _PREFIXES: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("DELETE", "/v1/responses/", "response", "inference"),
     ("GET", "/responses/", "response", "inference"),
     ("DELETE", "/responses/", "response", "inference"),
+    ("GET", "/health/providers/", "health_providers", ""),
+    ("GET", "/api/tags/", "tags_of", ""),
 )
 _SLASHES = ("/v1/models/", "/v1beta/models/", "/models/")
 """What may have slashes behind it: names of models have some."""
@@ -84,17 +103,23 @@ _SLASHES = ("/v1/models/", "/v1beta/models/", "/models/")
 _PATTERNS: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("GET", "/v1/responses/{id}/input_items", "response_input", "inference"),
     ("GET", "/responses/{id}/input_items", "response_input", "inference"),
+    ("GET", "/api/providers/{id}/stats", "provider_stats", ""),
 )
 
 
+Page = Callable[[ClientRequest, float], Exchange]
+"""What answers a request for a page that somebody else brings."""
+
+
 class Target(NamedTuple):
-    """What a method of a path does."""
+    """What a method of a path does; `page` is what a front brought for it."""
 
     handler: Handler
     scope: str | None
     serving: Serving | None = None
     route: ServingRoute | None = None
     place: Place = NOWHERE
+    page: Page | None = None
 
 
 class Match(NamedTuple):
@@ -138,6 +163,12 @@ class Router:
             self._patterns.setdefault((before, rest.partition("}")[2]), {})[method] = target
         else:
             self._paths.setdefault(path, {})[method] = target
+
+    def mount(self, method: str, path: str, scope: str | None, page: Page) -> None:
+        """Serves a path that is not in the table: an exact one."""
+        target = Target("page", scope, page=page)
+        self._add(method, path, target)
+        self._hot[method, path] = target
 
     def hot(self, method: str, path: str) -> Target | None:
         """The target of a path spelled as it stands in the table."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ollamux import __version__
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
@@ -27,6 +28,8 @@ from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.events import EVENTS, Events, Granted
+from ollamux_aiohttp.metrics import Metrics
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.upstream.choose import Upstreams
@@ -51,9 +54,14 @@ class Server:
         self.gateway: Gateway = make(
             config,
             instance=instance or secrets.token_hex(8),
+            version=__version__,
             hostname=socket.gethostname(),
             addresses=_addresses(),
         )
+        if config.metrics.enabled:
+            self.gateway.mount("/metrics", Metrics(self.gateway, __version__).page)
+        self._events = Events(self.gateway.feed, self.gateway.clock)
+        self.gateway.mount(EVENTS, self._events.page, apart=True)
         self._upstreams = Upstreams()
         for backend in config.backends or ():
             self._upstreams.configure(backend.id, _transport(backend))
@@ -109,6 +117,7 @@ class Server:
             self._clock.cancel()
         if self._listener is not None:
             self._listener.close()
+        self._events.close()
         if self._front is not None:
             self._front.pre_shutdown()
             await self._front.shutdown(grace)
@@ -140,7 +149,12 @@ class Server:
             if connection.transport is None:
                 return pump.closing
         now = time.monotonic()
-        exchange = self.gateway.open(ClientRequest(request.method, path, request.headers, body, connection.peer), now)
+        asked = ClientRequest(request.method, path, request.headers, body, connection.peer)
+        if streaming and request.method == "GET":  # the events: no exchange, so that nothing of them is recorded
+            granted = Gateway.open(self.gateway, asked, now)
+            if isinstance(granted, Granted):
+                return await self._events.serve(request, granted.extra_headers)
+        exchange = self.gateway.open(asked, now)
         driver = Driver(pump, connection, exchange, message)
         driver.start(now)
         if self.gateway.has_ready:

@@ -1,12 +1,12 @@
-"""What an answer of OpenAI's API says, whatever its ids, the cuts of its stream, optional members, the order of keys.
+"""What an answer on /v1 says, whatever its ids, the cuts of its stream, optional members, the order of keys.
 
 A recorded case is a request, and what a real Ollama 0.33 answered to it on /v1. Ollama's own spelling is no standard
 there, so what is compared is the status and the meaning: text, thinking, calls with their arguments as JSON, the
 finish, log probabilities, vectors by their direction, usage.
 
 Rules: a stream ends with [DONE] and has finished once, one of Responses with the response as it came to be, which says
-what the events before it said; an error has OpenAI's form; a case that is `told` is a stream that broke, which says so
-and does not end as if it had not.
+what the events before it said, one of Messages with `message_stop`, its blocks one after the other; an error has the
+form of the client's API; a case that is `told` is a stream that broke, which says so and does not end as if it had not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def unlike(case: dict[str, Any], answer: Answered) -> str:
     if case["status"] == 405:
         return ""
     if case["status"] >= 400:
-        error = json.loads(answer.body)["error"]
+        told = json.loads(answer.body)
+        error = told["error"]
+        if case["path"].startswith("/v1/messages") and told.get("type") != "error":
+            return f"the error is {told}"
         return "" if error["message"] and error["type"] else f"the error is {error}"
     if case["compare"] == "told":
         events = _events(answer.body.decode())
@@ -39,7 +42,7 @@ def unlike(case: dict[str, Any], answer: Answered) -> str:
         broken = (last.get("response") or last).get("error")
         return (
             ""
-            if broken and broken["message"] and last.get("type") != "response.completed"
+            if broken and broken["message"] and last.get("type") not in ("response.completed", "message_stop")
             else "the stream does not tell that it broke"
         )
     read = next(read for path, read in _READERS if case["path"].startswith(path))
@@ -114,6 +117,50 @@ def _response(response: Any) -> dict[str, Any]:
     }
 
 
+def _message(body: str) -> dict[str, Any]:
+    """A message of Anthropic's API, or the one that a stream of it makes."""
+    if body[:1] == "{":
+        told = json.loads(body)
+        return _said(told["content"], told["stop_reason"], told["usage"])
+    events = [json.loads(event) for event in _events(body)]
+    names = [block.partition("event: ")[2].partition("\n")[0] for block in body.split("\n\n")[:-1]]
+    assert names == [event["type"] for event in events], "an event is not named as its type"
+    events = [event for event in events if event["type"] != "ping"]
+    assert (events[0]["type"], events[-1]["type"]) == ("message_start", "message_stop"), "the stream is not whole"
+    blocks: list[dict[str, Any]] = []
+    usage, reason, open_block = dict(events[0]["message"]["usage"]), None, False
+    for event in events[1:-1]:
+        match event["type"]:
+            case "content_block_start":
+                assert not open_block and event["index"] == len(blocks), "a block opens before the last one is closed"
+                open_block = True
+                blocks.append({**event["content_block"], "pieces": ""})
+            case "content_block_delta":
+                assert open_block and event["index"] == len(blocks) - 1, "a piece of a block that is not open"
+                delta = event["delta"]
+                blocks[-1]["pieces"] += delta.get("text") or delta.get("thinking") or delta.get("partial_json") or ""
+            case "content_block_stop":
+                assert open_block and event["index"] == len(blocks) - 1, "a block is closed that is not open"
+                open_block = False
+            case _:
+                reason = event["delta"]["stop_reason"]
+                usage |= {name: count for name, count in event["usage"].items() if count is not None}
+    assert not open_block, "a block is never closed"
+    return _said(blocks, reason, usage)
+
+
+def _said(blocks: list[dict[str, Any]], reason: str | None, usage: dict[str, Any]) -> dict[str, Any]:
+    told: list[tuple[str, ...]] = []
+    for block in blocks:
+        pieces = block.get("pieces", "")
+        if block["type"] == "tool_use":
+            given = json.loads(pieces) if pieces else block["input"]
+            told.append(("tool_use", block["name"], json.dumps(given, sort_keys=True)))
+        else:
+            told.append((block["type"], block[block["type"]] + pieces))
+    return {"blocks": told, "reason": reason, "usage": (usage["input_tokens"], usage["output_tokens"])}
+
+
 def _direction(vector: list[float] | str) -> list[float]:
     if isinstance(vector, str):
         data = base64.b64decode(vector)
@@ -132,5 +179,6 @@ _READERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("/v1/chat/completions", _spoken),
     ("/v1/completions", _spoken),
     ("/v1/embeddings", _vectors),
+    ("/v1/messages", _message),
     ("/v1/responses", _responded),
 )

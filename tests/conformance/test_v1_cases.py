@@ -1,4 +1,4 @@
-"""On /v1, too, answers mean what Ollama's mean: every recorded case of OpenAI's API, over a real socket."""
+"""On /v1, too, answers mean what Ollama's mean: every recorded case of OpenAI's and Anthropic's, over a real socket."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ollamux.contract import ClientRequest
+from ollamux.exchange import Settled
 from ollamux.routes import Match, NoRoute, Redirect, Router
 
 SERVED = [
@@ -51,6 +53,15 @@ SERVED = [
     ("GET", "/health", "health", None),
     ("GET", "/healthz", "alive", None),
     ("GET", "/readyz", "ready", None),
+    ("GET", "/health/detailed", "health_detailed", ""),
+    ("GET", "/health/providers", "health_providers", ""),
+    ("GET", "/health/providers/openai", "health_providers", ""),
+    ("GET", "/api/providers", "providers", ""),
+    ("GET", "/api/providers/openai/stats", "provider_stats", ""),
+    ("GET", "/api/tags/openai", "tags_of", ""),
+    ("GET", "/api/backends", "api_backends", ""),
+    ("GET", "/api/models", "api_models", ""),
+    ("GET", "/backends", "backends", ""),
 ]
 
 
@@ -133,3 +144,15 @@ def test_a_name_with_more_behind_it_is_another_path() -> None:
 
 def test_a_list_with_a_slash_behind_it_leads_to_the_list() -> None:
     assert Router().find("GET", "/v1/models/") == Redirect("/v1/models")
+
+
+def test_a_front_may_bring_pages_of_its_own() -> None:
+    router = Router()
+    settled = Settled(200, (), b"mine")
+    router.mount("GET", "/mine", "manage", lambda request, now: settled)
+    found = router.find("GET", "/mine")
+    assert isinstance(found, Match) and found.target is not None and found.target.scope == "manage"
+    assert found.target.page is not None
+    assert found.target.page(ClientRequest("GET", "/mine", {}), 0.0) is settled
+    assert router.hot("GET", "/mine") == found.target
+    assert router.find("POST", "/mine") == Match(None, "GET")

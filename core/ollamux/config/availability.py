@@ -57,7 +57,6 @@ LATER: Mapping[str, Later] = {
     "hedging.enabled": Later(flag, (False,)),
     "hedging.percentile": Later(number, (95.0,)),
     "features.*": Later(flag, (False,)),
-    "metrics.enabled": Later(flag, (False,)),
 }
 
 CHOICES: Mapping[str, tuple[str, ...]] = {

@@ -20,6 +20,7 @@ __all__ = (
     "KeyConfig",
     "Limits",
     "LoggingConfig",
+    "MetricsConfig",
     "ModelConfig",
     "OAuth2Config",
     "Pool",
@@ -287,6 +288,12 @@ class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
     format: Literal["text", "json"] = "text"
 
 
+class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether GET /metrics is there."""
+
+    enabled: bool = True
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `backends` None is nothing configured, so what runs on this machine is looked for, but for the types
     in `switched_off`; `keep_alive` is OLLAMA_KEEP_ALIVE; `notes` are lines for the log about what had no effect."""
@@ -304,6 +311,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthConfig = HealthConfig()
     queue: QueueConfig = QueueConfig()
     logging: LoggingConfig = LoggingConfig()
+    metrics: MetricsConfig = MetricsConfig()
     keep_alive: str | None = None
     switched_off: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()

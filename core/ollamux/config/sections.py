@@ -35,6 +35,7 @@ from ollamux.config.schema import (
     KeyConfig,
     Limits,
     LoggingConfig,
+    MetricsConfig,
     ModelConfig,
     Price,
     QueueConfig,
@@ -142,6 +143,7 @@ ROOT = Section(
         ),
         "queue": Section(QueueConfig, {"size": count, "timeout": duration, "concurrency": count}),
         "logging": Section(LoggingConfig, {"level": level, "format": choice("text", "json")}),
+        "metrics": Section(MetricsConfig, {"enabled": flag}),
         "include": texts,
     },
 )

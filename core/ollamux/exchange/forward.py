@@ -33,6 +33,7 @@ from ollamux.contract import (
     Wants,
 )
 from ollamux.errors import BackendTimeout, OllamuxError
+from ollamux.exchange import heads
 from ollamux.exchange.base import FRESH, JSON_UTF8, PATIENCE, Exchange, House, answer
 from ollamux.exchange.failures import failure_of
 
@@ -40,7 +41,7 @@ __all__ = ("Forward", "ForwardExchange")
 
 _ATTEMPT = 1
 _LOOK_AGAIN = 1.0  # seconds, while the client is paused
-_KEPT = frozenset({"content-type", "content-length", "retry-after"})
+_KEPT = frozenset({"content-encoding", "content-length", "content-type"})
 
 
 class Forward(msgspec.Struct, frozen=True):
@@ -154,7 +155,7 @@ class ForwardExchange(Exchange):
         self._backend.health.good()
         kept: HeaderPairs = tuple((name.title(), value) for name, value in headers if name.lower() in _KEPT)
         self._lines = any(name == "Content-Type" and "ndjson" in value for name, value in kept)
-        return (Head(status, kept, now=True), WakeAt(self._deadline()))
+        return (Head(status, kept + heads.passed_on(headers, True), now=True), WakeAt(self._deadline()))
 
     def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
         self._activity = now

@@ -81,11 +81,12 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     wants the thinking of earlier turns back. `tool_choice` are the modes that it knows, `allowed` among them where it
     takes a list of allowed tools. `signatures` are the members of earlier turns in which it wants back what it signed:
     `reasoning_details` of a message, `extra_content` of a call. `strict` backends refuse what they do not know inside
-    messages.
+    messages. Ids of calls have `call_ids` letters and digits there, names of tools at most `tool_names` letters,
+    digits, `_` and `-` (0: any will do).
 
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
-    `metadata` and tiers of service, completions without a template. `cues` are made of all these: texts without which a
-    body passes as it is."""
+    `metadata` and tiers of service, completions without a template, and how many texts it embeds at a time (0: any).
+    `cues` are made of these: texts without which a body passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -100,7 +101,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: bool = False
     metadata: bool = False
     completions: bool = True
+    most_inputs: int = 0
     strict: bool = False
+    call_ids: int = 0
+    tool_names: int = 0
     reasoning_echo: str = ""
     signatures: frozenset[str] = frozenset()
     tool_choice: frozenset[str] = _CHOICES

@@ -38,6 +38,9 @@ _NO_TOOLS = re.compile(
 )
 """Models that refuse tools, by AWS's table of what models have in Converse."""
 _EMBEDS = re.compile(r"titan-embed-text|cohere\.embed")
+_CONVERSE = Dialect(image_urls=False)
+_TITAN = Dialect(image_urls=False, most_inputs=1)
+_COHERE = Dialect(image_urls=False, most_inputs=96)
 
 
 class AwsBedrock(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +49,7 @@ class AwsBedrock(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "aws_bedrock"
     format: str = "bedrock"
     other_formats: tuple[str, ...] = ()
-    dialect: Dialect = Dialect()
+    dialect: Dialect = _CONVERSE
     default_endpoint: str | None = None
     version_path: str = ""
     fixed: bool = False
@@ -55,6 +58,12 @@ class AwsBedrock(msgspec.Struct, frozen=True, kw_only=True):
     headers: HeaderPairs = ()
     service: str = "bedrock"
     probes: tuple[Probe, ...] = (Probe(_MODELS), Probe(_PROFILES, optional=True))
+
+    def dialect_for(self, model: str) -> Dialect:
+        """Its dialect towards this model: models that make vectors take only so many texts at a time."""
+        if not _EMBEDS.search(model):
+            return self.dialect
+        return _TITAN if "titan" in model else _COHERE
 
     def endpoint_for(self, config: BackendConfig) -> str:
         """The runtime's host in the configured region."""

@@ -30,6 +30,7 @@ _CHAT = Dialect(
     metadata=True,
     completions=False,
     strict=True,
+    tool_names=64,
     tool_choice=_ALL_CHOICES,
 )
 _INSTRUCT = msgspec.structs.replace(_CHAT, completions=True)
@@ -41,6 +42,7 @@ _REASONING = Dialect(
     metadata=True,
     completions=False,
     strict=True,
+    tool_names=64,
     tool_choice=_ALL_CHOICES,
     refuses=_NO_KNOBS,
 )

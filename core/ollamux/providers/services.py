@@ -39,9 +39,12 @@ _MISTRAL = Dialect(
     developer=False,
     completions=False,
     strict=True,
+    call_ids=9,
     refuses=frozenset({"logit_bias", "logprobs", "service_tier", "store", "stream_options", "top_logprobs", "user"}),
 )
-_DEEPSEEK = Dialect(json_schema=False, developer=False, image_urls=False, reasoning_echo="reasoning_content")
+_DEEPSEEK = Dialect(
+    json_schema=False, developer=False, image_urls=False, reasoning_echo="reasoning_content", tool_names=64
+)
 _XAI = Dialect(sampling=_EFFORT, think="reasoning_effort", completions=False)
 _PERPLEXITY = Dialect(
     sampling={"top_k": "top_k", **_EFFORT}, think="reasoning_effort", developer=False, completions=False

@@ -28,8 +28,6 @@ def test_the_keys_below_a_path_are_told_for_hints() -> None:
         ("routing.load_balancing", True, True),
         ("routing.load_balancing", False, False),
         ("routing.regions", [], True),
-        ("metrics.enabled", False, True),
-        ("metrics.enabled", True, False),
         ("retry.base", 1.0, True),
         ("retry.base", 0.5, False),
         ("hedging.enabled", 0, False),

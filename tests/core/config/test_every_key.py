@@ -16,6 +16,7 @@ from ollamux.config import (
     Layer,
     Limits,
     LoggingConfig,
+    MetricsConfig,
     Pool,
     QueueConfig,
     ResponsesConfig,
@@ -71,6 +72,7 @@ def test_the_example_says_the_defaults(text: str) -> None:
     assert config.queue == QueueConfig()
     assert config.responses == ResponsesConfig()
     assert config.logging == LoggingConfig()
+    assert config.metrics == MetricsConfig()
     assert config.backends is not None
     workstation = config.backends[1]
     assert workstation.timeouts == Timeouts()
@@ -87,6 +89,7 @@ def test_the_example_writes_every_default_down(text: str) -> None:
         "queue": QueueConfig,
         "responses": ResponsesConfig,
         "logging": LoggingConfig,
+        "metrics": MetricsConfig,
     }.items():
         assert set(data[section]) == set(struct.__struct_fields__)
     assert set(data["server"]["limits"]) == set(Limits.__struct_fields__)

@@ -166,7 +166,6 @@ def test_sections_that_say_their_defaults_are_accepted_though_nothing_acts_on_th
             queue={"prioritise": True},
             server={"workers": 1, "tls": None},
             features={},
-            metrics={"enabled": False},
         )
         == Config()
     )

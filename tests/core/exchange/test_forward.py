@@ -46,6 +46,18 @@ def test_a_change_that_failed_changed_nothing() -> None:
     assert not run.gateway.hurry
 
 
+def test_what_a_backend_tells_beside_its_answer_goes_on_and_what_is_its_own_affair_does_not() -> None:
+    told = {"X-Request-ID": "r1", "x-ratelimit-remaining-requests": "4", "Retry-After": "3", "Server": "s", "X-Own": "x"}
+    asked = managed().ask("POST", "/api/show", {"model": "m"})
+    asked.called.head(429, "application/json", **{name.replace("-", "_"): value for name, value in told.items()})
+    assert asked.headers == {
+        "content-type": "application/json",
+        "x-request-id": "r1",
+        "x-ratelimit-remaining-requests": "4",
+        "retry-after": "3",
+    }
+
+
 def test_an_upload_goes_through_piece_by_piece_with_its_length() -> None:
     run = managed()
     headers = {"content-length": "6", "content-type": "x/y"}

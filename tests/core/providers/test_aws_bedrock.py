@@ -126,3 +126,17 @@ def test_it_is_found_by_its_type() -> None:
         "sigv4",
         "bedrock",
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("amazon.titan-embed-text-v2:0", 1),
+        ("cohere.embed-multilingual-v3", 96),
+        ("global.cohere.embed-v4:0", 96),
+        ("anthropic.claude-sonnet-4-5", 0),
+    ],
+)
+def test_models_that_make_vectors_take_so_many_texts_at_a_time(model: str, most: int) -> None:
+    assert SERVICE.dialect_for(model).most_inputs == most
+    assert not SERVICE.dialect_for(model).image_urls

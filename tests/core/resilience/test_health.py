@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ollamux.resilience.health import Health
+import pytest
+
+from ollamux.resilience.health import KEPT, Health, Kind, Record
 
 
 def health(**settings: int) -> Health:
@@ -53,3 +55,82 @@ def test_one_that_is_refused_stays_refused() -> None:
     found.good()
     found.bad("x")
     assert (found.state, found.reason) == ("refused", "itself")
+
+
+def test_before_anything_is_heard_of_it_its_condition_is_unknown() -> None:
+    assert health().condition == "unknown"
+
+
+def test_its_condition_says_in_what_way_it_is_out() -> None:
+    kinds: tuple[tuple[Kind, str], ...] = (
+        ("error", "unhealthy"),
+        ("timeout", "timeout"),
+        ("unreachable", "unreachable"),
+    )
+    for kind, condition in kinds:
+        found = health()
+        found.bad("x", 1.0, kind)
+        assert (found.condition, found.state) == (condition, "unreachable")
+
+
+def test_one_that_must_not_be_called_is_unreachable_for_people() -> None:
+    found = health()
+    found.refuse("itself", 1.0)
+    assert found.condition == "unreachable" and found.history[-1] == Record(1.0, "unreachable", "itself")
+
+
+def test_one_that_fails_now_and_then_is_degraded_until_a_few_calls_went_well() -> None:
+    found = health()
+    found.good(1.0)
+    found.bad("it answered with status 500", 2.0, "error")
+    assert (found.condition, found.state, found.failures) == ("degraded", "ready", 1)
+    for second in range(4):
+        assert found.condition == "degraded"
+        found.good(3.0 + second)
+    assert (found.condition, found.failures, found.reason) == ("healthy", 0, "")
+
+
+def test_one_whose_probes_take_long_is_degraded() -> None:
+    found = health()
+    for second in range(3):
+        found.good(float(second), took=6.0)
+    assert found.condition == "degraded" and found.response_time == pytest.approx(6.0)
+    for second in range(10):
+        found.good(10.0 + second, took=0.1)
+    assert found.condition == "healthy" and found.response_time < 0.5
+
+
+def test_one_that_is_back_is_healthy_at_once() -> None:
+    found = health()
+    found.good()
+    for _ in range(20):
+        found.bad("x")
+    found.good()
+    assert found.condition == "healthy"
+
+
+def test_its_changes_are_kept_with_their_time_and_reason_and_no_more_than_the_last_ones() -> None:
+    found = health()
+    found.good(1.0)
+    for _ in range(3):
+        found.bad("refused the connection", 2.0)
+    found.good(3.0)
+    assert list(found.history) == [
+        Record(1.0, "healthy", ""),
+        Record(2.0, "degraded", "refused the connection"),
+        Record(2.0, "unreachable", "refused the connection"),
+        Record(3.0, "healthy", ""),
+    ]
+    for second in range(100):
+        found.bad("x", float(second))
+        found.good(float(second))
+        for _ in range(20):
+            found.good(float(second))
+    assert len(found.history) == KEPT
+
+
+def test_calls_without_a_change_leave_no_trace() -> None:
+    found = health()
+    for second in range(100):
+        found.good(float(second))
+    assert len(found.history) == 1

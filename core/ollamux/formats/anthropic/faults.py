@@ -54,14 +54,17 @@ def status_of(error: OllamuxError) -> int:
 
 
 def error_body(error: OllamuxError) -> bytes:
-    """The JSON object that tells an error."""
+    """The JSON object that tells an error, with the number of the request where that is known."""
     kind = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
     if error.kind == _NOT_SET_UP:
         kind = "api_error"
     message = error.message
     if isinstance(error, BackendError):
         message = sentence(message)
-    return _encode({"type": "error", "error": {"type": kind, "message": message}, "request_id": None})
+    told: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}
+    if error.request_id:
+        told["request_id"] = error.request_id
+    return _encode(told)
 
 
 def error_event(error: OllamuxError) -> bytes:

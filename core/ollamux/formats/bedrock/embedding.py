@@ -1,6 +1,7 @@
 """Vectors from Bedrock: Titan's and Cohere's own bodies, sent through InvokeModel, since Converse has none.
 
-Rules: Titan takes one text for a call, so a request with more is refused; Cohere wants to be told what a text is for,
+Rules: Titan takes one text for a call and Cohere so many, and more are refused here (the dialect tells how many, so that
+who has more asks several times); Cohere wants to be told what a text is for,
 and a document is what is searched; `dimensions` are not sent, for to cut a vector is the renderer's work.
 """
 

@@ -134,8 +134,14 @@ class Turns:
                     self._content.drop("pictures and files of the assistant")
 
     def _gives_back(self, signature: Opaque | None, origin: str) -> bool:
-        """Whether a thought goes back to the model. One that another maker has signed would be refused."""
-        return signature is not None and signature.format == origin and self._model.claude
+        """Whether a thought goes back to the model. One that another maker has signed would be refused; what nobody
+        signed means nothing to it."""
+        if signature is None:
+            return False
+        own = signature.format == origin and self._model.claude
+        if not own:
+            self._content.drop("signed thinking of another model")
+        return own
 
     def _add_user(self, message: Message) -> None:
         self._end_assistant()

@@ -16,8 +16,10 @@ import msgspec
 
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
+from ollamux.formats.identifiers import Names
 from ollamux.formats.openai_chat.building import sampling_fields, thinking_fields
 from ollamux.formats.openai_chat.embeddings import EmbeddingsIncoming
+from ollamux.formats.openai_chat.fitting import ids_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.turns import choice_of
 from ollamux.formats.splice import members, replace
@@ -216,12 +218,13 @@ def _messages(change: _Change, dialect: Dialect) -> None:
     if not (developer or pictures or dialect.strict or dialect.reasoning_echo):
         return
     turns = _listed(_decode(raw))
-    made = [_message(turn, dialect) for turn in turns]
+    ids = ids_of(dialect, _ids_in(turns))
+    made = [_message(turn, dialect, ids) for turn in turns]
     if made != turns:
         change.put("messages", made)
 
 
-def _message(message: Any, dialect: Dialect) -> Any:
+def _message(message: Any, dialect: Dialect, ids: Names | None) -> Any:
     if not isinstance(message, dict):
         return message
     made = dict(cast(dict[str, Any], message))
@@ -236,9 +239,39 @@ def _message(message: Any, dialect: Dialect) -> Any:
         made = {key: value for key, value in made.items() if key in _MESSAGE}
         if isinstance(calls, list):
             made["tool_calls"] = [_strict_call(call) for call in _listed(made["tool_calls"])]
+    if ids is not None:
+        _put_ids(made, ids)
     if echo and made.get("role") == "assistant" and (thought or calls):
         made[echo] = thought
     return made
+
+
+def _ids_in(turns: list[object]) -> list[str]:
+    """The ids of all calls."""
+    found: list[str] = []
+    for turn in turns:
+        match turn:
+            case {"tool_calls": [*calls]}:
+                found += [id_ for call in calls if isinstance(id_ := _id_of(call), str)]
+            case _:
+                pass
+    return found
+
+
+def _id_of(call: Any) -> Any:
+    return cast(dict[str, Any], call).get("id") if isinstance(call, dict) else None
+
+
+def _put_ids(message: dict[str, Any], ids: Names) -> None:
+    """The ids of a message's calls, or the one that it answers, as the server takes them."""
+    answered = message.get("tool_call_id")
+    if isinstance(answered, str) and answered:
+        message["tool_call_id"] = ids.out(answered)
+    if isinstance(message.get("tool_calls"), list):
+        message["tool_calls"] = [
+            {**cast(dict[str, Any], call), "id": ids.out(id_)} if isinstance(id_ := _id_of(call), str) and id_ else call
+            for call in _listed(message["tool_calls"])
+        ]
 
 
 def _listed(value: object) -> list[object]:

@@ -28,11 +28,13 @@ from ollamux.formats.anthropic.faults import error_body, error_event, fault_of, 
 )
 def test_each_status_has_its_word(error: OllamuxError, status: int, kind: str) -> None:
     assert status_of(error) == status
-    assert json.loads(error_body(error)) == {
-        "type": "error",
-        "error": {"type": kind, "message": "x"},
-        "request_id": None,
-    }
+    assert json.loads(error_body(error)) == {"type": "error", "error": {"type": kind, "message": "x"}}
+
+
+def test_the_number_of_the_request_is_told_where_it_is_known() -> None:
+    error = Busy("x")
+    error.request_id = "req_1"
+    assert json.loads(error_body(error))["request_id"] == "req_1"
 
 
 def test_a_stream_ends_with_a_named_event() -> None:

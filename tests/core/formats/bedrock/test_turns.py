@@ -249,6 +249,13 @@ def test_thoughts_that_the_model_would_not_know_again_are_left_out(thought: Part
     assert found[1] == ("assistant", [{"text": "y"}])
 
 
+@pytest.mark.parametrize("thought", [Reasoning("hm", Opaque("gemini", "s")), RedactedReasoning(Opaque("gemini", "s"))])
+def test_a_thought_that_another_signed_is_missed_and_one_that_nobody_signed_is_not(thought: Part) -> None:
+    missed = built(say("user", "x"), say("assistant", thought, "y"), say("user", "z"))
+    assert missed.warnings == ("the backend does not take these: signed thinking of another model",)
+    assert built(say("user", "x"), say("assistant", Reasoning("hm"), "y"), say("user", "z")).warnings == ()
+
+
 def test_what_has_no_place_on_a_side_is_left_out_with_a_warning() -> None:
     picture = Image(Bytes(PNG))
     outgoing = built(

@@ -1,0 +1,25 @@
+# The types with which Cython compiles ledger.py; the source is that file alone.
+
+from ollamux.accounting.histogram cimport Histogram
+
+
+cdef class Row:
+    cdef public str backend, model, operation
+    cdef public long long requests, input, cached, output, reasoning
+    cdef public double cost, energy, last, last_failure
+    cdef public dict failures, seconds
+    cdef public Histogram first_token, per_token, input_tokens, output_tokens
+
+    cpdef failed(self, str kind, double seconds, double now)
+    cpdef long long used(self, usage, price) except -1
+
+
+cdef class Ledger:
+    cdef dict _rows, _watts
+    cdef public dict exchanges
+    cdef public long long fallbacks
+    cdef public Histogram waits, overhead
+
+    cpdef attempt(self, offer, str operation, double seconds, double first_token, usage, str failure, double now)
+    cpdef exchange(self, str client, str failure, double waited, long calls)
+    cdef Row _open(self, str backend, str model, str operation)

@@ -1,0 +1,237 @@
+"""The ledger: what was asked of every model, what came of it, what it took and what it cost.
+
+Strategy: an attempt that ends is written into one row, that of its model on its backend in its operation; a row is
+plain numbers and histograms with fixed buckets. Sums over a backend, over a model or over all are made of the rows when
+somebody asks, never when a request ends. What belongs to no backend, that a request waited, fell over or was refused,
+stands beside the rows.
+
+Rules: counters only ever grow; rows are as many as there are offers in the catalog, and after `_MOST` what is new is
+counted in one row without a model, so that no client can make the ledger grow; what nobody told is not counted as zero
+tokens, it is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ollamux.accounting.histogram import Histogram
+from ollamux.config import Price
+from ollamux.conversation import Operation, Usage
+from ollamux.routing.catalog import Offer
+
+__all__ = ("DURATION", "FIRST_TOKEN", "GONE", "OVERHEAD", "PER_TOKEN", "TOKENS", "WAIT", "Ledger", "Row", "Sums")
+
+FIRST_TOKEN = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+PER_TOKEN = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+DURATION = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+TOKENS = tuple(float(4**power) for power in range(14))
+"""The bounds that OpenTelemetry's conventions for generative AI give: seconds, and tokens."""
+
+OVERHEAD = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25)
+"""Seconds that the gateway itself takes before a backend is called."""
+
+WAIT = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Seconds that a request waits for a place."""
+
+GONE = "gone"
+"""The failure of an attempt whose client left: nobody's fault."""
+
+_MOST = 4096
+_MILLION = 1e6
+
+
+class Row:
+    """One model on one backend in one operation. `requests` counts attempts, `failures` those that came to nothing by
+    the kind of error; costs in US dollars, energy in watt hours; `last` and `last_failure` are the `now` of the last
+    attempt and of the last that failed, -1 where there was none."""
+
+    __slots__ = (
+        "backend",
+        "cached",
+        "cost",
+        "energy",
+        "failures",
+        "first_token",
+        "input",
+        "input_tokens",
+        "last",
+        "last_failure",
+        "model",
+        "operation",
+        "output",
+        "output_tokens",
+        "per_token",
+        "reasoning",
+        "requests",
+        "seconds",
+    )
+
+    def __init__(self, backend: str, model: str, operation: Operation) -> None:
+        self.backend = backend
+        self.model = model
+        self.operation: Operation = operation
+        self.requests = 0
+        self.failures: dict[str, int] = {}
+        self.input = 0
+        self.cached = 0
+        self.output = 0
+        self.reasoning = 0
+        self.cost = 0.0
+        self.energy = 0.0
+        self.last = -1.0
+        self.last_failure = -1.0
+        self.first_token = Histogram(FIRST_TOKEN)
+        self.per_token = Histogram(PER_TOKEN)
+        self.seconds: dict[str, Histogram] = {"": Histogram(DURATION)}
+        self.input_tokens = Histogram(TOKENS)
+        self.output_tokens = Histogram(TOKENS)
+
+    def failed(self, kind: str, seconds: float, now: float) -> None:
+        """An attempt came to nothing after so many seconds."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+        found = self.seconds.get(kind)
+        if found is None:
+            found = self.seconds[kind] = Histogram(DURATION)
+        found.add(seconds)
+        if kind != GONE:
+            self.last_failure = now
+
+    def used(self, usage: Usage, price: Price | None) -> int:
+        """Counts the tokens of an answer and what they cost. Returns how many were written, 0 where nobody knows."""
+        uncached, cached, kept = usage.input_uncached, usage.cache_read, usage.cache_write
+        text, thought = usage.output_text, usage.reasoning
+        again = cached or 0
+        once = (uncached or 0) + (kept or 0)
+        written = (text or 0) + (thought or 0)
+        if uncached is not None or cached is not None or kept is not None:
+            self.input += once + again
+            self.cached += again
+            self.input_tokens.add(once + again)
+        if text is not None or thought is not None:
+            self.output += written
+            self.reasoning += thought or 0
+            self.output_tokens.add(written)
+        if price is not None:
+            each = price.input or 0.0
+            less = price.cached_input if price.cached_input is not None else each
+            self.cost += (once * each + again * less + written * (price.output or 0.0)) / _MILLION
+        return written
+
+
+class Sums:
+    """Several rows as one. `first_token`, `seconds` in seconds; `errors` leaves out those whose client left."""
+
+    __slots__ = (
+        "cached",
+        "cost",
+        "energy",
+        "errors",
+        "failures",
+        "first_token",
+        "input",
+        "last",
+        "last_failure",
+        "output",
+        "reasoning",
+        "requests",
+        "seconds",
+    )
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        told = list(rows)
+        self.requests = sum(row.requests for row in told)
+        self.input = sum(row.input for row in told)
+        self.cached = sum(row.cached for row in told)
+        self.output = sum(row.output for row in told)
+        self.reasoning = sum(row.reasoning for row in told)
+        self.cost = sum(row.cost for row in told)
+        self.energy = sum(row.energy for row in told)
+        self.last = max((row.last for row in told), default=-1.0)
+        self.last_failure = max((row.last_failure for row in told), default=-1.0)
+        self.failures: dict[str, int] = {}
+        for row in told:
+            for kind, count in row.failures.items():
+                self.failures[kind] = self.failures.get(kind, 0) + count
+        self.errors = sum(count for kind, count in self.failures.items() if kind != GONE)
+        self.first_token = Histogram.merged((row.first_token for row in told), FIRST_TOKEN)
+        self.seconds = Histogram.merged((row.seconds[""] for row in told), DURATION)
+
+
+class Ledger:
+    """All rows. `fallbacks` counts the attempts that followed a failed one in the same exchange, `exchanges` the
+    exchanges by the client's format and the kind of error that it was told, empty where all went well; `waits` are
+    those that waited for a place, `overhead` what the gateway itself took, both in seconds."""
+
+    __slots__ = ("_rows", "_watts", "exchanges", "fallbacks", "overhead", "waits")
+
+    def __init__(self, watts: dict[str, float] | None = None) -> None:
+        self._rows: dict[tuple[str, str, str], Row] = {}
+        self._watts = dict(watts or {})
+        self.exchanges: dict[tuple[str, str], int] = {}
+        self.fallbacks = 0
+        self.waits = Histogram(WAIT)
+        self.overhead = Histogram(OVERHEAD)
+
+    def attempt(
+        self,
+        offer: Offer,
+        operation: Operation,
+        seconds: float,
+        first_token: float,
+        usage: Usage | None,
+        failure: str,
+        now: float,
+    ) -> None:
+        """An attempt ended after so many seconds, its first token came after `first_token` (negative: none came, or the
+        answer was whole); `failure` is the kind of error, empty where it did what it was for, `gone` where its client
+        left."""
+        row = self._rows.get((offer.backend, offer.name, operation))
+        if row is None:
+            row = self._open(offer.backend, offer.name, operation)
+        row.requests += 1
+        row.last = now
+        written = 0
+        if usage is not None:
+            written = row.used(usage, offer.price)
+        if failure:
+            row.failed(failure, seconds, now)
+        else:
+            row.seconds[""].add(seconds)
+        if first_token >= 0.0:
+            row.first_token.add(first_token)
+            if written > 1:
+                row.per_token.add((seconds - first_token) / (written - 1))
+        if self._watts:
+            row.energy += self._watts.get(offer.backend, 0.0) * seconds / 3600.0
+
+    def exchange(self, client: str, failure: str, waited: float, calls: int) -> None:
+        """An exchange ended: in this format, told this kind of error (empty: none), after it had waited so many seconds
+        for a place and made so many calls."""
+        key = (client, failure)
+        self.exchanges[key] = self.exchanges.get(key, 0) + 1
+        if calls > 1:
+            self.fallbacks += calls - 1
+        if waited > 0.0:
+            self.waits.add(waited)
+
+    def power(self, backend: str, watts: float) -> None:
+        """A backend draws this much while it works, from now on."""
+        self._watts[backend] = watts
+
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, in the order in which they were opened."""
+        return tuple(self._rows.values())
+
+    def sums(self, which: Callable[[Row], bool] | None = None) -> Sums:
+        """The rows of which this is true as one; all of them where nothing is asked."""
+        rows = self._rows.values()
+        return Sums(rows if which is None else filter(which, rows))
+
+    def _open(self, backend: str, model: str, operation: Operation) -> Row:
+        if len(self._rows) >= _MOST:
+            backend = model = ""
+        key = (backend, model, operation)
+        found = self._rows.get(key)
+        if found is None:
+            found = self._rows[key] = Row(backend, model, operation)
+        return found

@@ -1,0 +1,93 @@
+"""What happens in a gateway, told to those who want to hear it: a backend's health changed, a request was answered.
+
+Strategy: whoever has something to tell asks first whether anybody listens, and makes nothing where nobody does: no
+value, no text. Who listens is called with plain values and does what it likes with them.
+
+Rules: no value holds a secret or a word of a conversation; a listener does not raise, takes no time, and what is slow
+behind it is its own matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+
+from ollamux.conversation import Operation
+
+__all__ = ("Decision", "Feed", "HealthChange", "News")
+
+
+class HealthChange(msgspec.Struct, frozen=True, tag="health", tag_field="event"):
+    """A backend is in another state than before; `at` is `now`."""
+
+    at: float
+    backend: str
+    before: str
+    state: str
+    reason: str
+
+
+class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
+    """A request was answered, or refused: which backend was chosen and why, and how long everything took, in seconds.
+    `model` is the name that the client asked for, `upstream` the backend's; `backend` is empty where none was called;
+    `failure` is the kind of error that the client was told, empty where none; `waited` is the time in the queue;
+    `first_token` is None where the answer was no stream; tokens are None where nobody told."""
+
+    at: float
+    request_id: str
+    format: str
+    operation: Operation
+    model: str
+    backend: str
+    upstream: str
+    reason: str
+    calls: int
+    failure: str
+    status: int
+    waited: float
+    first_token: float | None
+    seconds: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether everything went well at the first try."""
+        return not self.failure and self.calls <= 1
+
+
+News: TypeAlias = HealthChange | Decision
+Listener: TypeAlias = Callable[[News], None]
+
+
+class Feed:
+    """Those who listen. `heard` says whether anybody does, `detailed` whether anybody wants to hear of requests that
+    went as they should, too."""
+
+    __slots__ = ("_listeners", "detailed", "heard")
+
+    def __init__(self) -> None:
+        self._listeners: tuple[tuple[Listener, bool], ...] = ()
+        self.heard = False
+        self.detailed = False
+
+    def listen(self, listener: Listener, *, ordinary: bool = True) -> Callable[[], None]:
+        """Calls this with all news from now on, without those of ordinary requests where `ordinary` is false. Returns
+        what ends that."""
+        entry = (listener, ordinary)
+        self._set((*self._listeners, entry))
+        return lambda: self._set(tuple(each for each in self._listeners if each is not entry))
+
+    def tell(self, news: News) -> None:
+        """Something happened."""
+        ordinary = isinstance(news, Decision) and news.ordinary
+        for listener, all_of_it in self._listeners:
+            if all_of_it or not ordinary:
+                listener(news)
+
+    def _set(self, listeners: tuple[tuple[Listener, bool], ...]) -> None:
+        self._listeners = listeners
+        self.heard = bool(listeners)
+        self.detailed = any(ordinary for _, ordinary in listeners)

@@ -1,0 +1,160 @@
+"""Rate limits: so many events in so much time, for all clients, for each key and for each address.
+
+Strategy: the generic cell rate algorithm. What is kept of a client is one number, the moment at which it will have used
+up nothing; a limit of 600 a minute lets 600 through at once and then one every tenth of a second. Clients are kept in
+two generations: one that was not seen for a whole generation is forgotten, which by then changes nothing, so a table
+needs no sweeping and holds no more than it may.
+
+Rules: a request that is refused uses up nothing, of no limit; a client that is not known (no key, no address) is not
+counted there; addresses of IPv6 count by their network, since whoever has one has 2**64 of them.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address
+from math import inf
+from typing import Literal
+
+import msgspec
+
+__all__ = ("ClientLimits", "Exceeded", "KeyedLimit", "Rate", "Scope", "network_of")
+
+Scope = Literal["key", "address", "global"]
+
+_MOST = 16384
+_HAIR = 1e-6
+"""What sums of floats may be off: who waits exactly as long as he was told is let in."""
+
+_WHOSE: dict[Scope, str] = {"key": "this API key", "address": "this address", "global": "all clients together"}
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """So many events in so many seconds: `600/min` is Rate(600, 60). All of them may come at once."""
+
+    count: float
+    seconds: float = 60.0
+
+    @property
+    def each_second(self) -> float:
+        """Events a second."""
+        return self.count / self.seconds
+
+
+class Exceeded(msgspec.Struct, frozen=True):
+    """Which limit a request is over, and after how many seconds it would not be."""
+
+    scope: Scope
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """For the client."""
+        return f"rate limit of {_WHOSE[self.scope]} exceeded, please try again in {max(1, round(self.seconds))}s"
+
+
+class KeyedLimit:
+    """One rate for each of many."""
+
+    __slots__ = ("_burst", "_each", "_half", "_lifetime", "_old", "_turned", "_young")
+
+    def __init__(self, rate: Rate, *, most: int = _MOST) -> None:
+        self._each = rate.seconds / rate.count
+        self._burst = max(rate.seconds, self._each) - self._each
+        self._lifetime = max(rate.seconds, self._each)
+        self._half = max(1, most // 2)
+        self._young: dict[str, float] = {}
+        self._old: dict[str, float] = {}
+        self._turned = -inf
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def wait(self, key: str, now: float) -> float:
+        """Seconds until one more is allowed; 0.0 for now. Counts nothing."""
+        free = self._young.get(key)
+        if free is None:
+            free = self._old.get(key)
+            if free is None:
+                return 0.0
+        wait = free - now - self._burst
+        return wait if wait > _HAIR else 0.0
+
+    def count(self, key: str, now: float) -> None:
+        """One more came."""
+        young = self._young
+        free = young.get(key)
+        if free is None:
+            free = self._old.pop(key, now)
+            if len(young) >= self._half or now - self._turned >= self._lifetime:
+                self._old, self._young = young, {}
+                self._turned = now
+                young = self._young
+        young[key] = (free if free > now else now) + self._each
+
+    def take(self, key: str, now: float) -> float:
+        """Counts one more where it is allowed; else the seconds until it is."""
+        wait = self.wait(key, now)
+        if wait <= 0.0:
+            self.count(key, now)
+        return wait
+
+
+class ClientLimits:
+    """The limits of `rate_limit:`; None is no limit."""
+
+    __slots__ = ("_all", "_per_address", "_per_key", "any")
+
+    def __init__(
+        self,
+        *,
+        per_key: Rate | None = None,
+        per_address: Rate | None = None,
+        overall: Rate | None = None,
+        most: int = _MOST,
+    ) -> None:
+        self._per_key = KeyedLimit(per_key, most=most) if per_key else None
+        self._per_address = KeyedLimit(per_address, most=most) if per_address else None
+        self._all = KeyedLimit(overall, most=2) if overall else None
+        self.any = bool(per_key or per_address or overall)
+
+    def take(self, key: str, address: str, now: float) -> Exceeded | None:
+        """Lets a request of this key (its name) from this address through; or says which limit it is over."""
+        per_key = self._per_key if key else None
+        per_address = self._per_address if address else None
+        if per_address is not None:
+            address = network_of(address)
+        found: Exceeded | None = None
+        if per_key is not None:
+            found = _longer(found, "key", per_key.wait(key, now))
+        if per_address is not None:
+            found = _longer(found, "address", per_address.wait(address, now))
+        if self._all is not None:
+            found = _longer(found, "global", self._all.wait("", now))
+        if found is not None:
+            return found
+        if per_key is not None:
+            per_key.count(key, now)
+        if per_address is not None:
+            per_address.count(address, now)
+        if self._all is not None:
+            self._all.count("", now)
+        return None
+
+
+def _longer(found: Exceeded | None, scope: Scope, wait: float) -> Exceeded | None:
+    if wait <= 0.0 or (found is not None and found.seconds >= wait):
+        return found
+    return Exceeded(scope, wait)
+
+
+def network_of(address: str) -> str:
+    """The name under which an address is counted: itself for IPv4, its /64 for IPv6, what cannot be read as it is."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"

@@ -1,0 +1,93 @@
+"""Who hears what happens."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from tests.support.driving import driven
+
+from ollamux.news import Decision, Feed, HealthChange, News
+
+GOOD = Decision(
+    at=1.0,
+    request_id="r",
+    format="ollama",
+    operation="chat",
+    model="m",
+    backend="a",
+    upstream="m",
+    reason="",
+    calls=1,
+    failure="",
+    status=200,
+    waited=0.0,
+    first_token=0.1,
+    seconds=0.2,
+)
+FAILED = replace(GOOD, failure="timeout", status=504)
+FELL_OVER = replace(GOOD, calls=2)
+SICK = HealthChange(1.0, "a", "ready", "unreachable", "nothing listens there")
+
+
+def test_where_nobody_listens_nothing_need_be_made() -> None:
+    feed = Feed()
+    assert not feed.heard and not feed.detailed
+    stop = feed.listen(lambda news: None, ordinary=False)
+    assert feed.heard and not feed.detailed
+    also = feed.listen(lambda news: None)
+    assert feed.detailed
+    also()
+    assert feed.heard and not feed.detailed
+    stop()
+    stop()
+    assert not feed.heard
+
+
+def test_everybody_hears_what_went_wrong_and_ordinary_requests_those_who_want_to() -> None:
+    feed = Feed()
+    rare: list[News] = []
+    every: list[News] = []
+    feed.listen(rare.append, ordinary=False)
+    feed.listen(every.append)
+    for news in (GOOD, FAILED, SICK, FELL_OVER):
+        feed.tell(news)
+    assert rare == [FAILED, SICK, FELL_OVER]
+    assert every == [GOOD, FAILED, SICK, FELL_OVER]
+
+
+def test_a_listener_may_leave_while_it_listens() -> None:
+    feed = Feed()
+    heard: list[News] = []
+
+    def once(news: News) -> None:
+        heard.append(news)
+        stop()
+
+    stop = feed.listen(once)
+    feed.tell(SICK)
+    feed.tell(SICK)
+    assert heard == [SICK]
+
+
+def test_a_gateway_tells_of_each_change_of_health_once() -> None:
+    run = driven(a="vllm", learn=False)
+    heard: list[News] = []
+    run.gateway.feed.listen(heard.append)
+    run.learn(a=["m"])
+    run.pass_time(30)
+    run.learn(a=["m"])
+    for _ in range(4):
+        run.pass_time(30)
+        run.learn(a=None)
+    assert [(news.before, news.state, news.reason) for news in heard if isinstance(news, HealthChange)] == [
+        ("checking", "ready", ""),
+        ("ready", "unreachable", "nothing listens there"),
+    ]
+
+
+def test_a_backend_that_a_supervisor_gives_up_is_told_when_its_turn_comes() -> None:
+    run = driven(g={"type": "gguf", "file": "x.gguf"}, learn=False)
+    heard: list[News] = []
+    run.gateway.feed.listen(heard.append)
+    run.gateway.locate("g", None, "the model is no GGUF")
+    run.chores()
+    assert [news.state for news in heard if isinstance(news, HealthChange)] == ["unreachable"]
