@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.events import EVENTS, Events, Granted
+from ollamux_aiohttp.logs import log_news
 from ollamux_aiohttp.metrics import Metrics
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
@@ -73,6 +75,7 @@ class Server:
         self._pump: Pump | None = None
         self._chores: ChoreRunner | None = None
         self._clock: asyncio.TimerHandle | None = None
+        self._stop_logging: Callable[[], None] | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Binds and serves. Returns the address; OSError where it is taken."""
@@ -95,6 +98,7 @@ class Server:
             lingering_time=1.0,
         )
         self._tell_time()
+        self._stop_logging = log_news(self.gateway.feed)
         self._listener = await loop.create_server(self._front, host, port, backlog=4096, reuse_address=True)
         self._chores.run()
         gc.collect()
@@ -117,6 +121,8 @@ class Server:
             self._clock.cancel()
         if self._listener is not None:
             self._listener.close()
+        if self._stop_logging is not None:
+            self._stop_logging()
         self._events.close()
         if self._front is not None:
             self._front.pre_shutdown()

@@ -62,7 +62,7 @@ def tell(server: Running, *news: HealthChange) -> None:
 
 
 def heard(server: Running) -> bool:
-    return server.server.gateway.feed.heard
+    return server.server.gateway.feed.detailed  # the log asks for what went wrong alone
 
 
 def test_a_client_hears_what_happens_from_when_it_asked() -> None:
