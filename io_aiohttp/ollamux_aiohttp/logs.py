@@ -90,8 +90,8 @@ def _write(news: News) -> None:
 
 def _level(news: News) -> int:
     if isinstance(news, HealthChange):
-        first = news.before == "checking"  # which whoever starts a server is shown
-        if news.state == "ready":
+        first = news.before == "unknown"  # which whoever starts a server is shown
+        if news.state in ("healthy", "degraded"):
             return logging.DEBUG if first else logging.INFO
         return logging.INFO if first else logging.WARNING
     if news.failure and news.status >= 500:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import secrets
 import socket
 import time
@@ -20,11 +19,10 @@ from pathlib import Path
 from aiohttp import web
 
 from ollamux import __version__
-from ollamux.config import BackendConfig, Config
+from ollamux.config import Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.gateway import Gateway
-from ollamux.providers.local import Local
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
@@ -34,9 +32,7 @@ from ollamux_aiohttp.logs import log_news
 from ollamux_aiohttp.metrics import Metrics
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
-from ollamux_aiohttp.upstream.choose import Upstreams
-from ollamux_aiohttp.upstream.interface import BackendTransport
-from ollamux_aiohttp.upstream.local import LocalClient
+from ollamux_aiohttp.upstream.configured import upstreams_of
 
 __all__ = ("Server",)
 
@@ -64,12 +60,7 @@ class Server:
             self.gateway.mount("/metrics", Metrics(self.gateway, __version__).page)
         self._events = Events(self.gateway.feed, self.gateway.clock)
         self.gateway.mount(EVENTS, self._events.page, apart=True)
-        self._upstreams = Upstreams()
-        for backend in config.backends or ():
-            self._upstreams.configure(backend.id, _transport(backend))
-        for called in self.gateway.backends():
-            if isinstance(called.provider, Local):
-                self._upstreams.use(called.id, LocalClient(called.provider.code.call, called.config))
+        self._upstreams = upstreams_of(self.gateway)
         self._front: Front | None = None
         self._listener: asyncio.Server | None = None
         self._pump: Pump | None = None
@@ -201,20 +192,6 @@ class Server:
         unix = time.time()
         self.gateway.wall(unix, time.localtime(unix).tm_gmtoff, now)
         self._clock = asyncio.get_running_loop().call_later(_WALL_EVERY, self._tell_time)
-
-
-def _transport(backend: BackendConfig) -> BackendTransport:
-    proxy = backend.proxy
-    if proxy == "environment":
-        scheme = (backend.endpoint or "").partition("://")[0]
-        proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
-    return BackendTransport(
-        keepalive=backend.pool.size,
-        expiry=backend.pool.idle,
-        verify=backend.tls.verify,
-        ca=backend.tls.ca,
-        proxy=proxy,
-    )
 
 
 def _addresses() -> tuple[str, ...]:

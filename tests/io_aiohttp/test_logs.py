@@ -36,8 +36,8 @@ ANSWERED = Decision(
 FELL_OVER = replace(ANSWERED, calls=2)
 FAILED = replace(ANSWERED, backend="", upstream="", failure="timeout", status=504, first_token=None)
 WRONG = replace(ANSWERED, failure="bad_request", status=400)
-GONE = HealthChange(1.0, "a", "ready", "unreachable", "nothing listens there")
-BACK = HealthChange(2.0, "a", "unreachable", "ready", "")
+GONE = HealthChange(1.0, "a", "healthy", "unreachable", "nothing listens there")
+BACK = HealthChange(2.0, "a", "unreachable", "healthy", "")
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -115,8 +115,8 @@ def test_what_a_backend_turns_out_to_be_at_the_start_is_less_worth_a_line_than_a
     set_up(LoggingConfig(level="debug", format="json"), stream)
     feed = Feed()
     log_news(feed)
-    feed.tell(replace(BACK, before="checking"))
-    feed.tell(replace(GONE, before="checking"))
+    feed.tell(replace(BACK, before="unknown"))
+    feed.tell(replace(GONE, before="unknown"))
     assert [row["level"] for row in rows(stream.getvalue())] == ["debug", "info"]
 
 
@@ -139,7 +139,7 @@ def test_text_has_the_same_after_the_message_and_leaves_out_what_says_nothing() 
     lines = logged("debug", "text").splitlines()
     assert "DEBUG ollamux: request answered request_id=r-1 format=ollama" in lines[0]
     assert 'reason="it has the model loaded"' in lines[0] and "failure" not in lines[0]
-    assert 'backend a is unreachable backend=a before=ready state=unreachable reason="nothing listens' in lines[4]
+    assert 'backend a is unreachable backend=a before=healthy state=unreachable reason="nothing listens' in lines[4]
 
 
 def test_nobody_listens_to_ordinary_requests_where_nobody_debugs_and_to_nothing_where_nothing_is_logged() -> None:
