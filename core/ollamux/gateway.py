@@ -35,7 +35,7 @@ from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
 from ollamux.news import Feed, HealthChange
-from ollamux.probing import Chore, Probing, Seen
+from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
 from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
@@ -95,7 +95,7 @@ class Gateway:
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger(_watts(self._backends.values()))
         self.feed = Feed()
-        self._states: dict[str, str] = dict.fromkeys(self._backends, "checking")
+        self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.attempts = config.retry.attempts
         self.retry_on = frozenset(config.retry.on)
         self.queue_timeout = config.queue.timeout
@@ -190,7 +190,7 @@ class Gateway:
 
     def notice(self, backend: Backend, now: float) -> None:
         """Something was learned of this backend's health: tells whoever listens where it is another than before."""
-        state = backend.health.state
+        state = backend.health.condition
         before = self._states[backend.id]
         if state != before:
             self._states[backend.id] = state
@@ -210,8 +210,8 @@ class Gateway:
         """What every backend is and has."""
         return tuple(report_of(backend, self.catalog) for backend in self._backends.values())
 
-    def seen(self, backend_id: str) -> Seen | None:
-        """How the backend's last round of probes went; None where it had none yet."""
+    def seen(self, backend_id: str) -> float | None:
+        """When the backend's last round of probes was over; None where it had none yet."""
         return self._probing.seen(backend_id)
 
     def stock(self, backend: Backend, inventory: Inventory) -> None:

@@ -20,7 +20,7 @@ __all__ = ("Decision", "Feed", "HealthChange", "News")
 
 
 class HealthChange(msgspec.Struct, frozen=True, tag="health", tag_field="event"):
-    """A backend is in another state than before; `at` is `now`."""
+    """A backend is in another condition than before (`resilience.health`); `at` is `now`."""
 
     at: float
     backend: str

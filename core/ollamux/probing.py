@@ -21,8 +21,9 @@ from ollamux.config import HealthConfig
 from ollamux.contract import Call, FailureKind
 from ollamux.exchange import Exchange
 from ollamux.models import Inventory, ProbeAnswer
+from ollamux.resilience.health import Kind
 
-__all__ = ("Chore", "ProbedHouse", "Probing", "Seen")
+__all__ = ("Chore", "ProbedHouse", "Probing")
 
 _UNANSWERED: dict[FailureKind, str] = {
     "dns": "its name cannot be resolved",
@@ -46,14 +47,6 @@ class Chore(msgspec.Struct, frozen=True):
     limit: int = 16 * 1024 * 1024
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """When a backend was last looked at, and for how many seconds it let its first probe wait, None where it never
-    answered."""
-
-    at: float
-    took: float | None
-
-
 class ProbedHouse(Protocol):
     """What the probes need of their gateway."""
 
@@ -75,14 +68,15 @@ class ProbedHouse(Protocol):
 class _Round:
     """The probes of one backend that are under way."""
 
-    __slots__ = ("answers", "began", "failed", "left", "took")
+    __slots__ = ("answers", "began", "failed", "kind", "left", "took")
 
     def __init__(self, left: int, began: float) -> None:
         self.left = left
         self.began = began
         self.answers: dict[str, ProbeAnswer] = {}
         self.failed = ""
-        self.took: float | None = None
+        self.kind: Kind = "unreachable"
+        self.took = -1.0
 
 
 class Probing:
@@ -95,7 +89,7 @@ class Probing:
         self._rounds: dict[str, _Round] = {}
         self._due: dict[str, float] = dict.fromkeys(backends, -math.inf)
         self._asked: dict[str, float] = {}
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, float] = {}
         self._waiters: dict[Exchange, set[str]] = {}
 
     # Chores -----------------------------------------------------------------------------------------------------------
@@ -137,7 +131,7 @@ class Probing:
         if backend.watched:
             backend.answered(backend.probe_key, status, headers, now)
         if any(name.lower() == "x-ollamux" for name, _ in headers):
-            backend.health.refuse(_SELF)
+            backend.health.refuse(_SELF, now)
         round_ = self._rounds[chore.backend]
         if chore.path == backend.provider.probes[0].path:
             round_.took = now - round_.began
@@ -152,6 +146,8 @@ class Probing:
         round_ = self._rounds[chore.backend]
         round_.answers[chore.path] = ProbeAnswer(0, b"")
         round_.failed = round_.failed or _unanswered(kind, detail)
+        if kind == "timeout":
+            round_.kind = "timeout"
         self._settle(self._backends[chore.backend], round_, now)
 
     def look_at(self, backend_id: str) -> None:
@@ -159,8 +155,8 @@ class Probing:
         self._due[backend_id] = -math.inf
         self._house.hurry = True
 
-    def seen(self, backend_id: str) -> Seen | None:
-        """How the backend's last round went; None where it had none yet."""
+    def seen(self, backend_id: str) -> float | None:
+        """When the backend's last round was over; None where it had none yet."""
         return self._seen.get(backend_id)
 
     # Those who wait ---------------------------------------------------------------------------------------------------
@@ -193,7 +189,7 @@ class Probing:
         if round_.left:
             return
         del self._rounds[backend.id]
-        self._seen[backend.id] = Seen(now, round_.took)
+        self._seen[backend.id] = now
         if backend.health.state != "refused":
             self._judge(backend, round_, now)
         self._house.notice(backend, now)
@@ -206,25 +202,25 @@ class Probing:
     def _judge(self, backend: Backend, round_: _Round, now: float) -> None:
         first = round_.answers[backend.provider.probes[0].path]
         if first.status == 0:
-            backend.health.bad(round_.failed)
+            backend.health.bad(round_.failed, now, round_.kind)
         elif backend.another_key(backend.probe_key, first.status, now):  # it spoke of this key: ask with the next one
             self.look_at(backend.id)
         elif first.status in (401, 403):
-            backend.health.bad(f"it refuses the API key (status {first.status})")
+            backend.health.bad(f"it refuses the API key (status {first.status})", now, "error")
             if backend.token is not None:
                 backend.token.refused(now)
         elif first.status in (404, 405, 501) and backend.config.models:
-            backend.health.good()
+            backend.health.good(now, round_.took)
             self._house.stock(backend, Inventory())
         elif first.status != 200:
-            backend.health.bad(f"it answered with status {first.status}")
+            backend.health.bad(f"it answered with status {first.status}", now, "error")
         else:
             try:
                 inventory = backend.provider.learn(round_.answers)
             except (ValueError, KeyError, TypeError, RecursionError) as error:
-                backend.health.bad(f"its list of models cannot be read: {error}")
+                backend.health.bad(f"its list of models cannot be read: {error}", now, "error")
             else:
-                backend.health.good()
+                backend.health.good(now, round_.took)
                 self._house.stock(backend, inventory)
 
     # Tokens -----------------------------------------------------------------------------------------------------------
@@ -239,7 +235,7 @@ class Probing:
             backend.loading = due and not backend.token.value
             self._house.hurry = self._house.hurry or due
             if not backend.token.value and not backend.loading:
-                backend.health.bad(backend.token.trouble)
+                backend.health.bad(backend.token.trouble, now, "error")
         elif not before:
             self.look_at(backend.id)
 
@@ -248,7 +244,7 @@ class Probing:
         backend.loading = False
         backend.token.failed(reason, now)
         if not backend.token.value:
-            backend.health.bad(backend.token.trouble)
+            backend.health.bad(backend.token.trouble, now, "error")
 
 
 def _unanswered(kind: FailureKind, detail: str) -> str:

@@ -21,12 +21,11 @@ from ollamux.contract import HeaderPairs
 from ollamux.exchange import Exchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.formats.ollama import listing
-from ollamux.probing import Seen
+from ollamux.resilience.health import Condition
 
 __all__ = ("Status", "StatusHouse", "condition_of")
 
 _encode = msgspec.json.Encoder().encode
-_CONDITIONS = {"ready": "healthy", "checking": "unknown", "unreachable": "unreachable", "refused": "unhealthy"}
 
 
 class StatusHouse(House, Protocol):
@@ -39,8 +38,8 @@ class StatusHouse(House, Protocol):
         """All backends, as configured."""
         ...
 
-    def seen(self, backend_id: str) -> Seen | None:
-        """How a backend's last round of probes went."""
+    def seen(self, backend_id: str) -> float | None:
+        """When a backend's last round of probes was over."""
         ...
 
 
@@ -104,7 +103,11 @@ class Status:
         if not found:
             return self._unknown(name)
         if name and len(found) == 1:
-            return _json({"provider": found[0].id, **self._health(found[0], now)})
+            changes = [
+                {"at": self._house.clock.stamp(each.now), "status": each.condition, "reason": each.reason}
+                for each in found[0].health.history
+            ]
+            return _json({"provider": found[0].id, **self._health(found[0], now), "history": changes})
         return _json(
             {
                 "status": self.overall(),
@@ -123,8 +126,8 @@ class Status:
             "healthy": usable,
             "status": condition_of(backend),
             "reason": backend.trouble or None if not usable else None,
-            "response_time_ms": _milliseconds(seen.took if seen is not None else None),
-            "last_check": house.clock.stamp(seen.at) if seen is not None else None,
+            "response_time_ms": _milliseconds(_waited(backend)),
+            "last_check": house.clock.stamp(seen) if seen is not None else None,
             "circuit_breaker": {
                 "state": "closed" if usable else "open",
                 "failure_count": sums.errors,
@@ -234,9 +237,9 @@ class Status:
         seen = self._house.seen(backend.id)
         health: dict[str, Any] = {
             "status": condition_of(backend),
-            "response_time_ms": _milliseconds(seen.took if seen is not None else None),
+            "response_time_ms": _milliseconds(_waited(backend)),
             "models_available": len({offer.name for offer in self._house.catalog.of_backend(backend.id)}),
-            "last_checked": round(self._house.clock.unix(seen.at), 3) if seen is not None else None,
+            "last_checked": round(self._house.clock.unix(seen), 3) if seen is not None else None,
         }
         if not _serves(backend):
             health["error_message"] = backend.trouble
@@ -291,7 +294,7 @@ class Status:
             "status": {
                 "state": condition_of(backend),
                 "message": "" if _serves(backend) else backend.trouble,
-                "last_check_unix": int(house.clock.unix(seen.at)) if seen is not None else None,
+                "last_check_unix": int(house.clock.unix(seen)) if seen is not None else None,
             },
             "capabilities": {
                 "generate": "completion" in able,
@@ -329,14 +332,19 @@ class Status:
         return round(self._house.clock.unix(now) - began, 3) if began is not None else 0.0
 
 
-def condition_of(backend: Backend) -> str:
-    """How a backend is: healthy, unhealthy, unreachable or unknown."""
-    return "unhealthy" if backend.misconfigured else _CONDITIONS[backend.health.state]
+def condition_of(backend: Backend) -> Condition:
+    """How a backend is, for people; one that lacks its key is unhealthy."""
+    return "unhealthy" if backend.misconfigured else backend.health.condition
 
 
 def _place(backend: Backend) -> str | None:
     """Where a backend is; None where it is built in or nowhere."""
     return None if backend.answers_itself is not None else backend.endpoint
+
+
+def _waited(backend: Backend) -> float | None:
+    """For how long it lets a probe wait."""
+    return backend.health.response_time if backend.health.response_time >= 0.0 else None
 
 
 def _serves(backend: Backend) -> bool:

@@ -150,16 +150,17 @@ class Metrics(Collector):
         health = GaugeMetricFamily(
             "ollamux_backend_health", "1 for the state that the backend is in", labels=("backend", "provider", "state")
         )
-        probe = GaugeMetricFamily("ollamux_backend_probe_seconds", "What the last probe took", labels=("backend",))
+        probe = GaugeMetricFamily(
+            "ollamux_backend_probe_seconds", "What its probes take", labels=("backend",)
+        )
         models = GaugeMetricFamily("ollamux_backend_models", "Models that it offers", labels=("backend",))
         for backend in gateway.backends():
             running.add_metric((backend.id,), gateway.admission.running(backend.id))
             now = condition_of(backend)
             for state in _CONDITIONS:
                 health.add_metric((backend.id, backend.provider.type, state), float(state == now))
-            seen = gateway.seen(backend.id)
-            if seen is not None and seen.took is not None:
-                probe.add_metric((backend.id,), seen.took)
+            if backend.health.response_time >= 0.0:
+                probe.add_metric((backend.id,), backend.health.response_time)
             models.add_metric((backend.id,), len({offer.name for offer in gateway.catalog.of_backend(backend.id)}))
         yield from (running, health, probe, models)
 

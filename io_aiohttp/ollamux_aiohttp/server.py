@@ -9,32 +9,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
 from ollamux import __version__
-from ollamux.config import BackendConfig, Config
+from ollamux.config import Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.gateway import Gateway
-from ollamux.providers.local import Local
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.events import EVENTS, Events, Granted
+from ollamux_aiohttp.logs import log_news
 from ollamux_aiohttp.metrics import Metrics
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
-from ollamux_aiohttp.upstream.choose import Upstreams
-from ollamux_aiohttp.upstream.interface import BackendTransport
-from ollamux_aiohttp.upstream.local import LocalClient
+from ollamux_aiohttp.upstream.configured import upstreams_of
 
 __all__ = ("Server",)
 
@@ -62,17 +60,13 @@ class Server:
             self.gateway.mount("/metrics", Metrics(self.gateway, __version__).page)
         self._events = Events(self.gateway.feed, self.gateway.clock)
         self.gateway.mount(EVENTS, self._events.page, apart=True)
-        self._upstreams = Upstreams()
-        for backend in config.backends or ():
-            self._upstreams.configure(backend.id, _transport(backend))
-        for called in self.gateway.backends():
-            if isinstance(called.provider, Local):
-                self._upstreams.use(called.id, LocalClient(called.provider.code.call, called.config))
+        self._upstreams = upstreams_of(self.gateway)
         self._front: Front | None = None
         self._listener: asyncio.Server | None = None
         self._pump: Pump | None = None
         self._chores: ChoreRunner | None = None
         self._clock: asyncio.TimerHandle | None = None
+        self._stop_logging: Callable[[], None] | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Binds and serves. Returns the address; OSError where it is taken."""
@@ -95,6 +89,7 @@ class Server:
             lingering_time=1.0,
         )
         self._tell_time()
+        self._stop_logging = log_news(self.gateway.feed)
         self._listener = await loop.create_server(self._front, host, port, backlog=4096, reuse_address=True)
         self._chores.run()
         gc.collect()
@@ -117,6 +112,8 @@ class Server:
             self._clock.cancel()
         if self._listener is not None:
             self._listener.close()
+        if self._stop_logging is not None:
+            self._stop_logging()
         self._events.close()
         if self._front is not None:
             self._front.pre_shutdown()
@@ -195,20 +192,6 @@ class Server:
         unix = time.time()
         self.gateway.wall(unix, time.localtime(unix).tm_gmtoff, now)
         self._clock = asyncio.get_running_loop().call_later(_WALL_EVERY, self._tell_time)
-
-
-def _transport(backend: BackendConfig) -> BackendTransport:
-    proxy = backend.proxy
-    if proxy == "environment":
-        scheme = (backend.endpoint or "").partition("://")[0]
-        proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
-    return BackendTransport(
-        keepalive=backend.pool.size,
-        expiry=backend.pool.idle,
-        verify=backend.tls.verify,
-        ca=backend.tls.ca,
-        proxy=proxy,
-    )
 
 
 def _addresses() -> tuple[str, ...]:

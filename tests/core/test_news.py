@@ -25,7 +25,7 @@ GOOD = Decision(
 )
 FAILED = replace(GOOD, failure="timeout", status=504)
 FELL_OVER = replace(GOOD, calls=2)
-SICK = HealthChange(1.0, "a", "ready", "unreachable", "nothing listens there")
+SICK = HealthChange(1.0, "a", "healthy", "unreachable", "nothing listens there")
 
 
 def test_where_nobody_listens_nothing_need_be_made() -> None:
@@ -79,8 +79,9 @@ def test_a_gateway_tells_of_each_change_of_health_once() -> None:
         run.pass_time(30)
         run.learn(a=None)
     assert [(news.before, news.state, news.reason) for news in heard if isinstance(news, HealthChange)] == [
-        ("checking", "ready", ""),
-        ("ready", "unreachable", "nothing listens there"),
+        ("unknown", "healthy", ""),
+        ("healthy", "degraded", "nothing listens there"),
+        ("degraded", "unreachable", "nothing listens there"),
     ]
 
 

@@ -107,6 +107,15 @@ def test_the_health_of_one_provider_is_asked_by_its_id_or_its_type() -> None:
     assert get(run, "/health/providers/demo")["healthy"] is True
 
 
+def test_the_health_of_one_provider_has_its_last_changes() -> None:
+    run = house()
+    assert get(run, "/health/providers/a")["history"] == [
+        {"at": "2026-01-02T03:00:00.125Z", "status": "healthy", "reason": ""}
+    ]
+    (change,) = get(run, "/health/providers/b")["history"]
+    assert (change["status"], change["reason"]) == ("unreachable", "nothing listens there")
+
+
 @pytest.mark.parametrize("path", ["/health/providers/x", "/api/providers/x/stats", "/api/tags/x"])
 def test_a_provider_that_nobody_knows_is_not_found_and_those_there_are_are_named(path: str) -> None:
     asked = house().ask("GET", path)

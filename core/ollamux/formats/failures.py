@@ -15,14 +15,27 @@ import msgspec
 
 from ollamux.errors import BackendError, BackendUnavailable, OllamuxError
 
-__all__ = ("LONGEST", "backend_failure", "error_object", "quota_spent", "retry_after", "unreadable")
+__all__ = (
+    "LONGEST",
+    "TOO_LONG",
+    "backend_failure",
+    "error_object",
+    "quota_spent",
+    "retry_after",
+    "too_long",
+    "unreadable",
+)
 
 LONGEST = 16384
 """Characters of a backend's error text that are kept."""
 
+TOO_LONG = "context_length_exceeded"
+"""The code of an error that says so, by which clients know that they have to shorten their history."""
+
 _EXCERPT = 120
 _LONGEST_WAIT = 30 * 86400.0
 _QUOTA = "insufficient_quota"
+_TOO_LONG = (TOO_LONG, "exceed_context_size_error")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -79,6 +92,12 @@ def error_object(error: OllamuxError) -> dict[str, Any]:
 def quota_spent(error: OllamuxError) -> bool:
     """Whether a backend limits us because nothing is left to spend: to try again is of no use."""
     return error.status == 429 and _QUOTA in error_object(error).values()
+
+
+def too_long(error: OllamuxError) -> bool:
+    """Whether the prompt did not fit into the model's window."""
+    told = error_object(error)
+    return error.code == TOO_LONG or told.get("type") in _TOO_LONG or told.get("code") in _TOO_LONG
 
 
 def unreadable(body: bytes, what: str = "an answer") -> BackendUnavailable:

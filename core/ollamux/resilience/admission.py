@@ -1,58 +1,125 @@
 """Places: how many requests run at once, in all and on each backend, and who waits for one.
 
-Strategy: a request takes a place on the first of its candidates that has one; where none has, it waits in one queue,
-first come first served. A place that is freed is offered to those who wait, in their order, and goes to the first who
-can use it.
+Strategy: a request takes a place on the first of its candidates that has one; where none has, it waits in one queue
+(`queue`), by priority and in turn over the clients. A place that is freed is promised to the first who can use it. One
+of `yield_every` places on a backend goes to the one who has waited longest for it, whatever his priority, so nobody
+starves. Where the queue is full, a better newcomer displaces the worst of those who wait.
 
 Rules: the queue is bounded and counts those that wait, not those that run; a limit of 0 or None is no limit; every
-place taken is given back exactly once, by whoever took it.
+place taken is given back exactly once, by whoever took it. Everybody who waits ends once: served, gone by himself, or
+turned away; who is turned away is called like the others, and finds it out when he wants to wait again (`refusal`).
+A deadline is the last moment at which a place is of use: who cannot make it is not let in, and who missed it is not
+served. While nobody waits, to take and to give back is a look into two tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from math import inf
+from typing import Literal
 
-__all__ = ("Admission", "Waiting")
+import msgspec
+
+from ollamux.resilience.queue import HIGHEST, NORMAL, Entry, FairQueue, Waiting
+
+__all__ = ("Admission", "Refusal", "Waiting")
+
+_WEIGHT = 0.2
+_SOONEST, _LATEST, _UNKNOWN = 1.0, 60.0, 5.0
 
 
-class Waiting(Protocol):
-    """Somebody who waits for a place on one of these backends."""
+class Refusal(msgspec.Struct, frozen=True):
+    """Why somebody may not wait: the queue is `full`, or the place would come too `late` for his deadline; and after
+    how many seconds to try again."""
 
-    @property
-    def wanted(self) -> Sequence[str]:
-        """Ids of backends, the first choice first."""
-        ...
+    why: Literal["full", "late"]
+    retry_after: float
+
+
+class _Pace:
+    """How often a place comes free where some wait: a decaying average of the seconds between two."""
+
+    __slots__ = ("at", "gap")
+
+    def __init__(self) -> None:
+        self.at = -inf
+        self.gap = -1.0
+
+    def freed(self, now: float, since: float) -> None:
+        """One came free; `since` is from when on somebody waited."""
+        gap = now - max(self.at, since)
+        self.at = now
+        self.gap = gap if self.gap < 0.0 else self.gap + _WEIGHT * (gap - self.gap)
 
 
 class Admission:
-    """The places and the queue."""
+    """The places and the queue. `refusal` is why the last one who could not wait could not."""
 
-    __slots__ = ("_called", "_concurrency", "_free", "_limits", "_queue", "_running", "_size", "_total")
+    __slots__ = (
+        "_barred",
+        "_called",
+        "_concurrency",
+        "_entries",
+        "_free",
+        "_limits",
+        "_paces",
+        "_prioritise",
+        "_promised",
+        "_queue",
+        "_running",
+        "_since",
+        "_size",
+        "_some",
+        "_total",
+        "_turned_away",
+        "_turns",
+        "_untold",
+        "_wanting",
+        "_yield_every",
+        "refusal",
+    )
 
-    def __init__(self, *, concurrency: int = 0, queue_size: int = 512) -> None:
+    def __init__(
+        self, *, concurrency: int = 0, queue_size: int = 512, prioritise: bool = True, yield_every: int = 10
+    ) -> None:
         self._concurrency = concurrency
         self._size = queue_size
+        self._prioritise = prioritise
+        self._yield_every = yield_every
         self._limits: dict[str, int] = {}
         self._running: dict[str, int] = {}
         self._total = 0
-        self._queue: dict[Waiting, None] = {}
-        self._called: set[Waiting] = set()
+        self._queue = FairQueue(prioritise=prioritise)
+        self._entries: dict[Waiting, Entry] = {}
+        self._called = 0
+        self._promised: dict[str, int] = {}
+        self._wanting: dict[str, list[int]] = {}
+        self._turns: dict[str, int] = {}
+        self._paces: dict[str, _Pace] = {}
+        self._turned_away: dict[Waiting, Refusal] = {}
+        self._untold: list[Waiting] = []
+        self._since = 0.0
         self._free = False
+        self._some = False
+        self._barred = False
+        self.refusal: Refusal | None = None
 
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return len(self._queue) + len(self._called)
+        return len(self._entries)
 
     @property
     def has_room(self) -> bool:
-        """Whether a place came free that somebody in the queue may want."""
-        return self._free and bool(self._queue)
+        """Whether `admitted` may have somebody to call."""
+        return self._free and (self._queue.live > 0 or bool(self._untold))
 
     def running(self, backend: str) -> int:
         """How many requests run on a backend."""
         return self._running.get(backend, 0)
+
+    def waiting_for(self, backend: str) -> int:
+        """How many wait who would take a place on this backend."""
+        return sum(self._wanting.get(backend, ()))
 
     def limit(self, backend: str, places: int | None) -> None:
         """How many requests a backend takes at once."""
@@ -62,63 +129,223 @@ class Admission:
             self._limits.pop(backend, None)
         self._free = True
 
-    def take(self, backend: str) -> bool:
-        """Takes a place there; False where there is none."""
+    def take(self, backend: str, who: Waiting | None = None) -> bool:
+        """Takes a place there; False where there is none. `who` takes it: one who was not called does not go before
+        those who wait for this backend."""
         if self._concurrency and self._total >= self._concurrency:
             return False
         running = self._running.get(backend, 0)
         if self._limits and running >= self._limits.get(backend, running + 1):
             return False
+        if self._some and who is not None and self._others_first(backend, who):
+            return False
         self._running[backend] = running + 1
         self._total += 1
         return True
 
-    def give_back(self, backend: str) -> None:
-        """The place is free again."""
+    def give_back(self, backend: str, now: float = -1.0) -> None:
+        """The place is free again. `now` lets it learn how fast places come free."""
         self._running[backend] -= 1
         self._total -= 1
-        if self._queue:
+        if self._some:
             self._free = True
+            if now >= 0.0:
+                for name in (backend, ""):
+                    pace = self._paces.get(name)
+                    if pace is None:
+                        pace = self._paces[name] = _Pace()
+                    pace.freed(now, self._since)
 
-    def wait(self, who: Waiting) -> bool:
-        """Joins the queue; False where it is full. Who was called and found the place gone is the first again."""
-        if who in self._called:
-            self._called.remove(who)
-            self._queue = {who: None, **self._queue}
+    def wait(
+        self, who: Waiting, now: float = 0.0, priority: int = NORMAL, client: str = "", deadline: float = inf
+    ) -> bool:
+        """Joins the queue; False where he may not, for the reason in `refusal`. Who was called and found the place gone
+        is the first again. `client` is in whose name he waits."""
+        entry = self._entries.get(who)
+        if entry is not None:
+            if entry.promised:
+                self._unpromise(entry)
+                self._queue.again(entry)
+                self._free = True  # he may have been called to one place and another was taken for it
             return True
-        if self.waiting >= self._size:
+        if who in self._turned_away:
+            self.refusal = self._turned_away.pop(who)
             return False
-        self._queue[who] = None
+        if deadline < inf and now + (self._foreseen(who, priority, client) or 0.0) > deadline:
+            return self._refuse("late", who, priority, client)
+        if len(self._entries) >= self._size:
+            worst = self._queue.displaced_by(priority, client)
+            if worst is None:
+                return self._refuse("full", who, priority, client)
+            self._turn_away(worst, "full")
+        if not self._some:
+            self._since = now
+            self._some = True
+        entry = self._entries[who] = self._queue.join(who, priority, client, deadline)
+        for backend in (*entry.lane.wanted, ""):
+            counts = self._wanting.get(backend)
+            if counts is None:
+                counts = self._wanting[backend] = [0] * (HIGHEST + 1)
+            counts[entry.priority] += 1
+        if self._barred:
+            self._barred = False
+            self._free = True
         return True
 
     def served(self, who: Waiting) -> None:
         """Has taken a place, and waits no longer."""
-        self._queue.pop(who, None)
-        self._called.discard(who)
+        self._turned_away.pop(who, None)
+        entry = self._entries.get(who)
+        if entry is not None:
+            self._free = True  # it may have taken another place than the one that was kept for it
+            self._strike(entry)
 
     def leave(self, who: Waiting) -> None:
-        """Waits no longer and took nothing: the place to which it was called, if it was, is the next one's."""
-        self._queue.pop(who, None)
-        if who in self._called:
-            self._called.remove(who)
-            self._free = bool(self._queue)
+        """Waits no longer and took nothing: the place to which he was called, if he was, is the next one's."""
+        self._turned_away.pop(who, None)
+        entry = self._entries.get(who)
+        if entry is not None:
+            if entry.promised:
+                self._free = True
+            self._strike(entry)
 
-    def admitted(self) -> list[Waiting]:
-        """Those of the queue who could be given a place now, in order. Each is called once, and then takes the place
-        (`served`), waits again or leaves."""
-        self._free = False
+    def admitted(self, now: float = 0.0) -> list[Waiting]:
+        """Those who are called now, in order: each then takes a place (`served`), waits again or leaves. Among them are
+        those that are turned away."""
         found: list[Waiting] = []
-        promised: dict[str, int] = {}
-        for who in self._queue:
-            if self._concurrency and self._total + len(found) >= self._concurrency:
+        while not self._concurrency or self._total + self._called < self._concurrency:
+            entry = self._next(now)
+            if entry is None:
                 break
-            for backend in who.wanted:
-                running = self._running.get(backend, 0) + promised.get(backend, 0)
-                if running < self._limits.get(backend, running + 1):
-                    promised[backend] = promised.get(backend, 0) + 1
-                    found.append(who)
-                    break
-        for who in found:
-            del self._queue[who]
-        self._called.update(found)
+            self._queue.call(entry)
+            self._called += 1
+            self._promised[entry.promised] = self._promised.get(entry.promised, 0) + 1
+            found.append(entry.who)
+        if self._untold:
+            told, self._untold = self._untold, []
+            found += [who for who in told if who in self._turned_away]
+        self._free = False
         return found
+
+    def position(self, who: Waiting) -> int:
+        """1 for who is the next on one of his backends, 0 for who does not wait or is called already."""
+        entry = self._entries.get(who)
+        return 0 if entry is None or entry.promised else self._queue.position(entry)
+
+    def expected(self, who: Waiting) -> float | None:
+        """About how many seconds he will wait from now on; None where nothing is known yet."""
+        entry = self._entries.get(who)
+        if entry is None or entry.promised:
+            return 0.0
+        place = self._queue.position(entry)
+        return self._seconds(entry.lane.wanted, [place] * len(entry.lane.wanted), place)
+
+    # Who is next ------------------------------------------------------------------------------------------------------
+
+    def _next(self, now: float) -> Entry | None:
+        """The best of the firsts of all lanes with room, with the place promised to him; or the eldest in his stead."""
+        best: Entry | None = None
+        best_rank, best_backend = (0, 0, 0), ""
+        for lane in list(self._queue.lanes.values()):
+            backend = self._roomy(lane.wanted)
+            if not backend:
+                continue
+            entry = lane.best
+            while entry is not None and entry.deadline < now:
+                self._turn_away(entry, "late")
+                entry = lane.best
+            if entry is None:
+                continue
+            rank = self._queue.rank(entry)
+            if best is None or rank < best_rank:
+                best, best_rank, best_backend = entry, rank, backend
+        if best is None:
+            return None
+        turn = self._turns[best_backend] = self._turns.get(best_backend, 0) + 1
+        if self._prioritise and self._yield_every and turn % self._yield_every == 0:
+            best = self._eldest(best_backend, best, now)
+        best.promised = best_backend
+        return best
+
+    def _eldest(self, backend: str, best: Entry, now: float) -> Entry:
+        for lane in list(self._queue.lanes.values()):
+            if backend not in lane.wanted:
+                continue
+            entry = lane.eldest
+            while entry is not None and entry.deadline < now:
+                self._turn_away(entry, "late")
+                entry = lane.eldest
+            if entry is not None and entry.arrival < best.arrival:
+                best = entry
+        return best
+
+    def _roomy(self, wanted: tuple[str, ...]) -> str:
+        """The first of these with a place that nobody was promised."""
+        for backend in wanted:
+            busy = self._running.get(backend, 0) + self._promised.get(backend, 0)
+            if busy < self._limits.get(backend, busy + 1):
+                return backend
+        return ""
+
+    def _others_first(self, backend: str, who: Waiting) -> bool:
+        entry = self._entries.get(who)
+        if entry is not None and entry.promised:
+            return False
+        self._barred = bool(sum(self._wanting.get(backend, ())) - (entry is not None))
+        return self._barred
+
+    # Who goes ---------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, why: Literal["full", "late"], who: Waiting, priority: int, client: str) -> bool:
+        self.refusal = self._refusal(why, self._foreseen(who, priority, client))
+        return False
+
+    def _refusal(self, why: Literal["full", "late"], seconds: float | None) -> Refusal:
+        return Refusal(why, _UNKNOWN if seconds is None else min(max(seconds, _SOONEST), _LATEST))
+
+    def _turn_away(self, entry: Entry, why: Literal["full", "late"]) -> None:
+        wanted = entry.lane.wanted
+        counts = [self.waiting_for(backend) for backend in wanted]
+        self._turned_away[entry.who] = self._refusal(why, self._seconds(wanted, counts, len(self._entries)))
+        self._untold.append(entry.who)
+        self._strike(entry)
+        self._free = True
+
+    def _strike(self, entry: Entry) -> None:
+        """It is in no table any longer."""
+        del self._entries[entry.who]
+        if entry.promised:
+            self._unpromise(entry)
+        else:
+            self._queue.leave(entry)
+        for backend in (*entry.lane.wanted, ""):
+            counts = self._wanting[backend]
+            counts[entry.priority] -= 1
+            if not any(counts):
+                del self._wanting[backend]
+        self._some = bool(self._entries)
+
+    def _unpromise(self, entry: Entry) -> None:
+        self._called -= 1
+        self._promised[entry.promised] -= 1
+        entry.promised = ""
+
+    # How long it takes ------------------------------------------------------------------------------------------------
+
+    def _foreseen(self, who: Waiting, priority: int, client: str) -> float | None:
+        """About how many seconds a newcomer would wait; None where nothing is known yet."""
+        wanted = tuple(who.wanted)
+        nobody = [0] * (HIGHEST + 1)
+        ahead = [self._queue.ahead(priority, client, self._wanting.get(name, nobody)) for name in (*wanted, "")]
+        return self._seconds(wanted, [count + 1 for count in ahead[:-1]], ahead[-1] + 1)
+
+    def _seconds(self, wanted: tuple[str, ...], places: list[int], overall: int) -> float | None:
+        """Until that many places came free on these backends, which share the work, and in all."""
+        rate = 0.0
+        for backend, count in zip(wanted, places, strict=True):
+            pace = self._paces.get(backend)
+            if pace is not None and pace.gap >= 0.0:
+                rate += 1.0 / max(count * pace.gap, 1e-6)
+        total = self._paces.get("")
+        in_all = overall * total.gap if self._concurrency and total is not None and total.gap >= 0.0 else 0.0
+        return max(1.0 / rate, in_all) if rate else in_all or None

@@ -315,7 +315,7 @@ def _lexicon() -> _Lexicon:
                 else:
                     home = stems if entry.endswith("*") else words
                     home.setdefault(entry.rstrip("*"), {})[kind] = float(weight)
-    parts = [
+    parts: list[tuple[str, Kind, float]] = [
         (part, kind, float(weight))
         for kind, weights in table.parts.items()
         for weight, text in weights.items()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ollamux.errors import BackendError, BackendUnavailable
-from ollamux.formats.failures import backend_failure, error_object, quota_spent, retry_after, unreadable
+from ollamux.errors import BackendError, BackendUnavailable, InvalidRequest
+from ollamux.formats.failures import backend_failure, error_object, quota_spent, retry_after, too_long, unreadable
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,15 @@ def test_a_spent_quota_is_told_by_its_word_in_an_answer_of_429(name: str) -> Non
     assert not quota_spent(backend_failure(400, {}, body))
     assert not quota_spent(backend_failure(429, {}, b'{"error":{"code":"rate_limit_exceeded"}}'))
     assert not quota_spent(BackendUnavailable("gone", status=429))
+
+
+def test_a_prompt_that_was_too_long_is_told_by_its_code_or_by_the_backends_words() -> None:
+    coded = InvalidRequest("x", code="context_length_exceeded")
+    told = BackendError("x", status=400, body='{"error":{"type":"exceed_context_size_error"}}')
+    other = BackendError("x", status=400, body='{"error":{"type":["a"],"code":5}}')
+    assert (too_long(coded), too_long(told), too_long(other), too_long(InvalidRequest("x"))) == (
+        True,
+        True,
+        False,
+        False,
+    )

@@ -120,6 +120,8 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         body["output_config"] = config
     if request.user:
         body["metadata"] = {"user_id": request.user}
+    if request.metadata:
+        warnings.append("the backend does not take: metadata")
     _add_tier(body, request.service_tier, warnings)
     if request.logprobs:
         warnings.append("the backend tells no log probabilities")

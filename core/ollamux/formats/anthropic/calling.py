@@ -12,12 +12,12 @@ from typing import Any
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.anthropic.building import as_chat, build_chat, tool_names
-from ollamux.formats.anthropic.faults import OVERLOADED, sentence
+from ollamux.formats.anthropic.faults import LONG_PROMPT, OVERLOADED, sentence
 from ollamux.formats.anthropic.incoming import AnthropicIncoming
 from ollamux.formats.anthropic.passing import pass_on
 from ollamux.formats.anthropic.reading import MessageReader, read_answer
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
-from ollamux.formats.failures import backend_failure
+from ollamux.formats.failures import TOO_LONG, backend_failure
 from ollamux.formats.identifiers import Names
 
 __all__ = ("AnthropicCalling",)
@@ -60,6 +60,8 @@ class AnthropicCalling:
         error = backend_failure(status, headers, body, "" if message == text else message)
         if error.status == status:
             error.kind = _KINDS.get(status, "bad_request" if status < 500 else error.kind)
+        if status == 400 and LONG_PROMPT in message.lower():
+            error.code = TOO_LONG
         return error
 
 

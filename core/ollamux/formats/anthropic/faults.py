@@ -13,9 +13,9 @@ import msgspec
 
 from ollamux.conversation import StreamFault
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import LONGEST
+from ollamux.formats.failures import LONGEST, too_long
 
-__all__ = ("OVERLOADED", "error_body", "error_event", "fault_of", "sentence", "status_of")
+__all__ = ("LONG_PROMPT", "OVERLOADED", "error_body", "error_event", "fault_of", "sentence", "status_of")
 
 OVERLOADED = 529
 
@@ -45,6 +45,9 @@ _STATUSES: dict[str, tuple[int, str]] = {
 
 _NOT_SET_UP = "configuration_error"
 _encode = msgspec.json.Encoder().encode
+LONG_PROMPT = "prompt is too long"
+"""The words by which clients of this format know that they have to shorten their history."""
+
 _WITHHELD = "the backend refused the gateway's credentials"
 
 
@@ -61,6 +64,8 @@ def error_body(error: OllamuxError) -> bytes:
     message = error.message
     if isinstance(error, BackendError):
         message = sentence(message)
+    if too_long(error) and LONG_PROMPT not in message.lower():
+        message = f"{LONG_PROMPT}: {message}"
     told: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}
     if error.request_id:
         told["request_id"] = error.request_id

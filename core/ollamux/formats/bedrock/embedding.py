@@ -1,8 +1,8 @@
 """Vectors from Bedrock: Titan's and Cohere's own bodies, sent through InvokeModel, since Converse has none.
 
-Rules: Titan takes one text for a call and Cohere so many, and more are refused here (the dialect tells how many, so that
-who has more asks several times); Cohere wants to be told what a text is for,
-and a document is what is searched; `dimensions` are not sent, for to cut a vector is the renderer's work.
+Rules: Titan takes one text for a call and Cohere so many, and more are refused here (the dialect tells how many, so
+that who has more asks several times); Cohere wants to be told what a text is for, and a document is what is searched;
+`dimensions` are not sent, for to cut a vector is the renderer's work.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import msgspec
 
 from ollamux.conversation import StreamFault
 from ollamux.errors import BackendError, BackendTimeout, OllamuxError
-from ollamux.formats.failures import LONGEST, backend_failure, retry_after
+from ollamux.formats.failures import LONGEST, TOO_LONG, backend_failure, retry_after
 
 __all__ = ("failure_of", "fault_of")
 
@@ -41,6 +41,9 @@ _OURS = frozenset(
     "accessdenied expiredtoken incompletesignature invalidclienttokenid invalidsignature missingauthenticationtoken"
     " notauthorized signaturedoesnotmatch unrecognizedclient".split()
 )
+_LONG = ("input is too long", "prompt is too long", "too many input tokens", "maximum context length")
+"""What makers' models say of a prompt that does not fit."""
+
 _REFUSED = "the backend refused the gateway's credentials"
 
 
@@ -70,6 +73,8 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> OllamuxE
         return BackendTimeout(text, retry_after=wait)
     error = BackendError(text, status=meaning.status, body=text, retry_after=wait)
     error.kind = meaning.kind
+    if error.status == 400 and any(words in text.lower() for words in _LONG):
+        error.code = TOO_LONG
     return error
 
 

@@ -14,14 +14,14 @@ import msgspec
 
 from ollamux.conversation import StreamFault
 from ollamux.errors import OllamuxError
-from ollamux.formats.failures import LONGEST, backend_failure
+from ollamux.formats.failures import LONGEST, TOO_LONG, backend_failure
 from ollamux.formats.gemini.vocabulary import KINDS
 
 __all__ = ("Told", "failure", "stream_fault", "told")
 
 _DELAY = re.compile(r"[0-9]+(?:\.[0-9]+)?s")
 _KEY_REFUSED = "API_KEY_INVALID"
-_TOO_LONG = "exceeds the maximum number of tokens"
+_LONG = "exceeds the maximum number of tokens"
 
 
 class Told(NamedTuple):
@@ -67,8 +67,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> OllamuxErro
     error = backend_failure(401 if found.key_refused else status, headers, body, found.message)
     if error.retry_after is None and not found.key_refused and status not in (401, 403):
         error.retry_after = found.wait
-    if status == 400 and _TOO_LONG in found.message:
-        error.code = "context_length_exceeded"
+    if status == 400 and _LONG in found.message:
+        error.code = TOO_LONG
     return error
 
 

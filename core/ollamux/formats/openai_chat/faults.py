@@ -15,7 +15,7 @@ import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import error_object, quota_spent
+from ollamux.formats.failures import TOO_LONG, error_object, quota_spent, too_long
 from ollamux.formats.openai_chat.reading import error_message
 
 __all__ = ("error_body", "error_headers")
@@ -35,7 +35,6 @@ _TYPES = {
     503: "overloaded_error",
     504: "timeout_error",
 }
-_TOO_LONG = ("exceed_context_size_error", "context_length_exceeded")
 
 
 def error_body(error: OllamuxError) -> bytes:
@@ -44,8 +43,8 @@ def error_body(error: OllamuxError) -> bytes:
     if isinstance(error, BackendError):
         message = _sentence(error)
     kind, code = told.get("type"), told.get("code")
-    if kind in _TOO_LONG or code in _TOO_LONG:
-        kind, code = "invalid_request_error", "context_length_exceeded"
+    if too_long(error):
+        kind, code = "invalid_request_error", TOO_LONG
     near = getattr(error, "near", ())
     if near:
         message += f"; there are: {', '.join(near)}"
