@@ -39,6 +39,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.exchange.model",
     "ollamux.exchange.state",
     "ollamux.formats.answering",
+    "ollamux.formats.asking",
     "ollamux.formats.ollama._plain",
     "ollamux.formats.ollama.gojson",
     "ollamux.formats.ollama.gotext",

@@ -1,23 +1,32 @@
 # The types with which Cython compiles model.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.backends cimport Backend
 from ollamux.exchange.state cimport ModelState
+from ollamux.formats.asking cimport Incoming
+from ollamux.resilience.admission cimport Admission
 
 
 cdef class ModelExchange(ModelState):
+    @cython.locals(incoming=Incoming, backend=Backend)
     cdef _look_up(self, double now, bint last)
     cdef _seen_as(self, offer)
     cdef bint _same_format(self, offer, Backend backend) except -1
     cdef _calling(self, offer, Backend backend)
-    cdef _answer_here(self, incoming, offer, double now)
+    cdef _answer_here(self, Incoming incoming, offer, double now)
+    @cython.locals(incoming=Incoming, backend=Backend, admission=Admission)
     cdef _dispatch(self, double now)
+    @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
     cdef dict _defaults(self, offer)
     cdef _next(self, error, double now)
     cdef bint _streams(self, headers) except -1
+    @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
     cdef tuple _begin(self, bytes out)
     cdef _collect(self, bytes data, double now)
+    @cython.locals(incoming=Incoming, backend=Backend)
     cdef _whole(self, bytes body, double now)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _error_status(self, bytes body, double now)

@@ -35,9 +35,9 @@ from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.state import ModelState
 from ollamux.formats.answering import RenderContext
+from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
     Calling,
-    Incoming,
     Neutral,
     Served,
 )

@@ -3,12 +3,14 @@
 from ollamux.backends cimport Backend
 from ollamux.exchange.base cimport Exchange
 from ollamux.formats.answering cimport RenderContext
+from ollamux.formats.asking cimport Incoming
 
 
 cdef class ModelState(Exchange):
-    cdef object _house, _request, _serving, _route, _phase, _incoming, _neutral, _renderer
+    cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
     cdef RenderContext _context
+    cdef Incoming _incoming
     cdef Backend _backend
     cdef list _candidates, _collected, _playing
     cdef tuple _warnings

@@ -16,11 +16,11 @@ from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
 from ollamux.formats.answering import RenderContext
+from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
     NOWHERE,
     Calling,
     Dialect,
-    Incoming,
     Neutral,
     Place,
     Served,

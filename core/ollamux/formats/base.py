@@ -20,6 +20,7 @@ from ollamux.contract import HeaderPairs
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
 from ollamux.errors import OllamuxError
 from ollamux.formats.answering import RenderContext
+from ollamux.formats.asking import Incoming
 from ollamux.streaming.translator import Converter, Reader, Renderer
 
 __all__ = (
@@ -122,31 +123,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         if not self.tool_choice >= _CHOICES:
             cues.add("tool_choice")
         force_setattr(self, "cues", tuple(sorted(f'"{name}"'.encode() for name in cues)))
-
-
-class Incoming(Protocol):
-    """A client's request as its format understood it, decoded no further than needed."""
-
-    operation: Operation
-    model: str
-    stream: bool
-    keep_alive: float | None
-    needs: frozenset[str]
-    body: bytes
-    grammar_error: OllamuxError | None
-    warnings: tuple[str, ...]
-
-    def not_found(self) -> OllamuxError:
-        """What the format answers where nobody serves the model."""
-        ...
-
-    def check(self, served: Served) -> None:
-        """Raises what the format answers where this model cannot do what is asked."""
-        ...
-
-    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
-        """The request in the neutral model; `defaults` are configured options (Ollama's names), weaker than its own."""
-        ...
 
 
 class WholeRenderer(Renderer, Protocol):

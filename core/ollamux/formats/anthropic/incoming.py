@@ -21,7 +21,7 @@ from ollamux.formats.anthropic import options
 from ollamux.formats.anthropic.content import Turns, cache_of, worded
 from ollamux.formats.anthropic.schema import Request, Routing, decode_request, decode_routing, given
 from ollamux.formats.anthropic.words import listed, tame
-from ollamux.formats.base import Served
+from ollamux.formats.base import Incoming, Served
 
 __all__ = ("PLAIN", "STRICT", "AnthropicIncoming", "read_route")
 
@@ -37,23 +37,10 @@ _CARRIED = frozenset((*Request.__struct_fields__, "model", "stream"))
 _SAMPLING = ("temperature", "top_p", "top_k")
 
 
-class AnthropicIncoming:
+class AnthropicIncoming(Incoming):
     """POST /v1/messages, or the count of its tokens. `version` and `betas` are the headers of these names."""
 
-    __slots__ = (
-        "betas",
-        "body",
-        "grammar_error",
-        "keep_alive",
-        "model",
-        "needs",
-        "operation",
-        "quiet",
-        "shows_thinking",
-        "stream",
-        "version",
-        "warnings",
-    )
+    __slots__ = ("betas", "quiet", "shows_thinking", "version")
 
     def __init__(self, body: bytes, routing: Routing, operation: Operation, version: str, betas: str) -> None:
         self.body = body

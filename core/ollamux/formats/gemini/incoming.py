@@ -24,7 +24,7 @@ from ollamux.conversation import (
     Text,
 )
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
-from ollamux.formats.base import Neutral, Place, Served
+from ollamux.formats.base import Incoming, Neutral, Place, Served
 from ollamux.formats.gemini import settings
 from ollamux.formats.gemini.contents import Turns
 from ollamux.formats.gemini.fields import Fields, root
@@ -60,23 +60,10 @@ _READ = frozenset({"contents", "systemInstruction", "tools", "toolConfig", "gene
 _EMBED_READ = frozenset({"content", "model", "outputDimensionality", "requests", "keepAlive", "options", "numCtx"})
 
 
-class GeminiIncoming:
+class GeminiIncoming(Incoming):
     """A call of one of a model's methods."""
 
-    __slots__ = (
-        "_fields",
-        "body",
-        "dimensions",
-        "frames",
-        "grammar_error",
-        "keep_alive",
-        "method",
-        "model",
-        "needs",
-        "operation",
-        "stream",
-        "warnings",
-    )
+    __slots__ = ("_fields", "dimensions", "frames", "method")
 
     def __init__(self, method: str, fields: Fields, body: bytes, place: Place) -> None:
         self._fields = fields

@@ -1,11 +1,9 @@
 # The types with which Cython compiles incoming.py; the source is that file alone.
 
-cdef class OllamaIncoming:
-    cdef public bytes body
-    cdef public str model, operation
-    cdef public bint stream
-    cdef public object grammar_error, keep_alive, needs
-    cdef public tuple warnings
+from ollamux.formats.asking cimport Incoming
+
+
+cdef class OllamaIncoming(Incoming):
     cdef object _raw_options
     cdef dict _options
 

@@ -28,6 +28,7 @@ from ollamux.conversation import (
     Sampling,
 )
 from ollamux.errors import InvalidRequest, OllamuxError, RequestError
+from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Neutral, Served
 from ollamux.formats.ollama import schema
 from ollamux.formats.ollama.context import Turn, unpack
@@ -74,21 +75,10 @@ def settled(options: bytes) -> Settled | None:
 _decode_options = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class OllamaIncoming:
+class OllamaIncoming(Incoming):
     """What the four routes share."""
 
-    __slots__ = (
-        "_options",
-        "_raw_options",
-        "body",
-        "grammar_error",
-        "keep_alive",
-        "model",
-        "needs",
-        "operation",
-        "stream",
-        "warnings",
-    )
+    __slots__ = ("_options", "_raw_options")
 
     def __init__(
         self, body: bytes, model: str | None, keep_alive: float | None, options: Mapping[str, Any] | None

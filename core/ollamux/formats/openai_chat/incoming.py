@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from ollamux.conversation import ChatRequest, EmbedRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
+from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Neutral, Served
 from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
 from ollamux.formats.openai_chat.request import ChatBody, ResponseFormatIn, Routing, decode_chat, decode_routing
@@ -27,23 +28,11 @@ __all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of")
 _COMPLETION: frozenset[str] = frozenset(("completion",))
 
 
-class OpenAIIncoming:
+class OpenAIIncoming(Incoming):
     """What the routes share. `path` is the route's below a backend's base. `plain` is a request in which nothing has to
     change where it passes through but the model's name; `as_chat` says that a backend answers it as a chat."""
 
-    __slots__ = (
-        "body",
-        "extensions",
-        "grammar_error",
-        "include_usage",
-        "keep_alive",
-        "model",
-        "needs",
-        "operation",
-        "plain",
-        "stream",
-        "warnings",
-    )
+    __slots__ = ("extensions", "include_usage", "plain")
 
     path = ""
     as_chat = False

@@ -18,7 +18,7 @@ import msgspec
 from ollamux.contract import HeaderPairs
 from ollamux.conversation import ChatRequest, JsonFormat, Message, Operation, ReasoningOptions, Sampling, Text
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
-from ollamux.formats.base import Served
+from ollamux.formats.base import Incoming, Served
 from ollamux.formats.openai_responses.extensions import keep_alive_of, sampling_of, thinking_of
 from ollamux.formats.openai_responses.items import ItemReader
 from ollamux.formats.openai_responses.schema import Request, Routing, decode_request, decode_routing
@@ -65,27 +65,10 @@ class Progress:
         self.number = 0
 
 
-class ResponsesIncoming:
+class ResponsesIncoming(Incoming):
     """POST /v1/responses, or /v1/responses/input_tokens where `operation` is count."""
 
-    __slots__ = (
-        "_earlier",
-        "body",
-        "grammar_error",
-        "headers",
-        "keep_alive",
-        "kept",
-        "model",
-        "needs",
-        "operation",
-        "owner",
-        "previous",
-        "progress",
-        "responses",
-        "stream",
-        "toolbox",
-        "warnings",
-    )
+    __slots__ = ("_earlier", "headers", "kept", "owner", "previous", "progress", "responses", "toolbox")
 
     def __init__(
         self,

@@ -1,0 +1,45 @@
+"""What every request of a client is, whatever its format.
+
+Rules: a format decodes a body no further than needed; what the backend that is chosen has to know comes out of
+`neutral`, and only where it speaks another format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ollamux.errors import ModelNotFound, NotSupported, OllamuxError
+
+if TYPE_CHECKING:
+    from ollamux.conversation import Operation
+    from ollamux.formats.base import Neutral, Served
+
+__all__ = ("Incoming",)
+
+
+class Incoming:
+    """A client's request as its format understood it. `needs` are the capabilities that it asks for; `grammar_error` is
+    for whoever finds that nobody serves the model; `warnings` say what the client's request lost when it was read."""
+
+    __slots__ = ("body", "grammar_error", "keep_alive", "model", "needs", "operation", "stream", "warnings")
+
+    body: bytes
+    model: str
+    operation: Operation
+    stream: bool
+    keep_alive: float | None
+    needs: frozenset[str]
+    grammar_error: OllamuxError | None
+    warnings: tuple[str, ...]
+
+    def not_found(self) -> OllamuxError:
+        """What the format answers where nobody serves the model."""
+        return ModelNotFound(self.model)
+
+    def check(self, served: Served) -> None:
+        """Raises what the format answers where this model cannot do what is asked."""
+
+    def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
+        """The request in the neutral model; `defaults` are configured options (Ollama's names), weaker than its own."""
+        raise NotSupported("this request cannot be told in another format")
