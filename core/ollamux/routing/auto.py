@@ -159,19 +159,25 @@ class Auto:
         kind, complexity = self._work(rule, asked)
         needs = asked.needs | rule.needs
         scores = self._scored(kind, complexity, rule.order == "strength")
-        ranked: list[tuple[tuple[float, ...], Traits]] = []
+        ranked: list[tuple[tuple[float, ...], Offer]] = []
+        too_short: list[Offer] = []
         for traits, score in zip(self._traits, scores, strict=True):
             offer = traits.offer
             if not needs <= offer.capabilities or (rule.local is not None and traits.local != rule.local):
                 continue
+            fits = fit(asked, offer.context_length)
+            if fits == "over" and not asked.truncates:
+                too_short.append(offer)
+                continue
             loaded = is_loaded is not None and is_loaded(offer)
             if loaded and rule.order != "strength":
                 score += _LOADED
-            tight = 0.0 if fit(asked, offer.context_length) == "fits" else 1.0
             key = _key(rule.order, traits, kind, complexity, loaded, speed)
-            ranked.append(((tight, *key, -score, float(traits.place)), traits))
-        ranked.sort(key=lambda row: row[0])
-        return fitting(_together(traits.offer for _, traits in ranked), asked, "reject").offers
+            ranked.append(((float(fits != "fits"), *key, -score, float(traits.place)), offer))
+        if not ranked:
+            return fitting(too_short, asked, "reject").offers
+        ranked.sort(key=_rank)
+        return _together(offer for _, offer in ranked)
 
     def reason(self, flavour: str, asked: Requirements, offer: Offer) -> str:
         """Why this offer, for people."""
@@ -325,6 +331,10 @@ def _seconds(traits: Traits, loaded: bool, speed: Callable[[Offer], float | None
     measured = speed(traits.offer) if speed is not None else None
     rate = measured or (_AT_HOME if traits.local else _IN_CLOUD) / max(traits.size.active, 0.01)
     return _ANSWER / rate + (_LOADING * traits.size.total if traits.local and not loaded else 0.0)
+
+
+def _rank(row: tuple[tuple[float, ...], Offer]) -> tuple[float, ...]:
+    return row[0]
 
 
 def _together(offers: Iterable[Offer]) -> tuple[Offer, ...]:

@@ -41,7 +41,7 @@ MEDIA_TYPES: Mapping[str, Kind | None] = {
 """What a client may say of its request, and the kind that it means by it. `text` is any kind but sight and sound."""
 
 _HEAD, _TAIL = 3072, 1024
-_NOT_TEXT = ("audio", "vision")
+_NOT_TEXT: tuple[Kind, ...] = ("audio", "vision")
 _LONGEST_PHRASE = 4
 _LINES = 80
 _WORDS = 500
