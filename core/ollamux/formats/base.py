@@ -85,8 +85,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     digits, `_` and `-` (0: any will do).
 
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
-    `metadata` and tiers of service, completions without a template, and how many texts it embeds at a time (0: any).
-    `cues` are made of these: texts without which a body passes as it is."""
+    `metadata` and tiers of service, completions without a template, how many texts it embeds at a time (0: any), and
+    whether its vectors are predictions, as Vertex has them. `cues` are made of these: texts without which a body
+    passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -102,6 +103,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bool = False
     completions: bool = True
     most_inputs: int = 0
+    predicts: bool = False
     strict: bool = False
     call_ids: int = 0
     tool_names: int = 0

@@ -30,6 +30,7 @@ from ollamux.conversation import (
 )
 from ollamux.errors import InvalidRequest
 from ollamux.formats.gemini.media import media
+from ollamux.formats.gemini.pictures import parts_of
 from ollamux.formats.gemini.signatures import NAME, SKIP
 from ollamux.formats.identifiers import Names
 
@@ -115,6 +116,8 @@ class Contents:
                     if part.text:
                         thought["thought"] = True
                     made.append({**thought, "thoughtSignature": signature})
+            elif isinstance(part, Text):
+                made += parts_of(part.text)
             elif (one := self._part(part)) is not None:
                 made.append(one)
         self._append("model", made)

@@ -267,3 +267,27 @@ def test_an_error_says_when_to_come_back() -> None:
 )
 def test_the_sentence_in_another_servers_error_is_found(detail: str, text: str) -> None:
     assert sentence(detail) == text
+
+
+@pytest.mark.parametrize(
+    ("finish", "native", "reason", "message"),
+    [
+        ("content_filter", "RECITATION", "RECITATION", None),
+        ("content_filter", "guardrail_intervened", "SAFETY", "guardrail_intervened"),
+        ("stop", "end_turn", "STOP", None),
+        ("tool_calls", "STOP", "STOP", None),
+        ("stop", "eos_unheard_of", "STOP", "eos_unheard_of"),
+        ("malformed", "MISSING_THOUGHT_SIGNATURE", "MISSING_THOUGHT_SIGNATURE", None),
+        ("length", "", "MAX_TOKENS", None),
+    ],
+)
+def test_the_backends_own_word_for_the_end_is_told_where_it_says_more(
+    finish: FinishReason, native: str, reason: str, message: str | None
+) -> None:
+    renderer = GeminiRenderer(RenderContext("m", Clock(), 0.0), Frames(events=True))
+    whole = json.loads(renderer.whole(Answer([Text("a")], finish, native=native), 0.0))["candidates"][0]
+    assert (whole["finishReason"], whole.get("finishMessage")) == (reason, message)
+    renderer = GeminiRenderer(RenderContext("m", Clock(), 0.0), Frames(events=True))
+    renderer.events([TextDelta("a"), Finish(finish, native)], 0.0)
+    last = json.loads(renderer.end(0.0).removeprefix(b"data: "))["candidates"][0]
+    assert (last["finishReason"], last.get("finishMessage")) == (reason, message)
