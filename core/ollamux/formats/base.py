@@ -214,8 +214,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Calling(Protocol):
-    """The backend's side of a format. `text_markers` are the bytes before a piece of text in its stream, for the
-    compiled converters; none where they have nothing to gain."""
+    """The backend's side of a format. `text_markers` are the names of the members in which its streams bring text,
+    thinking and the arguments of calls, for the compiled converters; none where they have nothing to gain."""
 
     name: str
     text_markers: tuple[bytes, ...]

@@ -45,7 +45,7 @@ from ollamux.formats.base import RenderContext
 from ollamux.formats.gemini.framing import Frames
 from ollamux.formats.gemini.signatures import carry
 from ollamux.formats.gemini.vocabulary import FINISHES, STATUSES, STOPPED, UNREMARKABLE
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("GeminiRenderer", "error_body", "sentence")
 
@@ -53,7 +53,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _TEXT = b'{"candidates":[{"content":{"parts":[{"text":"'
-_AFTER_TEXT = b'"}],"role":"model"},"index":0}],'
+_AFTER_TEXT = b'}],"role":"model"},"index":0}],'
 
 
 class GeminiRenderer:
@@ -131,13 +131,14 @@ class GeminiRenderer:
     def keepalive(self, now: float) -> bytes:
         return b"\n"
 
-    def text_frame(self) -> TextFrame | None:
-        if not self._tail:
-            return None
+    def frame(self, delta: Delta) -> Frame | None:
+        if isinstance(delta, ToolCallDelta):
+            return Frame((), texts=self._calls[delta.index][1]) if delta.index in self._calls else None
         before = self._frames.opening + _TEXT
-        if before.startswith(b"["):
+        if not self._tail or before.startswith(b"["):
             return None
-        return TextFrame(before, b"", _AFTER_TEXT + self._closing() + self._frames.closing, False)
+        thought = b'","thought":true' if isinstance(delta, ReasoningDelta) else b'"'
+        return Frame((before, TEXT, thought + _AFTER_TEXT + self._closing() + self._frames.closing))
 
     def _start(self, upstream_id: str) -> None:
         self._id = upstream_id or self._id

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -205,13 +206,13 @@ def test_a_broken_stream_ends_with_an_error_and_without_a_reason(events: bool) -
 @pytest.mark.parametrize("events", [True, False])
 def test_a_frame_of_text_makes_what_rendering_makes_and_a_sign_of_life_is_blank(events: bool) -> None:
     writer = renderer(events=events)
-    assert writer.text_frame() is None and writer.keepalive(1.0).strip() == b""
+    assert writer.frame(TextDelta("a")) is None and writer.keepalive(1.0).strip() == b""
     writer.events([Start("r")], 1.0)
-    assert (writer.text_frame() is None) is not events
+    assert (writer.frame(TextDelta("a")) is None) is not events
     writer.events([TextDelta("a")], 1.0)
-    frame = writer.text_frame()
-    assert frame is not None and not frame.stamped
-    assert writer.events([TextDelta("b")], 1.0) == frame.before + b"b" + frame.after
+    frame = writer.frame(TextDelta("a"))
+    assert frame is not None
+    assert writer.events([TextDelta("b")], 1.0) == written(frame, b"b")
 
 
 def test_vectors_stand_in_a_list_or_alone_and_are_cut_to_the_length_that_was_asked_for() -> None:
