@@ -208,7 +208,7 @@ def _weigh_words(words: list[str], scores: dict[Kind, float]) -> None:
                 found = lexicon.stems.get(word[:length])
                 if found is not None:
                     break
-        factor = 1.5 if place - begun < 2 else 1.25 if place < _OPENING else 0.6 if place > 4 * _OPENING else 1.0
+        factor = _weight_at(place - begun, len(words) - place)
         if place > named:
             factor *= 0.4
         if word in _ASKING and place - begun > 2:
@@ -227,6 +227,15 @@ def _weigh_words(words: list[str], scores: dict[Kind, float]) -> None:
                         scores[kind] += weight * factor
 
 
+def _weight_at(place: int, left: int) -> float:
+    """What a word counts: most where a request begins, least in the middle of a long one."""
+    if place < 2:
+        return 1.5
+    if place < _OPENING:
+        return 1.25
+    return 1.0 if place < 2 * _OPENING or left < _OPENING else 0.65
+
+
 def _weigh_signs(text: str, words: list[str], scores: dict[Kind, float]) -> None:
     lines = _code_lines(text)
     signs = _count(_CODE_SIGN, text, 3)
@@ -241,6 +250,12 @@ def _weigh_signs(text: str, words: list[str], scores: dict[Kind, float]) -> None
         if asks:
             spelled = sum(1 for word in words if word in _SPELLED)
             scores["reasoning"] += min(0.5 * spelled, 2.0) + (0.8 if len(words) > 20 else 0.0)
+            if sum(map(text.count, _STOPS)) >= 1 and words and words[0] not in _ASKING:
+                scores["reasoning"] += 1.5  # facts first, and then what follows from them
+        if "\na)" in text or "\nA)" in text:
+            scores["reasoning"] += 2.5
+    if words[:1] == ["as"] and words[1:2] in (["a"], ["an"], ["the"]):
+        scores["creative"] += 4.0
     if len(words) > 14:
         scores["realtime"] *= 0.45
     if len(words) <= 2:
