@@ -13,6 +13,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
@@ -23,7 +24,7 @@ from ollamux.config.values import number
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8
+from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
@@ -34,6 +35,7 @@ from ollamux.gate import Gate, IssuedKey
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
+from ollamux.narrowed import Narrowed
 from ollamux.news import Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
@@ -151,6 +153,18 @@ class Gateway:
         if target is not None and plain and gate.knows_host(host):
             return self._serve(target, request, path, now, query)
         return self._open_carefully(request, path, query, host, now)
+
+    def open_among(self, request: ClientRequest, serving: Serving, among: frozenset[str]) -> Exchange:
+        """The exchange for a request of a front without paths that these backends alone may answer."""
+        return ModelExchange(cast(House, Narrowed(self, among)), request, serving, serving.routes[0])
+
+    def serving(self, name: str) -> Serving:
+        """The client's side of the format of this name, for fronts without paths. KeyError where there is none."""
+        return self._servings[name]
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Each backend's `info` and `health`, by its id, as GET /api/backends tells them."""
+        return {backend.id: self._status.backend_status(backend) for backend in self._backends.values()}
 
     def ready(self, now: float) -> list[Exchange]:
         """The exchanges that may `proceed` though nothing was reported to them."""

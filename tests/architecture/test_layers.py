@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ollamux",),
     ("ollamux.gateway",),
     ("ollamux.status",),
-    ("ollamux.listing", "ollamux.management", "ollamux.probing", "ollamux.reports", "ollamux.routes"),
+    ("ollamux.listing", "ollamux.management", "ollamux.narrowed", "ollamux.probing", "ollamux.reports", "ollamux.routes"),
     ("ollamux.exchange",),
     ("ollamux.backends", "ollamux.shelves"),
     (
