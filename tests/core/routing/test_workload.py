@@ -2,9 +2,9 @@
 
 The labelled prompts are in two halves, by the lowest bit of the first byte of the SHA-256 of the prompt: those with 0
 are what the words and weights are tuned on, those with 1 are only ever counted. The figures below are the second
-half's. All of the prompts come from one hand, so other people's requests fare somewhat worse: of 355 questions of public
-sets (MT-Bench, Vicuna, WizardLM), sorted by the sets' own headings, 82 of a hundred were told rightly when they were
-first seen, and 93 once words that had been missing were added.
+half's. All of the prompts come from one hand, so other people's requests fare somewhat worse: of 355 questions of
+public sets (MT-Bench, Vicuna, WizardLM), sorted by the sets' own headings, 82 of a hundred were told rightly when they
+were first seen, and 93 once words that had been missing were added.
 """
 
 from __future__ import annotations
