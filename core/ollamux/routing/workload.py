@@ -178,15 +178,21 @@ def classify(
 
 def _window(texts: Iterable[str]) -> str:
     """The beginning and the end of what was said."""
+    said = list(texts)
+    if sum(map(len, said)) <= _HEAD + _TAIL:
+        return "\n".join(said)
+    return f"{_first(said, _HEAD)}\n{_first([text[-_TAIL:][::-1] for text in reversed(said)], _TAIL)[::-1]}"
+
+
+def _first(texts: Iterable[str], most: int) -> str:
+    """The first so many characters of texts."""
     found: list[str] = []
-    size = 0
     for text in texts:
-        found.append(text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}")
-        size += len(found[-1])
-        if size > _HEAD + _TAIL:
+        found.append(text[:most])
+        most -= len(text) + 1
+        if most <= 0:
             break
-    whole = "\n".join(found)
-    return whole if len(whole) <= _HEAD + _TAIL else f"{whole[:_HEAD]}\n{whole[-_TAIL:]}"
+    return "\n".join(found)
 
 
 def _scores(text: str, words: list[str]) -> dict[Kind, float]:

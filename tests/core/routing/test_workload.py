@@ -119,6 +119,8 @@ def test_only_the_beginning_and_the_end_of_a_long_message_are_looked_at() -> Non
     paste = "lorem ipsum dolor sit amet " * 40_000
     assert classify(["Summarize the following text: " + paste]).kind == "plain"
     assert classify([paste + " write a python function for that, with unit tests in pytest"]).kind == "code"
+    assert classify([paste] * 3 + ["write a python function for that, with unit tests in pytest"]).kind == "code"
+    assert classify(["write a sonnet about this:"] + [paste] * 3).kind == "creative"
     assert classify(["x" * 5000] * 1000) == classify(["x" * 5000] * 2)
 
 
