@@ -67,7 +67,7 @@ class Entry:
         self.deadline = deadline
         self.depth = 1
         self.round = 0
-        self.key = (0, 0, 0)
+        self.key: tuple[int, int, int] = (0, 0, 0)
         self.live = True
         self.promised = ""
 

@@ -60,7 +60,10 @@ class Bucket:
     __slots__ = ("_at", "_level", "capacity", "rate")
 
     def __init__(self, capacity: float, rate: float, now: float) -> None:
-        self.become(capacity, rate, capacity, now)
+        self.capacity = capacity
+        self.rate = rate
+        self._level = capacity
+        self._at = now
 
     def level(self, now: float) -> float:
         """What is in it; less than nothing where it is in debt."""

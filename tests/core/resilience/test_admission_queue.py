@@ -318,7 +318,7 @@ class AnyOrder(RuleBasedStateMachine):
     def begins(self, concurrency: int, size: int, prioritise: bool, limits: tuple[int | None, ...]) -> None:
         self.admission = Admission(concurrency=concurrency, queue_size=size, prioritise=prioritise, yield_every=3)
         self.concurrency, self.size = concurrency, size
-        self.limits = dict(zip(BACKENDS, limits, strict=True))
+        self.limits: dict[str, int | None] = dict(zip(BACKENDS, limits, strict=True))
         for backend, places in self.limits.items():
             self.admission.limit(backend, places)
         self.now = 0.0
@@ -432,4 +432,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
