@@ -61,7 +61,7 @@ def response_of(
     thinking: list[str] = []
     calls: list[dict[str, Any]] = []
     for row in rows:
-        message = row.get("message") or {}
+        message: dict[str, Any] = row.get("message") or {}
         content.append(message.get("content") or "")
         thinking.append(message.get("thinking") or "")
         calls += message.get("tool_calls") or ()

@@ -99,10 +99,10 @@ class BackendManagerSync:
                 model, prompt, history, preferred_backend=preferred, system=system, stream=True, **options
             )
             return self._stream(self._run(source))
-        whole: GenerationResponse = self._run(
-            manager.generate_response(model, prompt, history, preferred_backend=preferred, system=system, **options)
+        whole: Coroutine[Any, Any, GenerationResponse] = manager.generate_response(
+            model, prompt, history, preferred_backend=preferred, system=system, stream=False, **options
         )
-        return whole
+        return self._run(whole)
 
     def close(self) -> None:
         """Ends what runs, and the thread."""

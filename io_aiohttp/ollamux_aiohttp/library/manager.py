@@ -12,10 +12,11 @@ other keyword is an option.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any, Literal, overload
+
+import msgspec
 
 from ollamux_aiohttp.library.answers import GenerationResponse, ModelInfo, response_of
 from ollamux_aiohttp.library.engine import Asking, Broken, Engine
@@ -26,6 +27,8 @@ from ollamux_aiohttp.serve import resolve
 __all__ = ("BackendManager", "GenerationStream")
 
 _MEMBERS = frozenset({"format", "images", "keep_alive", "logprobs", "think", "tools", "top_logprobs"})
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
 _RENAMED = {"max_tokens": "num_predict"}
 
 
@@ -189,8 +192,8 @@ class GenerationStream(AsyncIterator[str]):
             if "error" in row:
                 raise raised(row, 502, self.backend_id)
             self._rows.append(row)
-            text = (row.get("message") or {}).get("content")
-            if text:
+            message: dict[str, Any] = row.get("message") or {}
+            if text := message.get("content"):
                 return str(text)
 
     async def begin(self) -> None:
@@ -225,10 +228,10 @@ async def _begun(engine: Engine, body: bytes, among: frozenset[str] | None) -> A
         return asking
     try:
         whole = b"".join([piece async for piece in asking.pieces()])
-        told: Any = json.loads(whole) if whole else {}
-    except (Broken, ValueError):
+        told = _decode_object(whole)
+    except (Broken, msgspec.DecodeError):
         told = {}
-    raise raised(told if isinstance(told, dict) else {}, status or 502, asking.headers.get("x-backend-used", ""))
+    raise raised(told, status or 502, asking.headers.get("x-backend-used", ""))
 
 
 async def _lines(asking: Asking) -> AsyncGenerator[dict[str, Any], None]:
@@ -238,9 +241,9 @@ async def _lines(asking: Asking) -> AsyncGenerator[dict[str, Any], None]:
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             if line:
-                yield json.loads(line)
+                yield _decode_object(line)
     if rest:
-        yield json.loads(rest)
+        yield _decode_object(rest)
 
 
 def _parted(engine: Engine, model: str, preferred: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -278,4 +281,4 @@ def _body(
         for name, value in options.items()
         if name not in _MEMBERS and name != "options" and value is not None
     }
-    return json.dumps({"model": model, "messages": messages, "stream": stream, "options": knobs, **own}).encode()
+    return _encode({"model": model, "messages": messages, "stream": stream, "options": knobs, **own})

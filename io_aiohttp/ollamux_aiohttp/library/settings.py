@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ollamux.config import Config, Layer, load, resolve_keys
 from ollamux_aiohttp.settings import read_settings
@@ -34,9 +34,10 @@ def config_of(told: Told, env: Mapping[str, str] | None = None) -> Config:
 def _modern(told: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping, with the old way to tell a timeout in today's words."""
     found = dict(told)
-    timeouts = found.pop("timeouts", None)
-    if not isinstance(timeouts, Mapping) or "backends" in found:
+    old = found.pop("timeouts", None)
+    if not isinstance(old, Mapping) or "backends" in found:
         return found
+    timeouts = cast(Mapping[str, Any], old)
     ollama: dict[str, Any] = {"type": "ollama"}
     if timeouts.get("ollama_timeout") is not None:
         ollama["timeout"] = timeouts["ollama_timeout"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ollamux.config import Config, ConfigError
-from ollamux_aiohttp.library.settings import config_of
+from ollamux.config import BackendConfig, Config, ConfigError
+from ollamux_aiohttp.library.settings import Told, config_of
 
 DOCUMENT = {
     "backends": {
@@ -29,8 +29,15 @@ DOCUMENT = {
 }
 
 
+def backends(told: Told, env: dict[str, str]) -> tuple[BackendConfig, ...]:
+    """The backends that are configured."""
+    found = config_of(told, env).backends
+    assert found is not None
+    return found
+
+
 def test_the_documents_configuration_is_one() -> None:
-    first, second = config_of(DOCUMENT, {}).backends or ()
+    first, second = backends(DOCUMENT, {})
     assert (first.id, first.endpoint, first.timeout, first.timeouts.connect) == (
         "ollama-local",
         "http://localhost:11434",
@@ -42,15 +49,15 @@ def test_the_documents_configuration_is_one() -> None:
 
 def test_variables_are_stronger_than_what_a_program_says() -> None:
     env = {"OLLAMA_URL": "http://10.0.0.5:11434", "LLAMA_CPP_TIMEOUT": "7", "LLAMA_CPP_API_KEY": "k"}
-    first, second = config_of(DOCUMENT, env).backends or ()
+    first, second = backends(DOCUMENT, env)
     assert first.endpoint == "http://10.0.0.5:11434" and second.timeout == 7
     assert second.api_key is not None and second.api_key.reveal() == "k"
 
 
 def test_the_timeout_of_a_single_ollama_still_works() -> None:
-    (backend,) = config_of({"timeouts": {"ollama_timeout": 180}}, {}).backends or ()
+    (backend,) = backends({"timeouts": {"ollama_timeout": 180}}, {})
     assert (backend.id, backend.type, backend.timeout) == ("ollama-local", "ollama", 180)
-    (backend,) = config_of({"timeouts": {}}, {"OLLAMA_URL": "http://h:1"}).backends or ()
+    (backend,) = backends({"timeouts": {}}, {"OLLAMA_URL": "http://h:1"})
     assert (backend.endpoint, backend.timeout) == ("http://h:1", None)
 
 
@@ -59,7 +66,7 @@ def test_a_file_is_read_with_its_keys(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(f'{{"backends": {{"a": {{"type": "vllm", "api_key_file": "{tmp_path}/key"}}}}}}')
     for told in (file, str(file), {"backends": {"a": {"type": "vllm", "api_key_file": f"{tmp_path}/key"}}}):
-        (backend,) = config_of(told, {}).backends or ()
+        (backend,) = backends(told, {})
         assert backend.api_key is not None and backend.api_key.reveal() == "sk-1"
 
 
