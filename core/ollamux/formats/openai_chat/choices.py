@@ -47,11 +47,11 @@ class ChoicesRenderer:
         self, context: RenderContext, make: Callable[[bool], WholeRenderer], count: int, *, include_usage: bool
     ) -> None:
         self._context = context
-        self._make = make
+        self._make: Callable[[bool], WholeRenderer] = make
         self._count = count
         self._include_usage = include_usage
         self._at = 0
-        self._one = make(include_usage and count == 1)
+        self._one: WholeRenderer = make(include_usage and count == 1)
         self._start: Start | None = None
         self._told = False
         self._usages: list[Usage | None] = [None] * count
