@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ollamux.resilience.admission import Admission
-from ollamux.resilience.queue import HIGHEST, NORMAL, PRIORITIES
+from ollamux.resilience.queue import HIGHEST, NORMAL
 
-LOW = PRIORITIES["low"]
+LOW = 0
 
 
 class Guest:
