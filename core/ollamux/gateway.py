@@ -9,31 +9,32 @@ Rules: time is an argument; what one exchange frees may start another, and `read
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
-from ollamux.config.values import number
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
+from ollamux.derived import issued_keys, keep_alive
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8
+from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
-from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
-from ollamux.gate import Gate, IssuedKey
+from ollamux.gate import Gate
+from ollamux.hardware.machine import Condition, Machine
+from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
+from ollamux.narrowed import Narrowed
 from ollamux.news import Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
@@ -82,7 +83,7 @@ class Gateway:
         )
         self._router = Router(self._servings.values())
         self._gate = Gate(
-            keys=_issued(config),
+            keys=issued_keys(config),
             origins=config.server.origins,
             allowed_hosts=config.server.allowed_hosts,
             hostname=hostname,
@@ -93,7 +94,8 @@ class Gateway:
         }
         self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
         self.catalog = catalog_of(config, self._backends.values())
-        self.ledger = Ledger(_watts(self._backends.values()))
+        self.ledger = Ledger()
+        self.machine = Machine()
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.attempts = config.retry.attempts
@@ -101,7 +103,7 @@ class Gateway:
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
         self.fail_over = config.routing.fallback != "none"
-        self.keep_alive: float | None = _keep_alive(config)
+        self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
         self._probing = Probing(self, self._backends, config.health)
@@ -110,6 +112,7 @@ class Gateway:
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
+            self._settle_in(self.machine.add(backend.config, backend.endpoint, unloads=backend.provider.manages_models))
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
                 self.stock(backend, backend.answers_itself.inventory())
@@ -151,6 +154,18 @@ class Gateway:
         if target is not None and plain and gate.knows_host(host):
             return self._serve(target, request, path, now, query)
         return self._open_carefully(request, path, query, host, now)
+
+    def open_among(self, request: ClientRequest, serving: Serving, among: frozenset[str]) -> Exchange:
+        """The exchange for a request of a front without paths that these backends alone may answer."""
+        return ModelExchange(cast(House, Narrowed(self, among)), request, serving, serving.routes[0])
+
+    def serving(self, name: str) -> Serving:
+        """The client's side of the format of this name, for fronts without paths. KeyError where there is none."""
+        return self._servings[name]
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Each backend's `info` and `health`, by its id, as GET /api/backends tells them."""
+        return self._status.backends()
 
     def ready(self, now: float) -> list[Exchange]:
         """The exchanges that may `proceed` though nothing was reported to them."""
@@ -201,10 +216,21 @@ class Gateway:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
         backend = self._backends[backend_id]
         backend.move(endpoint)
+        self.machine.moved(backend_id, endpoint)
         backend.loading = loading
         if endpoint is None:
             backend.health.bad(reason or "it is not running")
         self._probing.look_at(backend_id)
+
+    def sensed(self, readings: Readings, now: float) -> None:
+        """The sensors of this machine were read."""
+        for condition in self.machine.report(readings, now):
+            self._settle_in(condition)
+
+    def choose_efficiency(self, mode: str) -> None:
+        """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
+        for condition in self.machine.choose(mode):
+            self._settle_in(condition)
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
@@ -320,22 +346,12 @@ class Gateway:
                 return self._stored(request, target, query, now)
             case "recommendations":
                 return Settled(200, JSON_UTF8, b'{"recommendations":[]}')
-            case "health":
-                if any(backend.callable and backend.health.usable for backend in self.backends()):
-                    return Settled(200, JSON_UTF8, b'{"status":"ok"}')
-                return Settled(503, JSON_UTF8, b'{"status":"unavailable"}')
-            case "alive":
-                return Settled(200, _TEXT, b"ok")
-            case "ready":
-                usable = sum(backend.callable and backend.health.state == "ready" for backend in self.backends())
-                text = f"ready: {usable}/{len(self._backends)} backends healthy"
-                return Settled(200 if usable else 503, _TEXT, text.encode())
             case "page" if target.page is not None:
                 return target.page(request, now)
             case handler:
                 page = self._status.pages.get(handler)
                 if page is not None:
-                    return page(target.place.argument, now)
+                    return page(request, target.place.argument, now)
                 return self._management.open(request, path)
 
     def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
@@ -365,6 +381,10 @@ class Gateway:
             return self._servings["ollama"]
         return self._servings[shape_of(spelled, headers or {}, query)]
 
+    def _settle_in(self, condition: Condition) -> None:
+        """What the hardware says of a backend now."""
+        self.ledger.power(condition.backend, condition.watts or 0.0)
+
     # Backends ---------------------------------------------------------------------------------------------------------
 
     def _make_backend(self, config: BackendConfig) -> Backend:
@@ -392,32 +412,3 @@ def _redirect(path: str, query: str, method: str) -> Exchange:
     if method == "GET":
         return Settled(301, (*_HTML, *headers), f'<a href="{escape(where)}">Moved Permanently</a>.\n\n'.encode())
     return Settled(307, headers, b"")
-
-
-def _issued(config: Config) -> list[IssuedKey]:
-    found: list[IssuedKey] = []
-    for key in config.server.keys:
-        if key.key_sha256:
-            found.append(IssuedKey(key.name, bytes.fromhex(key.key_sha256), key.scopes))
-        elif key.key is not None:
-            digest = hashlib.sha256(key.key.reveal().encode()).digest()
-            found.append(IssuedKey(key.name, digest, key.scopes))
-    return found
-
-
-def _watts(backends: Iterable[Backend]) -> dict[str, float]:
-    """What the backends draw while they work, as far as the configuration tells."""
-    told = {backend.id: backend.config.characteristics.power_watts for backend in backends}
-    return {id_: watts for id_, watts in told.items() if watts is not None}
-
-
-def _keep_alive(config: Config) -> float | None:
-    """Seconds, infinite for ever. A number in a text is seconds too, as in Ollama's own variable."""
-    told = config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
-    if told is None:
-        return None
-    seconds = number(told)
-    try:
-        return keep_alive_of(told if seconds is None else seconds)
-    except ValueError:  # longer than Go's durations are
-        return math.inf

@@ -46,6 +46,9 @@ Handler = Literal[
     "api_backends",
     "api_models",
     "backends",
+    "thermal",
+    "efficiency",
+    "efficiency_set",
     "page",
 ]
 _METHODS = ("HEAD", "GET", "POST", "PUT", "DELETE")
@@ -82,6 +85,9 @@ _TABLE: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("GET", "/api/backends", "api_backends", ""),
     ("GET", "/api/models", "api_models", ""),
     ("GET", "/backends", "backends", ""),
+    ("GET", "/thermal", "thermal", ""),
+    ("GET", "/efficiency", "efficiency", ""),
+    ("POST", "/efficiency", "efficiency_set", "manage"),
 )
 _PREFIXES: tuple[tuple[str, str, Handler, str | None], ...] = (
     ("HEAD", "/api/blobs/", "blob", "manage"),

@@ -9,42 +9,44 @@ Rules: a backend is named by its id, or by its provider's type, which means all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
-from ollamux.accounting.ledger import Ledger, Sums
 from ollamux.backends import Backend
-from ollamux.config import Config
-from ollamux.contract import HeaderPairs
+from ollamux.contract import ClientRequest, HeaderPairs
+from ollamux.describing import DescribedHouse, Descriptions, serves, share
+from ollamux.errors import OllamuxError
 from ollamux.exchange import Exchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8, House
+from ollamux.exchange.base import JSON_UTF8
 from ollamux.formats.ollama import listing
-from ollamux.resilience.health import Condition
 
-__all__ = ("Status", "StatusHouse", "condition_of")
+__all__ = ("Status", "StatusHouse")
 
+_TEXT: HeaderPairs = (("Content-Type", "text/plain"),)
 _encode = msgspec.json.Encoder().encode
 
 
-class StatusHouse(House, Protocol):
+class _Choice(msgspec.Struct):
+    """The body of POST /efficiency."""
+
+    mode: str
+
+
+_decode_choice = msgspec.json.Decoder(_Choice).decode
+
+
+class StatusHouse(DescribedHouse, Protocol):
     """What the pages are made of."""
 
-    config: Config
-    ledger: Ledger
-
-    def backends(self) -> Sequence[Backend]:
-        """All backends, as configured."""
-        ...
-
-    def seen(self, backend_id: str) -> float | None:
-        """When a backend's last round of probes was over."""
+    def choose_efficiency(self, mode: str) -> None:
+        """A person chose an efficiency mode."""
         ...
 
 
-Page = Callable[[str, float], Exchange]
-"""From the name in the path, empty where the path has none, and `now`."""
+Page = Callable[[ClientRequest, str, float], Exchange]
+"""From the request, the name in its path, empty where the path has none, and `now`."""
 
 
 class Status:
@@ -52,9 +54,13 @@ class Status:
 
     def __init__(self, house: StatusHouse, version: str, headers: HeaderPairs) -> None:
         self._house = house
+        self._told = Descriptions(house)
         self._version = version
         self._headers = headers
         self.pages: dict[str, Page] = {
+            "health": self._health_alone,
+            "alive": self._alive,
+            "ready": self._ready,
             "health_detailed": self._detailed,
             "health_providers": self._health_of,
             "providers": self._providers,
@@ -63,21 +69,44 @@ class Status:
             "api_backends": self._api_backends,
             "api_models": self._api_models,
             "backends": self._backends,
+            "thermal": self._thermal,
+            "efficiency": self._efficiency,
+            "efficiency_set": self._choose,
         }
         """By the routes' handlers."""
+
+    def backends(self) -> dict[str, dict[str, Any]]:
+        """What each backend is (`info`) and how it is (`health`), by its id, as document 004 has them."""
+        return {backend.id: self._told.status(backend) for backend in self._house.backends()}
 
     def overall(self) -> str:
         """healthy where every backend is, unhealthy where none can serve, degraded between."""
         backends = self._house.backends()
-        serving = sum(_serves(backend) for backend in backends)
+        serving = sum(serves(backend) for backend in backends)
         return "unhealthy" if not serving else "healthy" if serving == len(backends) else "degraded"
+
+    # For load balancers -----------------------------------------------------------------------------------------------
+
+    def _health_alone(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        if any(map(serves, self._house.backends())):
+            return Settled(200, JSON_UTF8, b'{"status":"ok"}')
+        return Settled(503, JSON_UTF8, b'{"status":"unavailable"}')
+
+    def _alive(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        return Settled(200, _TEXT, b"ok")
+
+    def _ready(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        backends = self._house.backends()
+        usable = sum(backend.callable and backend.health.state == "ready" for backend in backends)
+        text = f"ready: {usable}/{len(backends)} backends healthy"
+        return Settled(200 if usable else 503, _TEXT, text.encode())
 
     # Document 001 -----------------------------------------------------------------------------------------------------
 
-    def _detailed(self, name: str, now: float) -> Exchange:
+    def _detailed(self, request: ClientRequest, name: str, now: float) -> Exchange:
         house = self._house
         sums = house.ledger.sums()
-        uptime = self._uptime(now)
+        uptime = self._told.uptime(now)
         backends = house.backends()
         return _json(
             {
@@ -85,20 +114,20 @@ class Status:
                 "timestamp": house.clock.stamp(now),
                 "version": self._version,
                 "uptime": uptime,
-                "providers": {backend.id: self._health(backend, now) for backend in backends},
+                "providers": {backend.id: self._told.health(backend) for backend in backends},
                 "queue": {"waiting": house.admission.waiting, "size": house.config.queue.size},
                 "metrics": {
                     "total_requests": sums.requests,
                     "total_errors": sums.errors,
-                    "error_rate": _share(sums.errors, sums.requests),
+                    "error_rate": share(sums.errors, sums.requests),
                     "fallbacks": house.ledger.fallbacks,
-                    "active_providers": sum(map(_serves, backends)),
+                    "active_providers": sum(map(serves, backends)),
                     "uptime": uptime,
                 },
             }
         )
 
-    def _health_of(self, name: str, now: float) -> Exchange:
+    def _health_of(self, request: ClientRequest, name: str, now: float) -> Exchange:
         found = self._named(name) if name else self._house.backends()
         if not found:
             return self._unknown(name)
@@ -107,111 +136,36 @@ class Status:
                 {"at": self._house.clock.stamp(each.now), "status": each.condition, "reason": each.reason}
                 for each in found[0].health.history
             ]
-            return _json({"provider": found[0].id, **self._health(found[0], now), "history": changes})
+            return _json({"provider": found[0].id, **self._told.health(found[0]), "history": changes})
         return _json(
             {
                 "status": self.overall(),
                 "timestamp": self._house.clock.stamp(now),
-                "providers": {backend.id: self._health(backend, now) for backend in found},
+                "providers": {backend.id: self._told.health(backend) for backend in found},
             }
         )
 
-    def _health(self, backend: Backend, now: float) -> dict[str, Any]:
-        house = self._house
-        seen = house.seen(backend.id)
-        sums = self._sums(backend)
-        usable = _serves(backend)
-        failed = sums.last_failure
-        return {
-            "healthy": usable,
-            "status": condition_of(backend),
-            "reason": backend.trouble or None if not usable else None,
-            "response_time_ms": _milliseconds(_waited(backend)),
-            "last_check": house.clock.stamp(seen) if seen is not None else None,
-            "circuit_breaker": {
-                "state": "closed" if usable else "open",
-                "failure_count": sums.errors,
-                "success_count": sums.requests - sum(sums.failures.values()),
-                "request_count": sums.requests,
-                "last_failure_time": house.clock.stamp(failed) if failed >= 0.0 else None,
-            },
-            "request_count": sums.requests,
-            "error_count": sums.errors,
-            "error_rate": _share(sums.errors, sums.requests),
-        }
-
-    def _providers(self, name: str, now: float) -> Exchange:
+    def _providers(self, request: ClientRequest, name: str, now: float) -> Exchange:
         backends = self._house.backends()
         config = self._house.config
         return _json(
             {
-                "providers": {backend.id: self._provider(backend, now) for backend in backends},
+                "providers": {backend.id: self._told.provider(backend) for backend in backends},
                 "total": len(backends),
-                "healthy": sum(map(_serves, backends)),
+                "healthy": sum(map(serves, backends)),
                 "routing_strategy": config.routing.strategy,
                 "fallback_strategy": config.routing.fallback,
             }
         )
 
-    def _provider(self, backend: Backend, now: float) -> dict[str, Any]:
-        offers = self._house.catalog.of_backend(backend.id)
-        return {
-            "type": backend.provider.type,
-            "name": backend.config.name or backend.id,
-            "endpoint": _place(backend),
-            "hardware": backend.config.hardware,
-            "region": backend.config.region,
-            "priority": backend.config.priority,
-            "healthy": _serves(backend),
-            "status": condition_of(backend),
-            "models": sorted({offer.name for offer in offers}),
-            "capabilities": sorted({each for offer in offers for each in offer.capabilities}),
-            "stats": self._figures(backend),
-        }
-
-    def _stats(self, name: str, now: float) -> Exchange:
+    def _stats(self, request: ClientRequest, name: str, now: float) -> Exchange:
         found = self._named(name)
         if not found:
             return self._unknown(name)
-        told = {backend.id: self._stats_of(backend) for backend in found}
+        told = {backend.id: self._told.stats(backend) for backend in found}
         return _json(told[found[0].id] if len(found) == 1 else {"providers": told})
 
-    def _stats_of(self, backend: Backend) -> dict[str, Any]:
-        models: dict[str, int] = {}
-        for row in self._house.ledger.rows():
-            if row.backend == backend.id:
-                models[row.model] = models.get(row.model, 0) + row.requests
-        return {
-            "provider": backend.id,
-            "type": backend.provider.type,
-            "status": condition_of(backend),
-            **self._figures(backend),
-            "models": models,
-        }
-
-    def _figures(self, backend: Backend) -> dict[str, Any]:
-        house = self._house
-        sums = self._sums(backend)
-        return {
-            "requests": sums.requests,
-            "errors": sums.errors,
-            "error_rate": _share(sums.errors, sums.requests),
-            "errors_by_kind": sums.failures,
-            "active_requests": house.admission.running(backend.id),
-            "average_response_time_ms": _milliseconds(sums.seconds.mean),
-            "average_first_token_ms": _milliseconds(sums.first_token.mean),
-            "tokens": {
-                "input": sums.input,
-                "cached": sums.cached,
-                "output": sums.output,
-                "reasoning": sums.reasoning,
-            },
-            "cost_usd": round(sums.cost, 9),
-            "energy_wh": round(sums.energy, 6),
-            "last_request": house.clock.stamp(sums.last) if sums.last >= 0.0 else None,
-        }
-
-    def _tags(self, name: str, now: float) -> Exchange:
+    def _tags(self, request: ClientRequest, name: str, now: float) -> Exchange:
         ids = {backend.id for backend in self._named(name)}
         if not ids:
             return self._unknown(name)
@@ -228,31 +182,10 @@ class Status:
 
     # Document 004 -----------------------------------------------------------------------------------------------------
 
-    def _api_backends(self, name: str, now: float) -> Exchange:
-        return _json({backend.id: self.backend_status(backend) for backend in self._house.backends()})
+    def _api_backends(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        return _json(self.backends())
 
-    def backend_status(self, backend: Backend) -> dict[str, Any]:
-        """What a backend is, and its health: `info` and `health` as document 004 has them, times in seconds since the
-        epoch and milliseconds."""
-        seen = self._house.seen(backend.id)
-        health: dict[str, Any] = {
-            "status": condition_of(backend),
-            "response_time_ms": _milliseconds(_waited(backend)),
-            "models_available": len({offer.name for offer in self._house.catalog.of_backend(backend.id)}),
-            "last_checked": round(self._house.clock.unix(seen), 3) if seen is not None else None,
-        }
-        if not _serves(backend):
-            health["error_message"] = backend.trouble
-        return {
-            "info": {
-                "backend_id": backend.id,
-                "backend_type": backend.provider.type,
-                "base_url": _place(backend),
-            },
-            "health": health,
-        }
-
-    def _api_models(self, name: str, now: float) -> Exchange:
+    def _api_models(self, request: ClientRequest, name: str, now: float) -> Exchange:
         house = self._house
 
         def page(at: float) -> bytes:
@@ -276,41 +209,30 @@ class Status:
 
     # Document 000 -----------------------------------------------------------------------------------------------------
 
-    def _backends(self, name: str, now: float) -> Exchange:
-        return _json({"backends": [self._backend(backend, now) for backend in self._house.backends()]})
+    def _backends(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        return _json({"backends": [self._told.backend(backend, now) for backend in self._house.backends()]})
 
-    def _backend(self, backend: Backend, now: float) -> dict[str, Any]:
-        house = self._house
-        offers = house.catalog.of_backend(backend.id)
-        able = {each for offer in offers for each in offer.capabilities}
-        seen = house.seen(backend.id)
-        sums = self._sums(backend)
-        minutes = self._uptime(now) / 60.0
-        return {
-            "id": backend.id,
-            "type": backend.provider.type,
-            "name": backend.config.name or backend.id,
-            "hardware": backend.config.hardware,
-            "status": {
-                "state": condition_of(backend),
-                "message": "" if _serves(backend) else backend.trouble,
-                "last_check_unix": int(house.clock.unix(seen)) if seen is not None else None,
-            },
-            "capabilities": {
-                "generate": "completion" in able,
-                "embed": "embedding" in able,
-                "stream": "completion" in able,
-                "models": sorted({offer.name for offer in offers}),
-                "max_context": max((offer.context_length or 0 for offer in offers), default=0) or None,
-            },
-            "metrics": {
-                "avg_latency_ms": _milliseconds(sums.seconds.mean),
-                "requests_per_minute": round(sums.requests / minutes, 3) if minutes > 0 else 0.0,
-                "error_rate": _share(sums.errors, sums.requests),
-                "power_watts": backend.config.characteristics.power_watts,
-                "loaded_models": sorted({offer.name for offer in offers if house.catalog.is_loaded(offer)}),
-            },
-        }
+    def _thermal(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        return _json(self._house.machine.describe())
+
+    def _efficiency(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        efficiency = self._house.machine.efficiency
+        return _json(
+            {
+                "current_mode": efficiency.current,
+                "effective_mode": efficiency.effective,
+                "description": efficiency.description,
+            }
+        )
+
+    def _choose(self, request: ClientRequest, name: str, now: float) -> Exchange:
+        try:
+            self._house.choose_efficiency(_decode_choice(request.body or b"").mode)
+        except msgspec.DecodeError:
+            return _json({"error": 'expected a body like {"mode": "Quiet"}', "type": "bad_request"}, 400)
+        except OllamuxError as error:
+            return _json({"error": error.message, "type": error.kind}, error.status)
+        return self._efficiency(request, name, now)
 
     # What they share --------------------------------------------------------------------------------------------------
 
@@ -324,41 +246,6 @@ class Status:
         there = ", ".join(backend.id for backend in self._house.backends()) or "none"
         return _json({"error": f"provider '{name}' not found (there are: {there})", "type": "not_found"}, 404)
 
-    def _sums(self, backend: Backend) -> Sums:
-        return self._house.ledger.sums(lambda row: row.backend == backend.id)
-
-    def _uptime(self, now: float) -> float:
-        began = self._house.clock.began
-        return round(self._house.clock.unix(now) - began, 3) if began is not None else 0.0
-
-
-def condition_of(backend: Backend) -> Condition:
-    """How a backend is, for people; one that lacks its key is unhealthy."""
-    return "unhealthy" if backend.misconfigured else backend.health.condition
-
-
-def _place(backend: Backend) -> str | None:
-    """Where a backend is; None where it is built in or nowhere."""
-    return None if backend.answers_itself is not None else backend.endpoint
-
-
-def _waited(backend: Backend) -> float | None:
-    """For how long it lets a probe wait."""
-    return backend.health.response_time if backend.health.response_time >= 0.0 else None
-
-
-def _serves(backend: Backend) -> bool:
-    return backend.callable and backend.health.usable
-
 
 def _json(value: Any, status: int = 200) -> Exchange:
     return Settled(status, JSON_UTF8, _encode(value))
-
-
-def _share(part: int, whole: int) -> float:
-    """In percent."""
-    return round(100.0 * part / whole, 2) if whole else 0.0
-
-
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)

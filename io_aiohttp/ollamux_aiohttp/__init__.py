@@ -1,11 +1,40 @@
-"""ollamux on aiohttp and uvloop: the server, the clients for backends, the command line.
+"""ollamux on aiohttp and uvloop: the server, the clients for backends, the command line, and the library.
 
-A thin pump around the `ollamux` core: it decides nothing, it carries.
+A thin pump around the `ollamux` core: it decides nothing, it carries. What programs import from here comes from
+`library`, loaded when it is asked for, since a server needs none of it.
 """
 
 from __future__ import annotations
 
-__all__ = ("EXTENSIONS",)
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ollamux_aiohttp.library import (
+        BackendConnectionError,
+        BackendError,
+        BackendManager,
+        BackendManagerSync,
+        BackendTimeoutError,
+        GenerationResponse,
+        GenerationStream,
+        ModelInfo,
+        ModelNotFoundError,
+        OllamaAPI,
+    )
+
+__all__ = (
+    "EXTENSIONS",
+    "BackendConnectionError",
+    "BackendError",
+    "BackendManager",
+    "BackendManagerSync",
+    "BackendTimeoutError",
+    "GenerationResponse",
+    "GenerationStream",
+    "ModelInfo",
+    "ModelNotFoundError",
+    "OllamaAPI",
+)
 
 EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp._heads",
@@ -19,3 +48,11 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp.upstream.pool",
 )
 """Dotted names of the compiled modules of this package, sorted."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from ollamux_aiohttp import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,9 +22,11 @@ from ollamux.accounting.ledger import Row
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest
 from ollamux.conversation import Operation
+from ollamux.describing import condition_of
 from ollamux.exchange import Exchange, Settled
 from ollamux.gateway import Gateway
-from ollamux.status import condition_of
+from ollamux.hardware.efficiency import MODES
+from ollamux.hardware.readings import Device
 
 __all__ = ("Metrics",)
 
@@ -45,6 +47,16 @@ _VENDORS = {
     "xai": "x_ai",
 }
 """The conventions' names for providers; the others go by their own."""
+
+_SENSORS: tuple[tuple[str, str, Callable[[Device], float | None]], ...] = (
+    ("temperature_celsius", "Degrees Celsius", lambda device: device.temperature),
+    ("fan_percent", "Percent of the fan's full speed", lambda device: device.fan),
+    ("power_watts", "Watts", lambda device: device.power),
+    ("utilization_percent", "Percent of the time that it works", lambda device: device.utilisation),
+    ("vram_used_bytes", "Bytes of its memory in use", lambda device: device.vram_used),
+    ("vram_total_bytes", "Bytes of its memory", lambda device: device.vram_total),
+)
+"""What the sensors of this machine tell."""
 
 _CONDITIONS = ("healthy", "degraded", "unhealthy", "timeout", "unreachable", "unknown")
 _GENAI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "server_address")
@@ -150,9 +162,7 @@ class Metrics(Collector):
         health = GaugeMetricFamily(
             "ollamux_backend_health", "1 for the state that the backend is in", labels=("backend", "provider", "state")
         )
-        probe = GaugeMetricFamily(
-            "ollamux_backend_probe_seconds", "What its probes take", labels=("backend",)
-        )
+        probe = GaugeMetricFamily("ollamux_backend_probe_seconds", "What its probes take", labels=("backend",))
         models = GaugeMetricFamily("ollamux_backend_models", "Models that it offers", labels=("backend",))
         for backend in gateway.backends():
             running.add_metric((backend.id,), gateway.admission.running(backend.id))
@@ -163,6 +173,21 @@ class Metrics(Collector):
                 probe.add_metric((backend.id,), backend.health.response_time)
             models.add_metric((backend.id,), len({offer.name for offer in gateway.catalog.of_backend(backend.id)}))
         yield from (running, health, probe, models)
+        yield from self._hardware()
+
+    def _hardware(self) -> Iterator[Metric]:
+        machine = self._gateway.machine
+        mode = GaugeMetricFamily("ollamux_efficiency_mode", "1 for the mode that holds", labels=("mode",))
+        for name in MODES:
+            mode.add_metric((name,), float(name == machine.efficiency.effective))
+        yield mode
+        for name, help_, read in _SENSORS:
+            family = GaugeMetricFamily(f"ollamux_device_{name}", help_, labels=("device", "kind"))
+            for device in machine.readings.devices:
+                value = read(device)
+                if value is not None:
+                    family.add_metric((device.id, device.kind), value)
+            yield family
 
 
 def _attributes(row: Row, backends: Mapping[str, Backend]) -> tuple[str, ...]:

@@ -17,7 +17,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ollamux",),
     ("ollamux.gateway",),
     ("ollamux.status",),
-    ("ollamux.listing", "ollamux.management", "ollamux.probing", "ollamux.reports", "ollamux.routes"),
+    (
+        "ollamux.derived",
+        "ollamux.describing",
+        "ollamux.listing",
+        "ollamux.management",
+        "ollamux.narrowed",
+        "ollamux.probing",
+        "ollamux.reports",
+        "ollamux.routes",
+    ),
     ("ollamux.exchange",),
     ("ollamux.backends", "ollamux.shelves"),
     (

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.contract.going_on import GOING_ON
 from tests.contract.house import House, model_of
 from tests.contract.real import REAL, REAL_FEATURES
 from tests.contract.wishes import LIMIT, PICTURE, SCHEMA, STOP, Client, Got, Wish
@@ -130,6 +131,34 @@ def _usage(pair: _Pair) -> str:
     return ""
 
 
+def _loop(pair: _Pair) -> str:
+    """A call comes with a thought, which is back when its result is: in front of the call, as it was signed."""
+    reasons: list[str] = []
+    vendor = pair.player.vendor
+    for stream in (False, True):
+        wish = Wish("loop", stream, tools=True, think=True)
+        path, body = pair.client.ask(wish._replace(model=model_of(vendor.name)))
+        first = pair.house.server.ask("POST", path, body, {"Content-Type": "application/json"})
+        if first.status in (400, 501):
+            return pair.client.error(first)
+        assert first.status == 200, first
+        thinks = pair.player.seen[-1].thinking
+        body = GOING_ON[pair.client.name](body, first.body, "play:results, sunny")
+        second = pair.house.server.ask("POST", path, body, {"Content-Type": "application/json"})
+        assert second.status == 200, second
+        got = pair.client.streamed(second.body) if stream else pair.client.whole(second.body)
+        seen = pair.player.seen[-1]
+        assert (got.text, got.calls) == ("".join(REPLIES["results"].texts), ())
+        assert seen.results == (Result("get_weather", {"city": "Paris", "days": 2}, "play:results, sunny"),), seen
+        expected = vendor.signs if thinks else ()
+        assert seen.signed in (expected, ()), seen
+        warning = second.header("x-ollamux-warning") or first.header("x-ollamux-warning") or ""
+        assert warning or (seen.signed == expected and thinks), f"lost without a word: {expected}"
+        reasons.append(warning)
+    assert len(set(reasons)) == 1, reasons
+    return reasons[0]
+
+
 # What goes wrong ------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +215,7 @@ FEATURES: dict[str, Callable[[_Pair], str]] = {
     "tools called in parallel": _both(Wish("parallel", tools=True)),
     "results of tools": _both(Wish("results", tools=True, results=_RESULTS)),
     "thinking": _both(Wish("thinking", think=True)),
+    "thinking in a loop of tools": _loop,
     "a picture": _both(Wish("image", image=True)),
     "an answer by a schema": _both(Wish("schema", schema=SCHEMA)),
     "a limit of tokens": _both(Wish("length", limit=LIMIT)),

@@ -106,6 +106,7 @@ REAL_FEATURES: dict[str, _Real] = {
         Wish("", think=True, says="think about 2+2"),
         lambda got, _: (got.thought.strip(), got.text.strip()) == ("The user wants 2+2.", "The answer is 4."),
     ),
+    "thinking in a loop of tools": _untried,
     "a picture": _says(Wish("", image=True, says="What is it?"), lambda got, _: False),
     "an answer by a schema": _says(
         Wish("", schema=SCHEMA, says="Say 2"), lambda got, _: isinstance(json.loads(got.text)["n"], int)

@@ -14,6 +14,7 @@ from ollamux.conversation import (
     Finish,
     FinishReason,
     Message,
+    Part,
     Refusal,
     RefusalDelta,
     Text,
@@ -160,7 +161,7 @@ def route_of(client: str, *, stream: bool = False) -> ServingRoute:
 
 
 def answer_with(finish: FinishReason) -> Answer:
-    parts = {"tool_calls": ToolCall("c", "f", "{}"), "refusal": Refusal("I will not")}
+    parts: dict[str, Part] = {"tool_calls": ToolCall("c", "f", "{}"), "refusal": Refusal("I will not")}
     return Answer([parts.get(finish, Text("a"))], finish)
 
 

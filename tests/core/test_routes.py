@@ -62,6 +62,9 @@ SERVED = [
     ("GET", "/api/backends", "api_backends", ""),
     ("GET", "/api/models", "api_models", ""),
     ("GET", "/backends", "backends", ""),
+    ("GET", "/thermal", "thermal", ""),
+    ("GET", "/efficiency", "efficiency", ""),
+    ("POST", "/efficiency", "efficiency_set", "manage"),
 ]
 
 

@@ -10,7 +10,9 @@ from tests.support.driving import Driven, driven
 
 from ollamux.config import Price
 from ollamux.conversation import Usage
+from ollamux.hardware.readings import Device, Readings
 
+BOSS = {"name": "b", "key_sha256": hashlib.sha256(b"boss").hexdigest(), "scopes": ["inference", "manage"]}
 KEY = {"name": "k", "key_sha256": hashlib.sha256(b"s3cret").hexdigest(), "scopes": ["inference"]}
 PAGES = (
     "/health/detailed",
@@ -22,6 +24,8 @@ PAGES = (
     "/api/backends",
     "/api/models",
     "/backends",
+    "/thermal",
+    "/efficiency",
 )
 
 
@@ -224,6 +228,52 @@ def test_backends_are_described_as_document_000_describes_them() -> None:
         },
     }
     assert second["status"]["state"] == "unreachable" and second["status"]["message"] == "nothing listens there"
+
+
+def test_heat_is_told_of_devices_and_of_the_backends_that_run_on_them() -> None:
+    run = driven(a={"type": "ollama", "hardware": "nvidia", "endpoint": "http://127.0.0.1:9"}, b="vllm")
+    assert get(run, "/thermal")["devices"] == []
+    device = Device(id="gpu-0", kind="nvidia", temperature=91.0, power=120.0)
+    run.gateway.sensed(Readings(devices=(device,), hour=12), run.now)
+    told = get(run, "/thermal")
+    assert (told["devices"][0]["id"], told["devices"][0]["temperature_celsius"]) == ("gpu-0", 91.0)
+    assert list(told["backends"]) == ["a"] and told["backends"]["a"]["excluded"]
+    assert get(run, "/backends")["backends"][0]["metrics"]["power_watts"] == 120.0
+
+
+def test_the_efficiency_mode_is_told_and_may_be_chosen() -> None:
+    run = driven(a="vllm")
+    told = get(run, "/efficiency")
+    assert (told["current_mode"], told["effective_mode"]) == ("Balanced", "Balanced") and told["description"]
+    asked = run.ask("POST", "/efficiency", {"mode": "quiet"})
+    assert asked.status == 200 and asked.json["current_mode"] == "Quiet"
+    run.ask("POST", "/efficiency", {"mode": "Auto"})
+    run.gateway.sensed(Readings(battery=10.0, on_battery=True, hour=12), run.now)
+    told = get(run, "/efficiency")
+    assert (told["current_mode"], told["effective_mode"]) == ("Auto", "UltraEfficiency")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", 'expected a body like {"mode": "Quiet"}'),
+        (b"[1]", 'expected a body like {"mode": "Quiet"}'),
+        (b'{"mode": 3}', 'expected a body like {"mode": "Quiet"}'),
+        (b'{"mode": "Loud"}', "there is no efficiency mode 'Loud': use one of Performance, Balanced"),
+    ],
+)
+def test_a_mode_that_is_none_is_refused_and_nothing_changes(body: bytes, text: str) -> None:
+    run = driven(a="vllm")
+    asked = run.ask("POST", "/efficiency", body)
+    assert asked.status == 400 and asked.json["error"].startswith(text) and asked.json["type"] == "bad_request"
+    assert get(run, "/efficiency")["current_mode"] == "Balanced"
+
+
+def test_to_choose_the_mode_takes_a_key_that_may_manage() -> None:
+    run = driven({"server": {"keys": [KEY, BOSS]}}, a="vllm")
+    for key, status in (("s3cret", 403), ("boss", 200)):
+        asked = run.ask("POST", "/efficiency", {"mode": "Quiet"}, {"authorization": f"Bearer {key}"})
+        assert asked.status == status
 
 
 def test_a_backend_without_its_key_is_unhealthy_and_says_which() -> None:

@@ -14,6 +14,7 @@ from tests.support.running import running
 
 from ollamux.config import Price
 from ollamux.conversation import Usage
+from ollamux.hardware.readings import Device, Readings
 from ollamux_aiohttp.metrics import Metrics
 
 KEY = {"name": "k", "key_sha256": hashlib.sha256(b"s3cret").hexdigest(), "scopes": ["inference"]}
@@ -106,6 +107,18 @@ def test_watt_hours_are_told_where_somebody_said_what_a_backend_draws() -> None:
     worked(run)
     _, samples = scraped(run)
     assert value(samples, "ollamux_energy_wh_total", backend="a") == pytest.approx(0.35)
+
+
+def test_what_the_sensors_tell_is_told_and_no_more() -> None:
+    run = house()
+    device = Device(id="gpu-0", kind="nvidia", temperature=61.0, power=120.0, vram_used=1024)
+    run.gateway.sensed(Readings(devices=(device,), hour=12), run.now)
+    _, samples = scraped(run)
+    assert value(samples, "ollamux_device_temperature_celsius", device="gpu-0", kind="nvidia") == 61
+    assert value(samples, "ollamux_device_vram_used_bytes", device="gpu-0") == 1024
+    assert value(samples, "ollamux_device_fan_percent") is None
+    assert value(samples, "ollamux_efficiency_mode", mode="Balanced") == 1
+    assert value(samples, "ollamux_efficiency_mode", mode="Quiet") == 0
 
 
 def test_before_any_request_there_is_nothing_of_any_model() -> None:

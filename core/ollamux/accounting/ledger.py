@@ -164,9 +164,9 @@ class Ledger:
 
     __slots__ = ("_rows", "_watts", "exchanges", "fallbacks", "overhead", "waits")
 
-    def __init__(self, watts: dict[str, float] | None = None) -> None:
+    def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str], Row] = {}
-        self._watts = dict(watts or {})
+        self._watts: dict[str, float] = {}
         self.exchanges: dict[tuple[str, str], int] = {}
         self.fallbacks = 0
         self.waits = Histogram(WAIT)
@@ -215,8 +215,11 @@ class Ledger:
             self.waits.add(waited)
 
     def power(self, backend: str, watts: float) -> None:
-        """A backend draws this much while it works, from now on."""
-        self._watts[backend] = watts
+        """A backend draws this much while it works, from now on; 0: nobody knows."""
+        if watts:
+            self._watts[backend] = watts
+        else:
+            self._watts.pop(backend, None)
 
     def rows(self) -> tuple[Row, ...]:
         """All rows, in the order in which they were opened."""

@@ -1,20 +1,24 @@
-"""A request that goes to an Ollama backend as it is: pull, push, create, copy, delete, blobs, show.
+"""A request that goes to a backend as it is: Ollama's pull, push, create, copy, delete, blobs and show, and whatever
+asks for a response that a backend keeps.
 
 Strategy: once the backend is known, bytes pass both ways as they come, of any size, never collected; the answer is the
 backend's, status, media type and all. What chose the backend is the gateway's; this machine only carries.
 
 Rules: back-pressure holds in both directions; nothing is tried twice, since these requests change something; an upload
-that the backend refuses early ends with the backend's answer.
+that the backend refuses early ends with the backend's answer. What goes to a service in the gateway's own name (`told`
+says in whose words errors are) never shows what the service says of that name.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
 from ollamux.backends import Backend
+from ollamux.config import BackendConfig
 from ollamux.contract import (
     Call,
     CallData,
@@ -32,26 +36,46 @@ from ollamux.contract import (
     Want,
     Wants,
 )
-from ollamux.errors import BackendTimeout, OllamuxError
+from ollamux.errors import BackendError, BackendTimeout, OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import FRESH, JSON_UTF8, PATIENCE, Exchange, House, answer
 from ollamux.exchange.failures import failure_of
+from ollamux.formats.base import Serving
 
-__all__ = ("Forward", "ForwardExchange")
+__all__ = ("Forward", "ForwardExchange", "kept_behind")
 
 _ATTEMPT = 1
 _LOOK_AGAIN = 1.0  # seconds, while the client is paused
+_KEEPER = "openai_responses"
+"""The format whose backends keep what they answered."""
+
+_ASKED = frozenset({"after", "include", "include_obfuscation", "limit", "order", "starting_after", "stream"})
 _KEPT = frozenset({"content-encoding", "content-length", "content-type"})
 
 
 class Forward(msgspec.Struct, frozen=True):
     """Where a request goes, with which body (None: the client's, as it streams in). `on_success` hears that the backend
-    did it."""
+    did it. `upstream` is the model that it is about, where the backend's address depends on that."""
 
     backend: Backend
     path: str
     body: bytes | None
     on_success: Callable[[float], None] | None = None
+    upstream: str = ""
+
+
+def kept_behind(house: House, model: str, id_: str, rest: str, query: str) -> Forward | None:
+    """The way to what stands at `rest` below a response that a backend keeps, whose model clients call by this name;
+    None where no backend that could have it can be called. Of the query goes on what such a question has, no key among
+    it."""
+    for offer in house.catalog.find(model):
+        backend = house.backend(offer.backend)
+        called = backend.calling_for(offer, _KEEPER, "chat")
+        if called is not None and called.name == _KEEPER and backend.callable:
+            asked = [pair for pair in parse_qsl(query) if pair[0].partition("[")[0] in _ASKED]
+            path = f"/responses/{quote(id_, safe='')}{rest}" + (f"?{urlencode(asked)}" if asked else "")
+            return Forward(backend, path, b"", upstream=offer.upstream)
+    return None
 
 
 class ForwardExchange(Exchange):
@@ -71,6 +95,7 @@ class ForwardExchange(Exchange):
         "_plan",
         "_request",
         "_status",
+        "_told",
         "_waits",
     )
 
@@ -81,8 +106,10 @@ class ForwardExchange(Exchange):
         plan: Callable[[float], Forward | tuple[Want, ...]],
         *,
         ask_first: bool = False,
+        told: Serving | None = None,
     ) -> None:
         super().__init__()
+        self._told = told
         self._house = house
         self._request = request
         self._plan = plan
@@ -124,7 +151,7 @@ class ForwardExchange(Exchange):
             _ATTEMPT,
             backend.id,
             self._request.method,
-            backend.root + forward.path,
+            _address(forward),
             headers,
             forward.body,
             connect_timeout=backend.connect_timeout,
@@ -151,8 +178,11 @@ class ForwardExchange(Exchange):
             return None
         self._activity = now
         self._status = status
-        self._began = True
         self._backend.health.good()
+        if self._told is not None and status in (401, 403):
+            refusal = BackendError(f"the backend refused the gateway's credentials (status {status})", status=502)
+            return (Cancel(_ATTEMPT), *self._fail(refusal))
+        self._began = True
         kept: HeaderPairs = tuple((name.title(), value) for name, value in headers if name.lower() in _KEPT)
         self._lines = any(name == "Content-Type" and "ndjson" in value for name, value in kept)
         return (Head(status, kept + heads.passed_on(headers, True), now=True), WakeAt(self._deadline()))
@@ -212,5 +242,18 @@ class ForwardExchange(Exchange):
         self._over = True
         told = msgspec.json.encode({"error": error.message})
         if not self._began:
+            if self._told is not None:
+                return answer(*self._told.failure(error, streaming=False))
             return answer(error.status, JSON_UTF8, told)
         return (Data(told + b"\n"), End(broken=True)) if self._lines else (End(broken=True),)
+
+
+def _address(forward: Forward) -> str:
+    """The whole address; some providers have a hook for it, which knows no queries."""
+    backend = forward.backend
+    hook: Callable[[str, str, str, BackendConfig], str] | None = getattr(backend.provider, "url", None)
+    if hook is None or not forward.upstream:
+        return backend.root + forward.path
+    path, mark, query = forward.path.partition("?")
+    url = hook(backend.base, path, forward.upstream, backend.config)
+    return url + (("&" if "?" in url else "?") + query if mark else "")

@@ -86,8 +86,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     digits, `_` and `-` (0: any will do).
 
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
-    `metadata` and tiers of service, completions without a template, and how many texts it embeds at a time (0: any).
-    `cues` are made of these: texts without which a body passes as it is."""
+    `metadata` and tiers of service, completions without a template, how many texts it embeds at a time (0: any), and
+    whether its vectors are predictions, as Vertex has them. `cues` are made of these: texts without which a body
+    passes as it is."""
 
     sampling: dict[str, str | None] = {}
     think: str = ""
@@ -103,6 +104,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bool = False
     completions: bool = True
     most_inputs: int = 0
+    predicts: bool = False
     strict: bool = False
     call_ids: int = 0
     tool_names: int = 0
@@ -188,8 +190,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Calling(Protocol):
-    """The backend's side of a format. `text_markers` are the bytes before a piece of text in its stream, for the
-    compiled converters; none where they have nothing to gain."""
+    """The backend's side of a format. `text_markers` are the names of the members in which its streams bring text,
+    thinking and the arguments of calls, for the compiled converters; none where they have nothing to gain."""
 
     name: str
     text_markers: tuple[bytes, ...]

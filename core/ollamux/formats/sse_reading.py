@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 
 from ollamux.conversation import Event, StreamFault
 from ollamux.streaming.framing import FrameTooLarge, SseDecoder
+from ollamux.streaming.translator import Delta
 
 __all__ = ("LONGEST_WHOLE", "SseReader")
 
@@ -60,6 +61,10 @@ class SseReader(ABC):
         for name, payload in self._decoder.close():
             self._read(payload, name, events, last=True)
         return events
+
+    def texts(self, delta: Delta) -> list[str] | None:
+        """Where the text of such deltas is kept; nowhere, as most readers have it."""
+        return None
 
     @abstractmethod
     def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:

@@ -1,8 +1,8 @@
 """Efficiency modes: how far the machine goes for an answer, chosen by a person or, in `Auto`, by its state.
 
-A mode says two things of the choice of a backend. Its limits (watts, fan speed, temperature) put a backend that is
-beyond one of them behind those within: it is passed over as long as another can answer, and never the reason why nobody
-does. Its weights say how much a score counts latency and power.
+A mode says two things of the choice of a backend. Each of its limits (watts, fan speed, temperature) that a backend is
+beyond costs it points of its score, so it answers where nobody else does, and a limit is never the reason why nobody
+does. Its weights multiply the terms of the score for latency, power and price, 1 leaving a term as it is.
 
 `Auto` follows the first rule that holds: battery below 20 percent, UltraEfficiency; below 50, Efficiency; from 22 to 6
 o'clock, Quiet; devices above 75 °C on average, Efficiency; a fan above 70 percent, Quiet; on battery, Balanced; else
@@ -25,24 +25,30 @@ AUTO = "Auto"
 
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True):
-    """What a mode asks for: at most so many watts, percent of fan speed and degrees Celsius, and what latency and power
-    weigh in a score."""
+    """What a mode asks for: at most so many watts, percent of fan speed and degrees Celsius, the points that each limit
+    costs which a backend is beyond, and what latency, power and price weigh in a score."""
 
     name: str
     max_watts: float
     max_fan: float
     max_temperature: float
-    latency_weight: float
-    power_weight: float
+    points: float
+    latency: float
+    power: float
+    price: float
     description: str
 
-    def exceeded(self, watts: float | None, fan: float | None, temperature: float | None) -> str:
-        """The limits that these readings are beyond, for people; empty where none is."""
+    @property
+    def leaning(self) -> bool:
+        """Whether it weighs the terms of a score in its own way."""
+        return (self.latency, self.power, self.price) != (1.0, 1.0, 1.0)
+
+    def exceeded(self, watts: float | None, fan: float | None, temperature: float | None) -> tuple[str, ...]:
+        """The limits that these readings are beyond, each in words."""
         told = ((watts, self.max_watts, "W"), (fan, self.max_fan, "% fan"), (temperature, self.max_temperature, "°C"))
-        over = [
+        return tuple(
             f"{value:.0f} {unit} of {limit:.0f}" for value, limit, unit in told if value is not None and value > limit
-        ]
-        return f"{self.name}: {', '.join(over)}" if over else ""
+        )
 
 
 MODES = {
@@ -53,8 +59,10 @@ MODES = {
             max_watts=999,
             max_fan=100,
             max_temperature=90,
-            latency_weight=2.0,
-            power_weight=0.0,
+            points=250,
+            latency=4.0,
+            power=0.0,
+            price=0.25,
             description="The fastest backend answers, whatever it draws.",
         ),
         Mode(
@@ -62,8 +70,10 @@ MODES = {
             max_watts=60,
             max_fan=80,
             max_temperature=85,
-            latency_weight=0.5,
-            power_weight=0.5,
+            points=250,
+            latency=1.0,
+            power=1.0,
+            price=1.0,
             description="Speed and power count the same; up to 60 W are preferred.",
         ),
         Mode(
@@ -71,8 +81,10 @@ MODES = {
             max_watts=15,
             max_fan=60,
             max_temperature=75,
-            latency_weight=0.25,
-            power_weight=1.5,
+            points=1000,
+            latency=0.25,
+            power=40.0,
+            price=1.0,
             description="Little power comes before speed; up to 15 W are preferred.",
         ),
         Mode(
@@ -80,8 +92,10 @@ MODES = {
             max_watts=15,
             max_fan=40,
             max_temperature=70,
-            latency_weight=0.25,
-            power_weight=1.5,
+            points=2000,
+            latency=0.25,
+            power=40.0,
+            price=1.0,
             description="Fans stay slow: up to 15 W, 40 % fan speed and 70 °C are preferred.",
         ),
         Mode(
@@ -89,8 +103,10 @@ MODES = {
             max_watts=5,
             max_fan=30,
             max_temperature=65,
-            latency_weight=0.0,
-            power_weight=2.0,
+            points=4000,
+            latency=0.1,
+            power=100.0,
+            price=1.0,
             description="The battery lasts as long as it can; up to 5 W are preferred.",
         ),
     )

@@ -27,18 +27,19 @@ __all__ = ("Condition", "Machine")
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hardware says of a backend. `penalty` is subtracted from its score. `excluded` says why requests that do
-    not name it pass it over, and `shutdown` that those which do are refused too. `over` says which limits of the
-    efficiency mode it is beyond: it comes after all that are within. The readings are the worst of its devices, their
-    power is the sum; None is not told."""
+    """What the hardware says of a backend. `penalty` is subtracted from its score: its heat, and the limits of the
+    efficiency mode that it is beyond (`over`, in words). `excluded` says why requests that do not name it pass it over,
+    `until` (monotonic) at least, and `shutdown` that those which do are refused too. The readings are the worst of its
+    devices, their power is the sum; None is not told."""
 
     backend: str
     devices: tuple[str, ...] = ()
     watts: float | None = None
     penalty: float = 0.0
     excluded: str = ""
+    until: float = 0.0
     shutdown: bool = False
-    over: str = ""
+    over: tuple[str, ...] = ()
     temperature: float | None = None
     fan: float | None = None
     utilisation: float | None = None
@@ -137,6 +138,7 @@ class Machine:
                     "state": self.thermal.heat(place.condition.devices).state,
                     "penalty": round(place.condition.penalty, 1),
                     "excluded": place.condition.excluded or None,
+                    "over": place.condition.over,
                 }
                 for place in self._places.values()
                 if place.condition.devices
@@ -169,15 +171,17 @@ class Machine:
         watts = self.power.watts(place.told_watts, place.hardware, ids, local=place.local)
         temperature = _worst(device.temperature for device in devices)
         fan = _worst(device.fan for device in devices)
+        over = self.efficiency.mode.exceeded(watts, fan, temperature)
         drawn = [device.power for device in devices if device.power is not None]
         return Condition(
             backend=place.id,
             devices=ids,
             watts=watts,
-            penalty=heat.penalty,
+            penalty=heat.penalty + len(over) * self.efficiency.mode.points,
             excluded=heat.reason if heat.excluded else "",
+            until=heat.until,
             shutdown=heat.state == "shutdown",
-            over=self.efficiency.mode.exceeded(watts, fan, temperature),
+            over=over,
             temperature=temperature,
             fan=fan,
             utilisation=_worst(device.utilisation for device in devices),

@@ -55,11 +55,13 @@ class ThermalLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heat(msgspec.Struct, frozen=True):
-    """How warm a device is: what it costs, and why it is left alone where it is `hot` or at `shutdown`."""
+    """How warm a device is: what it costs, and, where it is `hot` or at `shutdown`, why it is left alone and until when
+    at least (monotonic)."""
 
     state: HeatState = "cool"
     penalty: float = 0.0
     reason: str = ""
+    until: float = 0.0
 
     @property
     def excluded(self) -> bool:
@@ -92,7 +94,6 @@ class Thermal:
         self._limits = limits or ThermalLimits()
         self._by_hardware = dict(by_hardware or {})
         self._heat: dict[str, Heat] = {}
-        self._until: dict[str, float] = {}
 
     def limits_for(self, device: Device) -> ThermalLimits:
         """The limits that this device has to keep."""
@@ -104,10 +105,9 @@ class Thermal:
         for device in devices:
             heat[device.id] = self._judge(device, now)
         for gone, before in self._heat.items():
-            if gone not in heat and before.excluded and now < self._until[gone]:
+            if gone not in heat and before.excluded and now < before.until:
                 heat[gone] = before
         self._heat = heat
-        self._until = {id_: until for id_, until in self._until.items() if id_ in heat and heat[id_].excluded}
 
     def heat(self, devices: Iterable[str]) -> Heat:
         """The worst of these devices, by their ids."""
@@ -117,22 +117,17 @@ class Thermal:
         limits = self.limits_for(device)
         cost = penalty(device, limits)
         degrees = device.temperature
-        if device.throttling or (degrees is not None and degrees >= limits.critical):
-            self._until[device.id] = now + limits.cooldown
-            return self._hot(device, limits, cost)
+        name = device.name or device.id
+        if degrees is not None and degrees >= limits.critical:
+            state: HeatState = "shutdown" if degrees >= limits.shutdown else "hot"
+            return Heat(state, cost, f"{name} is at {degrees:.0f} °C", now + limits.cooldown)
+        if device.throttling:
+            return Heat("hot", cost, f"{name} is slowed down by heat", now + limits.cooldown)
         before = self._heat.get(device.id, COOL)
-        resting = before.excluded and now < self._until[device.id]
-        if resting or (before.excluded and degrees is not None and degrees > limits.critical - MARGIN):
-            return Heat("hot", cost, f"{device.name or device.id} is cooling down")
+        warm = degrees is not None and degrees > limits.critical - MARGIN
+        if before.excluded and (warm or now < before.until):
+            return Heat("hot", cost, f"{name} is cooling down", before.until)
         return Heat("warm", cost) if cost else COOL
-
-    @staticmethod
-    def _hot(device: Device, limits: ThermalLimits, cost: float) -> Heat:
-        name, degrees = device.name or device.id, device.temperature
-        if degrees is None or degrees < limits.critical:
-            return Heat("hot", cost, f"{name} is slowed down by heat")
-        state: HeatState = "shutdown" if degrees >= limits.shutdown else "hot"
-        return Heat(state, cost, f"{name} is at {degrees:.0f} °C")
 
 
 def _badness(heat: Heat) -> tuple[int, float]:

@@ -9,6 +9,7 @@ embeds is none of ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ __all__ = ("PROVIDERS", "Google")
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _LIST = "/models?pageSize=1000"
+_PREDICTS = re.compile(r"text-embedding|text-multilingual-embedding|textembedding|gemini-embedding-001")
+_VECTORS = Dialect(predicts=True, most_inputs=250)
+_ONE_VECTOR = Dialect(predicts=True, most_inputs=1)
 _GENERATES = "generateContent"
 _EMBEDS = frozenset({"embedContent", "batchEmbedContents"})
 _SEES_AND_CALLS = frozenset({"completion", "tools", "vision"})
@@ -40,6 +44,13 @@ class Google(msgspec.Struct, frozen=True, kw_only=True):
     manages_models: bool = False
     probes: tuple[Probe, ...] = (Probe(_LIST),)
     auth: str = "header:x-goog-api-key"
+
+    def dialect_for(self, model: str) -> Dialect:
+        """Its dialect towards this model: on Vertex, models that make vectors predict them, the newer ones one at a
+        time."""
+        if self.probes or not _PREDICTS.search(model):
+            return self.dialect
+        return _ONE_VECTOR if "gemini" in model else _VECTORS
 
     def learn(self, answers: Mapping[str, ProbeAnswer]) -> Inventory:
         if not self.probes:

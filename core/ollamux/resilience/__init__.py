@@ -1,4 +1,4 @@
-"""What keeps one backend's trouble from becoming a client's: health, and admission where places are few."""
+"""What keeps one backend's trouble from becoming a client's: health, circuits, limits, fallback, and admission."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from typing import Literal
 
 from ollamux.resilience.breaker import Breaker, BreakerSettings, Change, State
 
-__all__ = ("Circuits", "Outcome", "Pass")
+__all__ = ("Circuits", "Outcome", "Pass", "outcome_of")
 
 Outcome = Literal["unreachable", "silent", "error", "broken", "slow", "refused", "missing"]
 
@@ -41,6 +41,21 @@ _COUNTS: dict[str, tuple[int, bool, bool]] = {
     "missing": (_NEVER, True, False),
 }
 """For each outcome: whether it counts against the backend, whether against the model, whether nobody answered."""
+
+_KINDS: dict[str, Outcome] = {
+    "refused": "unreachable",
+    "dns": "unreachable",
+    "tls": "unreachable",
+    "unreachable": "unreachable",
+    "timeout": "unreachable",
+    "reset": "broken",
+    "closed": "broken",
+    "protocol": "error",
+}
+"""How an attempt failed (`contract.FailureKind`): its outcome. What is configured wrongly says nothing of a backend."""
+
+_STATUSES: dict[int, Outcome] = {401: "refused", 403: "refused", 404: "missing"}
+_NOT_ITS_FAULT = (501, 529)
 
 _MOST = 512
 
@@ -96,7 +111,8 @@ class Pass:
         self.changes = changes
 
     def answered(self, now: float, waited: float = 0.0, loading: bool = False) -> tuple[Change, ...]:
-        """The first token is there, `waited` seconds after the call; `loading`: a model had to be loaded for it."""
+        """The first token is there, `waited` seconds after the call (0.0 where an answer comes whole); `loading`: for
+        it a model had to be loaded."""
         if self._told:
             return _NONE
         if waited > self._slow > 0.0 and not loading:
@@ -227,6 +243,16 @@ class Circuits:
                 del circuit.models[next(iter(circuit.models))]
             found = circuit.models[model] = Breaker(self.settings, circuit.breaker.backend, model)
         return found
+
+
+def outcome_of(status: int, kind: str = "", retry_after: float | None = None) -> Outcome | None:
+    """The outcome of a call that failed with this status, or in this way where there was none; None where that says
+    nothing against anybody: a client's mistake, a limit, a backend that is merely busy and says until when."""
+    if status == 0:
+        return _KINDS.get(kind)
+    if status in _STATUSES:
+        return _STATUSES[status]
+    return "error" if status >= 500 and status not in _NOT_ITS_FAULT and retry_after is None else None
 
 
 def _due(breaker: Breaker, now: float) -> Change | None:

@@ -10,7 +10,7 @@ second attempt is a repeat: it is for the caller to pay for it from the retry bu
 
 from __future__ import annotations
 
-from math import log2
+from math import exp2, log2
 
 __all__ = ("ENOUGH", "FirstTokens", "Hedging")
 
@@ -63,7 +63,7 @@ class FirstTokens:
         while place and over <= above:
             place -= 1
             over += self._counts[place]
-        return _SHORTEST * 2.0 ** (place / _STEPS)
+        return _SHORTEST * exp2(place / _STEPS)
 
 
 class Hedging:

@@ -13,18 +13,15 @@ equals never chase each other out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Protocol
 
-__all__ = ("HIGHEST", "NORMAL", "PRIORITIES", "Entry", "FairQueue", "Lane", "Waiting")
+__all__ = ("HIGHEST", "NORMAL", "Entry", "FairQueue", "Lane", "Waiting")
 
-PRIORITIES: Mapping[str, int] = {"best-effort": 0, "low": 0, "normal": 1, "high": 2, "critical": 3, "realtime": 3}
-"""The words for a priority, and its number."""
-
-NORMAL = PRIORITIES["normal"]
-HIGHEST = PRIORITIES["critical"]
+NORMAL, HIGHEST = 1, 3
+"""Priorities count from 0, best effort, over high, 2, to critical."""
 
 _FIRST = HIGHEST + 1
 _SLACK = 16
@@ -67,7 +64,7 @@ class Entry:
         self.deadline = deadline
         self.depth = 1
         self.round = 0
-        self.key = (0, 0, 0)
+        self.key: tuple[int, int, int] = (0, 0, 0)
         self.live = True
         self.promised = ""
 

@@ -33,14 +33,16 @@ _CUT = 0.7
 _GROWTH = 1.02
 _FORGET_AT = 2.0
 _MEMORY = 10.0
+_LONGEST_PERIOD = 90_000.0
+"""Seconds; a little over a day, the longest period that vendors limit by. A clock that is wrong tells longer ones."""
+
 _HAIR = 1e-6
 
-_REQUESTS, _TOKENS = 0, 1
 _LIMIT, _LEFT, _RESET = 0, 1, 2
 
 _TOLD: dict[str, tuple[int, int]] = {
     f"{prefix}{name}": (resource, field)
-    for resource, what in ((_REQUESTS, "requests"), (_TOKENS, "tokens"))
+    for resource, what in enumerate(("requests", "tokens"))
     for field, told in ((_LIMIT, "limit"), (_LEFT, "remaining"), (_RESET, "reset"))
     for prefix, name in (("x-ratelimit-", f"{told}-{what}"), ("anthropic-ratelimit-", f"{what}-{told}"))
 }
@@ -57,10 +59,10 @@ class Bucket:
 
     __slots__ = ("_at", "_level", "capacity", "rate")
 
-    def __init__(self, capacity: float, rate: float, now: float, level: float | None = None) -> None:
+    def __init__(self, capacity: float, rate: float, now: float) -> None:
         self.capacity = capacity
         self.rate = rate
-        self._level = capacity if level is None else level
+        self._level = capacity
         self._at = now
 
     def level(self, now: float) -> float:
@@ -79,26 +81,39 @@ class Bucket:
         """Takes so much, whatever is in it; less than nothing gives it back."""
         self._level = min(self.capacity, self.level(now) - amount)
 
+    def become(self, capacity: float, rate: float, level: float, now: float) -> None:
+        """It is of another size, and holds so much."""
+        self.capacity = capacity
+        self.rate = rate
+        self._level = level
+        self._at = now
+
 
 class Quota:
     """What one backend may be asked."""
 
     __slots__ = (
-        "_configured",
         "_flow",
         "_flow_at",
         "_pace",
         "_pace_before",
+        "_requests",
+        "_requests_told",
         "_row",
-        "_told",
+        "_tokens",
+        "_tokens_told",
+        "_tokens_under_way",
         "_under_way",
         "_until",
     )
 
     def __init__(self, *, requests: Rate | None = None, tokens: Rate | None = None) -> None:
-        self._configured = [_bucket(requests), _bucket(tokens)]
-        self._told: list[Bucket | None] = [None, None]
-        self._under_way = [0.0, 0.0]
+        self._requests = _buckets(requests)
+        self._tokens = _buckets(tokens)
+        self._requests_told: Bucket | None = None
+        self._tokens_told: Bucket | None = None
+        self._under_way = 0
+        self._tokens_under_way = 0.0
         self._pace: Bucket | None = None
         self._pace_before = 0.0
         self._flow = self._flow_at = 0.0
@@ -108,11 +123,10 @@ class Quota:
     def wait(self, tokens: float, now: float) -> float:
         """Seconds until a call of about so many tokens may be made; 0.0 for now."""
         longest = max(0.0, self._until - now)
-        for buckets in (self._configured, self._told):
-            for resource, amount in ((_REQUESTS, 1.0), (_TOKENS, tokens)):
-                bucket = buckets[resource]
-                if bucket is not None:
-                    longest = max(longest, bucket.wait(amount, now))
+        for bucket in self._requests:
+            longest = max(longest, bucket.wait(1.0, now))
+        for bucket in self._tokens:
+            longest = max(longest, bucket.wait(tokens, now))
         return longest if self._pace is None else max(longest, self._pace.wait(1.0, now))
 
     def take(self, tokens: float, now: float) -> float:
@@ -120,27 +134,24 @@ class Quota:
         wait = self.wait(tokens, now)
         if wait > 0.0:
             return wait
-        for buckets in (self._configured, self._told):
-            for resource, amount in ((_REQUESTS, 1.0), (_TOKENS, tokens)):
-                bucket = buckets[resource]
-                if bucket is not None:
-                    bucket.take(amount, now)
+        for bucket in self._requests:
+            bucket.take(1.0, now)
+        for bucket in self._tokens:
+            bucket.take(tokens, now)
         if self._pace is not None:
             self._pace.take(1.0, now)
-        self._under_way[_REQUESTS] += 1.0
-        self._under_way[_TOKENS] += tokens
+        self._under_way += 1
+        self._tokens_under_way += tokens
         self._flow = self._flow * exp((self._flow_at - now) / _MEMORY) + 1.0 / _MEMORY
         self._flow_at = now
         return 0.0
 
     def settle(self, taken: float, used: float, now: float) -> None:
         """A call that took so many tokens is over, and really used so many."""
-        self._under_way[_REQUESTS] -= 1.0
-        self._under_way[_TOKENS] -= taken
-        for buckets in (self._configured, self._told):
-            bucket = buckets[_TOKENS]
-            if bucket is not None:
-                bucket.take(used - taken, now)
+        self._under_way -= 1
+        self._tokens_under_way -= taken
+        for bucket in self._tokens:
+            bucket.take(used - taken, now)
 
     def answered(
         self, status: int, headers: Sequence[tuple[str, str]], now: float, unix: float, taken: float = 0.0
@@ -152,30 +163,20 @@ class Quota:
                 place = _TOLD.get(name.lower())
                 if place is not None:
                     figures[place[0] * 3 + place[1]] = value
-        for resource, own in ((_REQUESTS, 1.0), (_TOKENS, taken)):
-            limit, left, reset = figures[resource * 3 : resource * 3 + 3]
-            if limit and left:
-                self._learn(resource, limit, left, seconds_of(reset, unix), own, now)
+        if figures[_LIMIT] and figures[_LEFT]:
+            self._requests_told = _learned(
+                self._requests, self._requests_told, figures[:3], unix, now, self._under_way - 1.0
+            )
+        if figures[3 + _LIMIT] and figures[3 + _LEFT]:
+            self._tokens_told = _learned(
+                self._tokens, self._tokens_told, figures[3:], unix, now, self._tokens_under_way - taken
+            )
         if status in _LIMITED:
             asked = retry_after({name.lower(): value for name, value in headers})
             if asked is not None or status == 429:
                 self._limited(asked, now)
         elif status < 400:
             self._went_well(now)
-
-    def _learn(self, resource: int, limit: str, left: str, reset: float | None, own: float, now: float) -> None:
-        try:
-            capacity, level = float(limit), float(left)
-        except ValueError:
-            return
-        if not 0.0 < capacity < 1e15 or not 0.0 <= level <= capacity:
-            return
-        before = self._told[resource]
-        rate = capacity / 60.0 if before is None else before.rate
-        if reset is not None and reset > 0.0 and level < capacity:
-            rate = (capacity - level) / reset
-        uncounted = max(0.0, self._under_way[resource] - own)
-        self._told[resource] = Bucket(capacity, rate, now, level - uncounted)
 
     def _limited(self, asked: float | None, now: float) -> None:
         paused = now < self._until
@@ -186,11 +187,12 @@ class Quota:
         if asked is None:
             self._until = now + min(_FIRST_PAUSE * 2.0 ** min(self._row, 16), _LONGEST_PAUSE)
         self._row += 1
-        if self._told[_REQUESTS] is None and self._told[_TOKENS] is None:
+        if self._requests_told is None and self._tokens_told is None:
             flow = self._flow * exp((self._flow_at - now) / _MEMORY)
             self._pace_before = max(flow if self._pace is None else min(flow, self._pace.rate), _SLOWEST)
             rate = max(self._pace_before * _CUT, _SLOWEST)
-            self._pace = Bucket(max(1.0, rate), rate, now, 1.0)
+            self._pace = Bucket(max(1.0, rate), rate, now)
+            self._pace.become(max(1.0, rate), rate, 1.0, now)
 
     def _went_well(self, now: float) -> None:
         self._row = 0
@@ -204,8 +206,30 @@ class Quota:
             self._pace = None
 
 
-def _bucket(rate: Rate | None) -> Bucket | None:
-    return Bucket(rate.count, rate.each_second, 0.0) if rate else None
+def _buckets(rate: Rate | None) -> list[Bucket]:
+    return [Bucket(rate.count, rate.each_second, 0.0)] if rate else []
+
+
+def _learned(
+    buckets: list[Bucket], told: Bucket | None, figures: list[str], unix: float, now: float, uncounted: float
+) -> Bucket | None:
+    """The bucket that a vendor tells of, put beside the configured one the first time. `uncounted`: what is under way
+    and may not be counted by the vendor yet."""
+    try:
+        capacity, level = float(figures[_LIMIT]), float(figures[_LEFT])
+    except ValueError:
+        return told
+    if not 0.0 < capacity < 1e15 or not 0.0 <= level <= capacity:
+        return told
+    reset = seconds_of(figures[_RESET], unix)
+    rate = capacity / 60.0 if told is None else told.rate
+    if reset is not None and reset > 0.0 and level < capacity:
+        rate = max((capacity - level) / reset, capacity / _LONGEST_PERIOD)
+    if told is None:
+        told = Bucket(capacity, rate, now)
+        buckets.append(told)
+    told.become(capacity, rate, level - max(0.0, uncounted), now)
+    return told
 
 
 def seconds_of(text: str, unix: float) -> float | None:

@@ -41,7 +41,7 @@ MEDIA_TYPES: Mapping[str, Kind | None] = {
 """What a client may say of its request, and the kind that it means by it. `text` is any kind but sight and sound."""
 
 _HEAD, _TAIL = 3072, 1024
-_NOT_TEXT = ("audio", "vision")
+_NOT_TEXT: tuple[Kind, ...] = ("audio", "vision")
 _LONGEST_PHRASE = 4
 _LINES = 80
 _WORDS = 500
@@ -93,7 +93,8 @@ _CODE_LINE = re.compile(
 )
 _CODE_SIGN = re.compile(
     r"`[^`\n]{1,80}[`']|\.(?:py|js|jsx|ts|tsx|go|rs|c|cpp|h|java|kt|rb|php|sh|sql|css|html|ya?ml|json|toml|md)\b"
-    r"|Error\b|Exception\b|_(?<=[a-z]_)[a-z]|\((?<=\w\()\)|=>|::|!=|==|&&|\|\||</\w|--\w\w|-(?<=\s-)[A-Z]\d?\b|localhost"
+    r"|Error\b|Exception\b|_(?<=[a-z]_)[a-z]|\((?<=\w\()\)|\) ?\{|=>|::|!=|==|\+\+|C#|&&|\|\||</\w|--\w\w"
+    r"|-(?<=\s-)[A-Z]\d?\b|localhost"
     r"|/(?:var|etc|usr|home|api|bin)\b|src/|tests/"
 )
 """Each begins with a sign of its own, so that a text without them is passed over quickly."""
@@ -108,6 +109,12 @@ _NAMED = frozenset("about über sobre sur su despre om o о".split())
 _SPELLED = frozenset(
     "one two three four five six seven eight nine ten once twice half zwei drei vier deux trois".split()
 )
+_SOCIAL = frozenset("yes no ok okay hi hello hey thanks thank sorry please bye continue test ja nein sí oui".split())
+"""Said on their own, or at the beginning; inside of a text they mean nothing."""
+
+_OWN = frozenset("i my me write ich je yo".split())
+_WRITE = frozenset("write draft compose schreib schreibe écris rédige escribe scrivi escreva напиши".split())
+_YEAR = re.compile(r"1[89]\d\d|20\d\d")
 _POLITE = frozenset("please can could would you i need want to me my a an the for hey hi so bitte kannst du".split())
 _ASKING = frozenset(
     """who what when where which why how is are was were does do did can wer was wann wo warum wieso wie welche qui
@@ -171,15 +178,21 @@ def classify(
 
 def _window(texts: Iterable[str]) -> str:
     """The beginning and the end of what was said."""
+    said = list(texts)
+    if sum(map(len, said)) <= _HEAD + _TAIL:
+        return "\n".join(said)
+    return f"{_first(said, _HEAD)}\n{_first([text[-_TAIL:][::-1] for text in reversed(said)], _TAIL)[::-1]}"
+
+
+def _first(texts: Iterable[str], most: int) -> str:
+    """The first so many characters of texts."""
     found: list[str] = []
-    size = 0
     for text in texts:
-        found.append(text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}")
-        size += len(found[-1])
-        if size > _HEAD + _TAIL:
+        found.append(text[:most])
+        most -= len(text) + 1
+        if most <= 0:
             break
-    whole = "\n".join(found)
-    return whole if len(whole) <= _HEAD + _TAIL else f"{whole[:_HEAD]}\n{whole[-_TAIL:]}"
+    return "\n".join(found)
 
 
 def _scores(text: str, words: list[str]) -> dict[Kind, float]:
@@ -208,9 +221,11 @@ def _weigh_words(words: list[str], scores: dict[Kind, float]) -> None:
                 found = lexicon.stems.get(word[:length])
                 if found is not None:
                     break
-        factor = 1.5 if place - begun < 2 else 1.25 if place < _OPENING else 0.6 if place > 4 * _OPENING else 1.0
+        factor = _weight_at(place - begun, len(words) - place)
         if place > named:
             factor *= 0.4
+        if word in _SOCIAL and place > 2 and len(words) > 8:
+            continue
         if word in _ASKING and place - begun > 2:
             factor *= 0.35  # "the man who", "a town where": no question
         if found is not None and word not in seen:
@@ -227,6 +242,15 @@ def _weigh_words(words: list[str], scores: dict[Kind, float]) -> None:
                         scores[kind] += weight * factor
 
 
+def _weight_at(place: int, left: int) -> float:
+    """What a word counts: most where a request begins, least in the middle of a long one."""
+    if place < 2:
+        return 1.5
+    if place < _OPENING:
+        return 1.25
+    return 1.0 if place < 2 * _OPENING or left < _OPENING else 0.65
+
+
 def _weigh_signs(text: str, words: list[str], scores: dict[Kind, float]) -> None:
     lines = _code_lines(text)
     signs = _count(_CODE_SIGN, text, 3)
@@ -234,13 +258,23 @@ def _weigh_signs(text: str, words: list[str], scores: dict[Kind, float]) -> None
     asks = text.rstrip().endswith(("?", "？", "؟"))
     if words and (words[0] in _ASKING or asks):
         scores["factual"] += 1.2
-    if not lines:
-        numbers = sum(1 for word in words if word[0].isdigit())
+    if not lines and signs < 2:
+        numbers = sum(1 for word in words if word[0].isdigit() and not _YEAR.fullmatch(word))
         if numbers or "=" in text:
-            scores["reasoning"] += 1.2 * _count(_SUM, text, 3) + 0.5 * min(max(numbers - 1, 0), 4)
+            scores["reasoning"] += 1.8 * _count(_SUM, text, 3) + 0.5 * min(max(numbers - 1, 0), 4)
+            scores["reasoning"] += 1.2 if asks and numbers >= 2 else 0.0
         if asks:
             spelled = sum(1 for word in words if word in _SPELLED)
             scores["reasoning"] += min(0.5 * spelled, 2.0) + (0.8 if len(words) > 20 else 0.0)
+            told = words and words[0] not in _ASKING and _OWN.isdisjoint(words)
+            if told and sum(map(text.count, _STOPS)) >= 1:
+                scores["reasoning"] += 1.5  # facts first, and then what follows from them
+        if "\na)" in text or "\nA)" in text:
+            scores["reasoning"] += 2.5
+    if not _WRITE.isdisjoint(words[:3]):
+        scores["factual"] *= 0.6
+    if words[:1] == ["as"] and words[1:2] in (["a"], ["an"], ["the"]):
+        scores["creative"] += 4.0
     if len(words) > 14:
         scores["realtime"] *= 0.45
     if len(words) <= 2:

@@ -1,7 +1,5 @@
 """The compiled template converter, as type checkers see it; _template.pyx says what it does."""
 
-from collections.abc import Iterable
-
 from ollamux.clock import Clock
 from ollamux.conversation import StreamFault, Usage
 from ollamux.streaming.convert import Relay
@@ -19,10 +17,10 @@ class TemplateConverter:
         self,
         general: Translator | Relay,
         clock: Clock | None,
-        markers: Iterable[bytes],
-        ignored: Iterable[bytes] = (),
+        markers: tuple[bytes, ...],
+        ignored: tuple[bytes, ...] = (),
+        counted: tuple[bytes, ...] = (),
         *,
-        mirror: bool = False,
         limit: int = 65536,
     ) -> None: ...
     @property

@@ -6,7 +6,6 @@ imported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from ollamux.clock import Clock
@@ -20,12 +19,36 @@ except ImportError:
 else:
     _front = TemplateConverter
 
-__all__ = ("IGNORED", "Relay", "converter_for", "relay_for")
+__all__ = ("COUNTED", "IGNORED", "Relay", "converter_for", "relay_for")
 
-IGNORED = (b"id", b"created", b"created_at", b"obfuscation", b"sequence_number")
-"""Members that differ from event to event in some streams and tell nothing of the text beside them."""
+IGNORED = (b"id", b"created", b"created_at", b"obfuscation", b"sequence_number", b"responseId")
+"""Outermost members that differ from event to event in some streams and tell nothing of the text beside them."""
 
-_RELAYED = (b'"content":"', b'"text":"', b'"response":"', b'"thinking":"', b'"reasoning":"', b'"reasoning_content":"')
+COUNTED = (
+    b"prompt_tokens",
+    b"completion_tokens",
+    b"total_tokens",
+    b"cached_tokens",
+    b"reasoning_tokens",
+    b"promptTokenCount",
+    b"candidatesTokenCount",
+    b"thoughtsTokenCount",
+    b"cachedContentTokenCount",
+    b"totalTokenCount",
+    b"tokenCount",
+)
+"""Members, at any depth, in which some streams tell with every event what they have cost so far."""
+
+_RELAYED = (
+    b"content",
+    b"text",
+    b"response",
+    b"thinking",
+    b"reasoning",
+    b"reasoning_content",
+    b"arguments",
+    b"partial_json",
+)
 
 
 class Relay(Converter, Protocol):
@@ -35,21 +58,16 @@ class Relay(Converter, Protocol):
     steady: bool
 
 
-def converter_for(
-    general: Translator, clock: Clock, markers: Iterable[bytes], ignored: Iterable[bytes] = IGNORED
-) -> Converter:
-    """The fastest converter that does what `general` does.
-
-    `markers` say where an event's text may begin: what stands before it, as far as the opening quote of the JSON
-    string, written without spaces (`"delta":{"content":"`). No markers: no templates."""
-    markers = tuple(markers)
+def converter_for(general: Translator, clock: Clock, markers: tuple[bytes, ...]) -> Converter:
+    """The fastest converter that does what `general` does. `markers` are the names of the members in which text stands.
+    No markers: no templates."""
     if _front is None or not markers:
         return general
-    return _front(general, clock, markers, ignored)
+    return _front(general, clock, markers, IGNORED, COUNTED)
 
 
-def relay_for(relay: Relay, markers: Iterable[bytes] = _RELAYED, ignored: Iterable[bytes] = IGNORED) -> Converter:
+def relay_for(relay: Relay) -> Converter:
     """The fastest converter that does what `relay` does."""
     if _front is None:
         return relay
-    return _front(relay, None, markers, ignored, mirror=True)
+    return _front(relay, None, _RELAYED, IGNORED)

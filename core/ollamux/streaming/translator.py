@@ -10,12 +10,27 @@ whether the backend ended as its format ends; bytes that stop without that are a
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
-from ollamux.conversation import Event, StreamFault, Usage, UsageUpdate
+from ollamux.conversation import (
+    Event,
+    ReasoningDelta,
+    Start,
+    StreamFault,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageUpdate,
+)
 from ollamux.errors import OllamuxError
 
-__all__ = ("Converter", "Reader", "Renderer", "TextFrame", "Translator")
+__all__ = ("NUMBER", "STAMP", "TEXT", "Converter", "Counter", "Delta", "Frame", "Reader", "Renderer", "Translator")
+
+TEXT, STAMP, NUMBER = range(3)
+"""What stands between the bytes of a frame: the text as the inside of a JSON string, the time, the event's number."""
+
+Delta: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta
+"""An event that is nothing but more text of some kind."""
 
 
 class Reader(Protocol):
@@ -31,15 +46,26 @@ class Reader(Protocol):
         """The bytes have ended: the events that a last, unterminated line still held."""
         ...
 
+    def texts(self, delta: Delta) -> list[str] | None:
+        """Where the reader keeps the text of deltas like this one, or None: whoever reads in its place adds to it."""
+        ...
 
-class TextFrame(NamedTuple):
-    """The bytes around a piece of text, where a renderer's output for it is nothing but that: `before`, the time stamp
-    if `stamped`, `between`, the text as the inside of a JSON string, `after`."""
 
-    before: bytes
-    between: bytes
-    after: bytes
-    stamped: bool
+class Counter(Protocol):
+    """What numbers events: `number` is the next one's."""
+
+    number: int
+
+
+class Frame(NamedTuple):
+    """What a renderer writes for a delta, where that depends on nothing but the text: bytes, and TEXT, STAMP or NUMBER
+    between them, any number of times. `html` says that the text is spelled with `<`, `>`, `&`, U+2028 and U+2029 as
+    escapes. Whoever writes by the frame adds the texts to `texts`, and counts the events with `counter`."""
+
+    pieces: tuple[bytes | int, ...]
+    html: bool = False
+    texts: list[str] | None = None
+    counter: Counter | None = None
 
 
 class Renderer(Protocol):
@@ -61,8 +87,9 @@ class Renderer(Protocol):
         """Something that a waiting client survives and ignores."""
         ...
 
-    def text_frame(self) -> TextFrame | None:
-        """How a `TextDelta` without log probabilities is rendered from here on, or None where it depends on more."""
+    def frame(self, delta: Delta) -> Frame | None:
+        """How deltas like this one (of its kind, and of its call; without signature or log probabilities) are rendered
+        from here on, whatever their text, which is never empty; None where it depends on more."""
         ...
 
 
@@ -89,13 +116,16 @@ class Converter(Protocol):
 
 
 class Translator:
-    """Converts through the neutral events."""
+    """Converts through the neutral events. `delta` is what the last feed brought, if that was one delta and nothing
+    that changes what follows it; `told` says that it also told of usage."""
 
-    __slots__ = ("_reader", "_renderer", "fault", "usage")
+    __slots__ = ("_reader", "_renderer", "delta", "fault", "told", "usage")
 
     def __init__(self, reader: Reader, renderer: Renderer) -> None:
         self._reader = reader
         self._renderer = renderer
+        self.delta: Delta | None = None
+        self.told = False
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
 
@@ -104,8 +134,13 @@ class Translator:
         return self._reader.complete and self.fault is None
 
     @property
+    def reader(self) -> Reader:
+        """The reader in front."""
+        return self._reader
+
+    @property
     def renderer(self) -> Renderer:
-        """The renderer behind, for a converter that learns its frames."""
+        """The renderer behind."""
         return self._renderer
 
     def feed(self, data: bytes, now: float) -> bytes:
@@ -119,13 +154,33 @@ class Translator:
         rest = self._render(self._reader.close(), now)
         return rest + self._renderer.end(now) if self.complete else rest
 
+    def tell(self, data: bytes, now: float) -> None:
+        """Takes from a whole event that somebody else converted what it tells of usage."""
+        for event in self._reader.feed(data):
+            if isinstance(event, UsageUpdate):
+                self.usage = event.usage or self.usage
+                self._renderer.events([event], now)
+
     def _render(self, events: list[Event], now: float) -> bytes:
+        delta = None
+        alone = True
+        told = False
         for position, event in enumerate(events):
             kind = type(event)
-            if kind is StreamFault:
+            if kind is TextDelta or kind is ReasoningDelta or kind is ToolCallDelta:
+                alone = alone and delta is None
+                delta = event
+            elif kind is UsageUpdate:
+                told = True
+                if event.usage is not None:  # type: ignore[union-attr]
+                    self.usage = event.usage  # type: ignore[union-attr]
+            elif kind is StreamFault:
                 self.fault = event  # type: ignore[assignment]
                 events = events[:position]
+                alone = False
                 break
-            if kind is UsageUpdate and event.usage is not None:  # type: ignore[union-attr]
-                self.usage = event.usage  # type: ignore[union-attr]
+            elif kind is not Start:
+                alone = False
+        self.delta = delta if alone else None  # type: ignore[assignment]
+        self.told = told
         return self._renderer.events(events, now) if events else b""

@@ -7,6 +7,8 @@ turns at all, what it is driven with (`pwm*`, of 255).
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from ollamux_aiohttp.sensors.sysfs import children, first_number, read_number, r
 __all__ = ("chip_of", "chips", "fan_percent", "power_watts", "temperature")
 
 _FULL_TURNS = 5000
-_MOST_CHANNELS = 16
+_CHANNEL = re.compile(r"(temp|fan)(\d+)_input|(pwm)(\d+)")
 _COLDEST, _HOTTEST = -40.0, 150.0
 
 
@@ -33,7 +35,7 @@ def chip_of(device: Path) -> Path | None:
 def temperature(chip: Path, *labels: str) -> float | None:
     """Degrees Celsius of the first sensor that has one of these labels, in their order; else of the chip's first."""
     found: dict[str, float] = {}
-    for channel in range(1, _MOST_CHANNELS + 1):
+    for channel in _channels(chip, "temp"):
         millis = read_number(chip / f"temp{channel}_input")
         if millis is not None and _COLDEST < millis / 1000 < _HOTTEST:
             found.setdefault(read_text(chip / f"temp{channel}_label") or "", millis / 1000)
@@ -43,7 +45,7 @@ def temperature(chip: Path, *labels: str) -> float | None:
 def fan_percent(chip: Path) -> float | None:
     """The speed of the chip's fastest fan, pumps excepted."""
     speeds: list[float] = []
-    for channel in range(1, _MOST_CHANNELS + 1):
+    for channel in _channels(chip, "fan", "pwm"):
         if "pump" in (read_text(chip / f"fan{channel}_label") or "").lower():
             continue
         turns = read_number(chip / f"fan{channel}_input")
@@ -59,3 +61,13 @@ def power_watts(chip: Path) -> float | None:
     """What is drawn now, on average where the chip tells that."""
     micros = first_number(chip, "power1_average", "power1_input")
     return micros / 1e6 if micros is not None else None
+
+
+def _channels(chip: Path, *kinds: str) -> list[int]:
+    """The numbers of a chip's channels of these kinds, in order."""
+    try:
+        names = os.listdir(chip)
+    except OSError:
+        return []
+    found = [match for name in names if (match := _CHANNEL.fullmatch(name))]
+    return sorted({int(match[2] or match[4]) for match in found if (match[1] or match[3]) in kinds})

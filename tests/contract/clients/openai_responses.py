@@ -49,7 +49,7 @@ class OpenAiResponsesClient:
         if wish.schema is not None:
             body["text"] = {"format": {"type": "json_schema", "name": "number", "schema": wish.schema}}
         if wish.think:
-            body["reasoning"] = {"effort": "low", "summary": "auto"}
+            body |= {"reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"]}
         if wish.limit:
             body["max_output_tokens"] = wish.limit
         if wish.stop:

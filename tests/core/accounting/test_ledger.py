@@ -76,12 +76,16 @@ def test_a_cached_token_costs_what_the_price_says_of_it_else_what_any_other_does
 
 
 def test_energy_is_what_a_backend_draws_for_as_long_as_it_works() -> None:
-    ledger = Ledger({"a": 180.0})
+    ledger = Ledger()
+    ledger.power("a", 180.0)
     tell(ledger, seconds=10.0)
     tell(ledger, offer(backend="b"), seconds=10.0)
     assert ledger.sums().energy == pytest.approx(0.5)
     ledger.power("b", 360.0)
     tell(ledger, offer(backend="b"), seconds=10.0, failure="timeout")
+    assert ledger.sums(lambda row: row.backend == "b").energy == pytest.approx(1.0)
+    ledger.power("b", 0.0)
+    tell(ledger, offer(backend="b"), seconds=10.0)
     assert ledger.sums(lambda row: row.backend == "b").energy == pytest.approx(1.0)
 
 

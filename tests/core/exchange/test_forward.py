@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.driving import Driven, driven
+from tests.support.driving import Asked, Driven, driven
 
-from ollamux.contract import WakeAt
+from ollamux.contract import ClientRequest, WakeAt
+from ollamux.exchange.forward import ForwardExchange, kept_behind
+from ollamux.formats.openai_responses import SERVING
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -47,7 +49,13 @@ def test_a_change_that_failed_changed_nothing() -> None:
 
 
 def test_what_a_backend_tells_beside_its_answer_goes_on_and_what_is_its_own_affair_does_not() -> None:
-    told = {"X-Request-ID": "r1", "x-ratelimit-remaining-requests": "4", "Retry-After": "3", "Server": "s", "X-Own": "x"}
+    told = {
+        "X-Request-ID": "r1",
+        "x-ratelimit-remaining-requests": "4",
+        "Retry-After": "3",
+        "Server": "s",
+        "X-Own": "x",
+    }
     asked = managed().ask("POST", "/api/show", {"model": "m"})
     asked.called.head(429, "application/json", **{name.replace("-", "_"): value for name, value in told.items()})
     assert asked.headers == {
@@ -214,3 +222,59 @@ def test_it_asks_to_be_woken_when_silence_would_be_too_long() -> None:
     asked = run.ask("POST", "/api/pull", {"model": "new"})
     wants: Any = asked.exchange.attempt_head(1, 200, [], run.now)
     assert WakeAt(run.now + 5) in wants
+
+
+# A response that only its backend keeps
+
+
+def keeper(**keys: Any) -> Driven:
+    told = {"type": "openai", "api_key": "s3cret", **keys}
+    return driven({"models": {"mine": {"backend": "k", "api_model": "up"}}}, k=told)
+
+
+def looked_for(run: Driven, method: str = "GET", rest: str = "", query: str = "", model: str = "mine") -> Asked:
+    forward = kept_behind(run.gateway, model, "resp_a/b", rest, query)
+    assert forward is not None
+    request = ClientRequest(method, f"/v1/responses/resp_a%2Fb{rest}", {"host": "localhost", "authorization": "own"})
+    asked = Asked(run, ForwardExchange(run.gateway, request, lambda now: forward, told=SERVING), None)
+    asked.do(asked.exchange.start(run.now))
+    return asked
+
+
+def test_a_response_is_asked_for_where_it_is_kept_and_comes_back_as_it_is() -> None:
+    asked = looked_for(keeper(endpoint="http://k:1/v1"), "GET", "/input_items", "limit=5&key=own&include[]=a&order=asc")
+    call = asked.called.call
+    assert (call.method, call.url) == (
+        "GET",
+        "http://k:1/v1/responses/resp_a%2Fb/input_items?limit=5&include%5B%5D=a&order=asc",
+    )
+    assert dict(call.headers)["Authorization"] == "Bearer s3cret" and "own" not in str(call)
+    asked.called.answer(200, {"object": "list"}, x_request_id="r1")
+    assert (asked.status, asked.json, asked.headers["x-request-id"]) == (200, {"object": "list"}, "r1")
+
+
+def test_azure_has_it_at_an_address_of_its_own() -> None:
+    run = keeper(type="azure", endpoint="https://x.example", api_version="2025-04-01-preview")
+    assert looked_for(run, query="stream=true").called.url == (
+        "https://x.example/openai/responses/resp_a%2Fb?api-version=2025-04-01-preview&stream=true"
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_what_goes_wrong_there_is_told_in_the_clients_words_and_never_what_concerns_our_key(method: str) -> None:
+    asked = looked_for(keeper(), method)
+    asked.called.answer(401, {"error": {"message": "Incorrect API key: s3cret"}})
+    assert asked.status == 502 and asked.json["error"]["type"] == "api_error" and b"s3cret" not in asked.body
+    assert asked.called.cancelled
+    asked = looked_for(keeper(), method)
+    asked.called.fail("refused")
+    assert asked.status == 502 and "refused the connection" in asked.json["error"]["message"]
+    asked = looked_for(keeper(), method)
+    asked.called.answer(404, {"error": {"message": "not found"}})
+    assert (asked.status, asked.json) == (404, {"error": {"message": "not found"}})
+
+
+def test_no_other_backend_is_asked_for_it() -> None:
+    run = driven(l="llama_cpp", o="ollama")
+    assert kept_behind(run.gateway, "m", "resp_1", "", "") is None
+    assert kept_behind(run.gateway, "nobodys", "resp_1", "", "") is None

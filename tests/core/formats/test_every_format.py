@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -138,10 +139,9 @@ def test_a_stream_is_rendered_from_its_start_to_its_end(serving: Serving) -> Non
 def test_a_frame_of_text_makes_the_bytes_that_rendering_makes(serving: Serving) -> None:
     renderer = serving.renderer(read(serving), context())
     renderer.events([Start(), TextDelta("first")], 1.0)
-    frame = renderer.text_frame()
+    frame = renderer.frame(TextDelta("again"))
     if frame is not None:
-        stamp = Clock().stamp(1.0).encode() if frame.stamped else b""
-        framed = frame.before + stamp + frame.between + b"again" + frame.after
+        framed = written(frame, b"again", Clock().stamp(1.0).encode())
         assert renderer.events([TextDelta("again")], 1.0) == framed
 
 

@@ -29,24 +29,27 @@ def machine(temperature: float | None = None, fan: float | None = None, **more: 
 def test_each_mode_has_its_limits(name: str, watts: float, fan: float, degrees: float) -> None:
     mode = MODES[name]
     assert (mode.max_watts, mode.max_fan, mode.max_temperature) == (watts, fan, degrees)
-    assert mode.exceeded(watts, fan, degrees) == ""
-    assert mode.exceeded(watts + 1, None, None) and mode.exceeded(None, fan + 1, None)
-    assert mode.exceeded(None, None, degrees + 1)
+    assert mode.exceeded(watts, fan, degrees) == ()
+    assert len(mode.exceeded(watts + 1, fan + 1, degrees + 1)) == 3
 
 
 def test_a_limit_that_is_exceeded_is_named() -> None:
-    assert MODES["Quiet"].exceeded(55.0, 20.0, 80.0) == "Quiet: 55 W of 15, 80 °C of 70"
+    assert MODES["Quiet"].exceeded(55.0, 20.0, 80.0) == ("55 W of 15", "80 °C of 70")
 
 
 def test_what_is_not_told_exceeds_nothing() -> None:
-    assert MODES["UltraEfficiency"].exceeded(None, None, None) == ""
+    assert MODES["UltraEfficiency"].exceeded(None, None, None) == ()
 
 
-def test_the_thriftier_a_mode_the_more_power_weighs_against_latency() -> None:
-    order = ["Performance", "Balanced", "Efficiency", "UltraEfficiency"]
-    assert [MODES[name].power_weight for name in order] == sorted(MODES[name].power_weight for name in order)
-    weights = [MODES[name].latency_weight for name in order]
-    assert weights == sorted(weights, reverse=True)
+def test_the_thriftier_a_mode_the_more_power_weighs_against_latency_and_the_more_a_limit_costs() -> None:
+    modes = [MODES[name] for name in ("Performance", "Balanced", "Efficiency", "UltraEfficiency")]
+    assert [mode.power for mode in modes] == sorted(mode.power for mode in modes)
+    assert [mode.latency for mode in modes] == sorted((mode.latency for mode in modes), reverse=True)
+    assert [mode.points for mode in modes] == sorted(mode.points for mode in modes)
+
+
+def test_the_balanced_mode_alone_leaves_the_score_as_it_is() -> None:
+    assert [mode.name for mode in MODES.values() if not mode.leaning] == ["Balanced"]
 
 
 @pytest.mark.parametrize(

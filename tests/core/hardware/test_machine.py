@@ -6,6 +6,7 @@ import pytest
 
 from ollamux.config.schema import BackendConfig, Characteristics
 from ollamux.errors import InvalidRequest
+from ollamux.hardware.efficiency import MODES
 from ollamux.hardware.machine import Condition, Machine
 from ollamux.hardware.power import flat_price
 from ollamux.hardware.readings import Device, Readings
@@ -52,8 +53,8 @@ def test_a_reading_changes_only_the_backends_that_run_on_the_device() -> None:
         backend="card",
         devices=("nvidia:0",),
         watts=120.0,
-        penalty=250.0,
-        over="Balanced: 120 W of 60",
+        penalty=250.0 + MODES["Balanced"].points,
+        over=("120 W of 60",),
         temperature=77.5,
         fan=40.0,
         utilisation=50.0,
@@ -72,7 +73,7 @@ def test_a_hot_device_excludes_its_backends_and_one_at_shutdown_refuses_all() ->
     machine = house()
     machine.report(Readings(devices=(gpu(86.0),)), now=0.0)
     condition = machine.condition("card")
-    assert (condition.excluded, condition.shutdown) == ("RTX is at 86 °C", False)
+    assert (condition.excluded, condition.until, condition.shutdown) == ("RTX is at 86 °C", 120.0, False)
     machine.report(Readings(devices=(gpu(96.0),)), now=5.0)
     assert machine.condition("card").shutdown
     assert not machine.condition("cloud").excluded
@@ -114,9 +115,10 @@ def test_a_file_always_runs_on_this_machine() -> None:
 def test_another_mode_is_judged_at_once() -> None:
     machine = house()
     machine.report(Readings(devices=(gpu(72.0),)), now=0.0)
-    assert machine.condition("card").over == ""
+    assert machine.condition("card").over == ()
     (changed,) = machine.choose("quiet")
-    assert changed.over == "Quiet: 55 W of 15, 72 °C of 70"
+    assert changed.over == ("55 W of 15", "72 °C of 70")
+    assert changed.penalty == pytest.approx(2 * MODES["Quiet"].points + (2 / 15) ** 2 * 1000)
     assert machine.efficiency.current == "Quiet"
     with pytest.raises(InvalidRequest):
         machine.choose("loud")
@@ -127,7 +129,7 @@ def test_auto_follows_the_readings() -> None:
     machine.add(backend("card", "nvidia", watts=30.0), LOCAL, unloads=True)
     machine.report(Readings(devices=(gpu(),), battery=15.0, on_battery=True, hour=12), now=0.0)
     assert machine.efficiency.effective == "UltraEfficiency"
-    assert machine.condition("card").over == "UltraEfficiency: 30 W of 5"
+    assert machine.condition("card").over == ("30 W of 5",)
     machine.report(Readings(devices=(gpu(),), on_battery=False, hour=23), now=5.0)
     assert machine.efficiency.effective == "Quiet"
 
@@ -168,7 +170,13 @@ def test_the_machine_describes_its_devices_and_their_backends() -> None:
     machine.report(Readings(devices=(gpu(86.0),), battery=80.0, on_battery=False), now=0.0)
     told = machine.describe()
     assert told["backends"] == {
-        "card": {"devices": ("nvidia:0",), "state": "hot", "penalty": 1137.8, "excluded": "RTX is at 86 °C"}
+        "card": {
+            "devices": ("nvidia:0",),
+            "state": "hot",
+            "penalty": 1387.8,
+            "excluded": "RTX is at 86 °C",
+            "over": ("86 °C of 85",),
+        }
     }
     (device,) = told["devices"]
     assert (device["id"], device["state"], device["temperature_celsius"]) == ("nvidia:0", "hot", 86.0)

@@ -55,3 +55,17 @@ def test_vertex_is_where_it_is_said_to_be_and_lists_nothing() -> None:
     assert (vertex.probes, vertex.default_endpoint, vertex.learn({})) == ((), None, Inventory())
     assert getattr(vertex, "auth") == "bearer"  # noqa: B009
     assert calling(vertex.format).name == "gemini"
+
+
+@pytest.mark.parametrize(
+    ("type_", "model", "predicts", "most"),
+    [
+        ("vertex", "text-embedding-005", True, 250),
+        ("vertex", "gemini-embedding-001", True, 1),
+        ("vertex", "gemini-3-pro", False, 0),
+        ("google", "gemini-embedding-001", False, 0),
+    ],
+)
+def test_on_vertex_vectors_are_predicted(type_: str, model: str, predicts: bool, most: int) -> None:
+    dialect = getattr(provider(type_), "dialect_for")(model)  # noqa: B009
+    assert (dialect.predicts, dialect.most_inputs) == (predicts, most)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from ollamux.contract import FailureKind
 from ollamux.resilience.breaker import BreakerSettings, Change
-from ollamux.resilience.circuits import Circuits, Outcome, Pass
+from ollamux.resilience.circuits import Circuits, Outcome, Pass, outcome_of
 
 
 def circuits(**changed: float) -> Circuits:
@@ -174,3 +177,34 @@ def test_no_more_models_are_kept_than_agreed() -> None:
     for number in range(100):
         let_in(found, model=f"m{number}").answered(0.0)
     assert len(found.of_models("a")) == 8
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retry_after", "outcome"),
+    [
+        (500, "", None, "error"),
+        (502, "", None, "error"),
+        (503, "", None, "error"),
+        (503, "", 5.0, None),
+        (529, "", None, None),
+        (501, "", None, None),
+        (429, "", None, None),
+        (400, "", None, None),
+        (401, "", None, "refused"),
+        (403, "", None, "refused"),
+        (404, "", None, "missing"),
+        (0, "refused", None, "unreachable"),
+        (0, "timeout", None, "unreachable"),
+        (0, "reset", None, "broken"),
+        (0, "protocol", None, "error"),
+        (0, "configuration", None, None),
+    ],
+)
+def test_a_status_or_a_way_to_fail_has_its_outcome(
+    status: int, kind: str, retry_after: float | None, outcome: Outcome | None
+) -> None:
+    assert outcome_of(status, kind, retry_after) == outcome
+
+
+def test_every_way_to_fail_but_our_own_fault_has_an_outcome() -> None:
+    assert {kind for kind in get_args(FailureKind) if outcome_of(0, kind) is None} == {"configuration"}

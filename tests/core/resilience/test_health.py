@@ -87,14 +87,16 @@ def test_one_that_fails_now_and_then_is_degraded_until_a_few_calls_went_well() -
     for second in range(4):
         assert found.condition == "degraded"
         found.good(3.0 + second)
-    assert (found.condition, found.failures, found.reason) == ("healthy", 0, "")
+    calm = found.condition, found.failures, found.reason
+    assert calm == ("healthy", 0, "")
 
 
 def test_one_whose_probes_take_long_is_degraded() -> None:
     found = health()
     for second in range(3):
         found.good(float(second), took=6.0)
-    assert found.condition == "degraded" and found.response_time == pytest.approx(6.0)
+    slow = found.condition
+    assert slow == "degraded" and found.response_time == pytest.approx(6.0)
     for second in range(10):
         found.good(10.0 + second, took=0.1)
     assert found.condition == "healthy" and found.response_time < 0.5

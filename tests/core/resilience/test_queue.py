@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ollamux.resilience.queue import HIGHEST, NORMAL, PRIORITIES, Entry, FairQueue
+from ollamux.resilience.queue import HIGHEST, NORMAL, Entry, FairQueue
+
+PRIORITIES = {"low": 0, "normal": NORMAL, "high": 2, "critical": HIGHEST}
 
 
 class Guest:

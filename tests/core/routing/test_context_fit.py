@@ -12,7 +12,7 @@ from ollamux.errors import InvalidRequest
 from ollamux.formats.openai_chat.incoming import read_route
 from ollamux.models import ModelInfo
 from ollamux.routing.catalog import Offer
-from ollamux.routing.context_fit import fit, fitting, may_overflow
+from ollamux.routing.context_fit import Policy, fit, fitting, may_overflow
 from ollamux.routing.requirements import Requirements, requirements_of
 
 NEEDS = frozenset({"completion"})
@@ -71,8 +71,9 @@ def test_an_offer_that_is_long_enough_is_kept_and_the_others_are_not() -> None:
 
 def test_a_length_that_nobody_told_refuses_nothing() -> None:
     offers = (offer("m", None),)
-    for policy in ("reject", "larger_model", "warn"):
-        assert fitting(offers, asked(10**9), policy) == (offers, "")  # type: ignore[arg-type]
+    policies: tuple[Policy, ...] = ("reject", "larger_model", "warn")
+    for policy in policies:
+        assert fitting(offers, asked(10**9), policy) == (offers, "")
 
 
 def test_what_the_format_cuts_by_itself_is_never_refused() -> None:

@@ -2,7 +2,9 @@
 
 The labelled prompts are in two halves, by the lowest bit of the first byte of the SHA-256 of the prompt: those with 0
 are what the words and weights are tuned on, those with 1 are only ever counted. The figures below are the second
-half's. All of them come from one hand, so other people's requests will fare somewhat worse.
+half's. All of the prompts come from one hand, so other people's requests fare somewhat worse: of 355 questions of
+public sets (MT-Bench, Vicuna, WizardLM), sorted by the sets' own headings, 82 of a hundred were told rightly when they
+were first seen, and 93 once words that had been missing were added.
 """
 
 from __future__ import annotations
@@ -117,6 +119,8 @@ def test_only_the_beginning_and_the_end_of_a_long_message_are_looked_at() -> Non
     paste = "lorem ipsum dolor sit amet " * 40_000
     assert classify(["Summarize the following text: " + paste]).kind == "plain"
     assert classify([paste + " write a python function for that, with unit tests in pytest"]).kind == "code"
+    assert classify([paste] * 3 + ["write a python function for that, with unit tests in pytest"]).kind == "code"
+    assert classify(["write a sonnet about this:"] + [paste] * 3).kind == "creative"
     assert classify(["x" * 5000] * 1000) == classify(["x" * 5000] * 2)
 
 

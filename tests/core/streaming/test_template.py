@@ -16,12 +16,12 @@ from ollamux.conversation import Event, Finish, StreamFault, TextDelta, Usage, U
 from ollamux.errors import OllamuxError
 from ollamux.streaming.convert import IGNORED
 from ollamux.streaming.framing import NdjsonDecoder, SseDecoder
-from ollamux.streaming.translator import Converter, TextFrame, Translator
+from ollamux.streaming.translator import STAMP, TEXT, Converter, Delta, Frame, Translator
 
 template = pytest.importorskip("ollamux.streaming._template", reason="the extension is not built")
 
 NOW = 12.25
-MARKERS = (b'"delta":{"content":"', b'"delta":{"role":"assistant","content":"', b'"text":"')
+MARKERS = (b"content", b"text")
 START = b'data: {"id":"a","created":7,"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
 FINISH = b'data: {"id":"a","created":7,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 USAGE = b'data: {"id":"a","choices":[],"usage":{"prompt_tokens":3}}\n\n'
@@ -43,6 +43,9 @@ class ToyReader:
     def close(self) -> list[Event]:
         payloads = self._lines.close() if self._lines else [payload for _, payload in self._events.close()]
         return self._read(payloads)
+
+    def texts(self, delta: Delta) -> list[str] | None:
+        return None
 
     def _read(self, payloads: list[bytes]) -> list[Event]:
         events: list[Event] = []
@@ -106,8 +109,12 @@ class ToyRenderer:
     def keepalive(self, now: float) -> bytes:
         return b"\n"
 
-    def text_frame(self) -> TextFrame | None:
-        return None if self._opens else TextFrame(b'{"at":"', b'","text":"', b'"}\n', self._stamped)
+    def frame(self, delta: Delta) -> Frame | None:
+        if self._opens or not isinstance(delta, TextDelta):
+            return None
+        if self._stamped:
+            return Frame((b'{"at":"', STAMP, b'","text":"', TEXT, b'"}\n'), True)
+        return Frame((b'{"at":"","text":"', TEXT, b'"}\n'), True)
 
 
 def chunk(text: str, **more: object) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ollamux.conversation import Event, Finish, StreamFault, TextDelta, Usage, UsageUpdate
 from ollamux.errors import OllamuxError
-from ollamux.streaming.translator import TextFrame, Translator
+from ollamux.streaming.translator import Delta, Frame, Translator
 
 
 class Reads:
@@ -25,6 +25,9 @@ class Reads:
     def close(self) -> list[Event]:
         return self._rest
 
+    def texts(self, delta: Delta) -> list[str] | None:
+        return None
+
 
 class Writes:
     """Text in brackets."""
@@ -41,7 +44,7 @@ class Writes:
     def keepalive(self, now: float) -> bytes:
         return b"<...>"
 
-    def text_frame(self) -> TextFrame | None:
+    def frame(self, delta: Delta) -> Frame | None:
         return None
 
 

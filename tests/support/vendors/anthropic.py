@@ -37,6 +37,7 @@ class Anthropic:
     style = "anthropic"
     tells_stops = True
     tells_cached = True
+    signs: tuple[str, ...] = ("c2ln",)
     upstream = "claude-sonnet-4-5"
 
     def backend(self, url: str) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class Anthropic:
         assert asked.headers["x-api-key"] == _KEY and asked.headers["anthropic-version"] == "2023-06-01"
         body = members(asked.json, "the body", ("model", "max_tokens", "messages"), _OPTIONAL)
         assert body["model"] == self.upstream
-        results, images = _read_turns(body["messages"])
+        results, images, signed = _read_turns(body["messages"])
         tools = [
             members(tool, "a tool", ("name", "input_schema"), ("description", "type", "strict"))
             for tool in body.get("tools", ())
@@ -72,6 +73,7 @@ class Anthropic:
             body["max_tokens"],
             tuple(body.get("stop_sequences", ())),
             thinking["type"] in ("enabled", "adaptive"),
+            signed=signed,
         )
 
     def whole(self, seen: Seen, reply: Reply) -> Any:
@@ -155,8 +157,9 @@ def _schema(config: Any) -> dict[str, Any] | None:
     return schema
 
 
-def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...], tuple[str, ...]]:
     results: list[Result] = []
+    signed: list[str] = []
     images: list[str] = []
     waiting: dict[str, tuple[str, dict[str, Any]]] = {}
     for turn in turns:
@@ -175,6 +178,10 @@ def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
                                      ("type", "media_type", "data"))  # fmt: skip
                     assert (source["type"], source["media_type"]) == ("base64", "image/png")
                     images.append(source["data"])
+                case "thinking":
+                    members(block, "a thought", ("type", "thinking", "signature"))
+                    assert turn["role"] == "assistant" and not waiting, "thinking comes before the calls"
+                    signed.append(block["signature"])
                 case "tool_use":
                     members(block, "a call", ("type", "id", "name", "input"))
                     waiting[block["id"]] = (block["name"], block["input"])
@@ -183,7 +190,7 @@ def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
                     members(block, "a result", ("type", "tool_use_id"), ("content", "is_error"))
                     results.append(Result(*waiting.pop(block["tool_use_id"]), _said(block["content"])))
         assert not owed & waiting.keys(), f"calls without a result: {sorted(owed)}"
-    return tuple(results), tuple(images)
+    return tuple(results), tuple(images), tuple(signed)
 
 
 def _said(content: Any) -> str:

@@ -45,6 +45,7 @@ class AwsBedrock:
     style = "aws"
     tells_stops = True
     tells_cached = True
+    signs: tuple[str, ...] = ("c2ln",)
     upstream = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
     def backend(self, url: str) -> dict[str, Any]:
@@ -62,7 +63,7 @@ class AwsBedrock:
         assert asked.headers["authorization"].startswith("AWS4-HMAC-SHA256 "), "the call is not signed"
         stream = asked.path.endswith("/converse-stream")
         body = checked(Outgoing(asked.path, asked.body), self.upstream, "ConverseStream" if stream else "Converse")
-        results, images = _read_turns(body["messages"])
+        results, images, signed = _read_turns(body["messages"])
         config = body.get("inferenceConfig", {})
         more = body.get("additionalModelRequestFields", {})
         form = body.get("outputConfig", {}).get("textFormat")
@@ -80,6 +81,7 @@ class AwsBedrock:
             config.get("maxTokens"),
             tuple(config.get("stopSequences", ())),
             thinking.get("type") in ("enabled", "adaptive"),
+            signed=signed,
         )
 
     def whole(self, seen: Seen, reply: Reply) -> Any:
@@ -128,13 +130,17 @@ def _block(at: int, deltas: list[Any], reply: Reply) -> list[bytes]:
     return events if reply.end else [*events, event("contentBlockStop", contentBlockIndex=at)]
 
 
-def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...], tuple[str, ...]]:
     results: list[Result] = []
+    signed: list[str] = []
     images: list[str] = []
     waiting: dict[str, tuple[str, dict[str, Any]]] = {}
     for turn in turns:
         for block in turn["content"]:
-            if "toolUse" in block:
+            if "reasoningContent" in block:
+                assert turn["role"] == "assistant" and not waiting, "thinking comes before the calls"
+                signed.append(block["reasoningContent"]["reasoningText"]["signature"])
+            elif "toolUse" in block:
                 use = block["toolUse"]
                 waiting[use["toolUseId"]] = (use["name"], use["input"])
             elif "toolResult" in block:
@@ -145,4 +151,4 @@ def _read_turns(turns: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
                 assert block["image"]["format"] == "png"
                 images.append(block["image"]["source"]["bytes"])
     assert not waiting, f"calls without a result: {sorted(waiting)}"
-    return tuple(results), tuple(images)
+    return tuple(results), tuple(images), tuple(signed)

@@ -38,6 +38,7 @@ class Google:
     style = "google"
     tells_stops = False
     tells_cached = True
+    signs: tuple[str, ...] = ("c2ln",)
     upstream = "gemini-2.5-flash"
 
     def backend(self, url: str) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Google:
         assert method in ("generateContent", "streamGenerateContent?alt=sse"), method
         assert asked.headers["x-goog-api-key"] == _KEY
         body = members(asked.json, "the body", ("contents",), _OPTIONAL)
-        results, images = _read_contents(body["contents"])
+        results, images, signed = _read_contents(body["contents"])
         config = members(body.get("generationConfig", {}), "generationConfig", (), _CONFIG)
         declared = [
             members(one, "a function", ("name",), ("description", "parameters", "parametersJsonSchema"))
@@ -77,6 +78,7 @@ class Google:
             config.get("maxOutputTokens"),
             tuple(config.get("stopSequences", ())),
             bool(thinking.get("includeThoughts")),
+            signed=signed,
         )
 
     def whole(self, seen: Seen, reply: Reply) -> Any:
@@ -130,8 +132,9 @@ def _parts(seen: Seen, reply: Reply) -> list[dict[str, Any]]:
     return parts
 
 
-def _read_contents(contents: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+def _read_contents(contents: list[Any]) -> tuple[tuple[Result, ...], tuple[str, ...], tuple[str, ...]]:
     results: list[Result] = []
+    signed: list[str] = []
     images: list[str] = []
     waiting: list[tuple[str, str, dict[str, Any]]] = []
     for content in contents:
@@ -148,6 +151,7 @@ def _read_contents(contents: list[Any]) -> tuple[tuple[Result, ...], tuple[str, 
                     images.append(data["data"])
                 case "functionCall":
                     members(part, "a part", ("functionCall",), ("thoughtSignature",))
+                    signed += [part["thoughtSignature"]] if "thoughtSignature" in part else []
                     call = members(part["functionCall"], "a call", ("name",), ("id", "args"))
                     waiting.append((call.get("id", ""), call["name"], call.get("args", {})))
                 case kind:
@@ -157,7 +161,7 @@ def _read_contents(contents: list[Any]) -> tuple[tuple[Result, ...], tuple[str, 
                     waiting.remove(found)
                     results.append(Result(found[1], found[2], _said(told["response"])))
     assert not waiting, f"calls without a result: {waiting}"
-    return tuple(results), tuple(images)
+    return tuple(results), tuple(images), tuple(signed)
 
 
 def _said(response: Any) -> str:

@@ -27,6 +27,7 @@ class Ollama:
     style = "ollama"
     tells_stops = False
     tells_cached = False
+    signs: tuple[str, ...] = ()
     upstream = "tiny:latest"
 
     def backend(self, url: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class OpenAiCompatible:
     style = "openai"
     tells_stops = False
     tells_cached = True
+    signs: tuple[str, ...] = ()
     upstream = "org/some-model"
     thinks = True
 

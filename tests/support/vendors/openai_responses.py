@@ -40,6 +40,7 @@ class OpenAi:
     style = "openai"
     tells_stops = False
     tells_cached = True
+    signs: tuple[str, ...] = ("sealed",)
     upstream = "gpt-5"
 
     def backend(self, url: str) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class OpenAi:
         assert asked.headers["authorization"] == f"Bearer {_KEY}"
         body = members(asked.json, "the body", ("model", "input"), _OPTIONAL)
         assert body["model"] == self.upstream
-        results, images = _read_items(body["input"])
+        results, images, signed = _read_items(body["input"])
         tools = [
             members(tool, "a tool", ("type", "name", "parameters"), ("description", "strict"))
             for tool in body.get("tools", ())
@@ -74,6 +75,7 @@ class OpenAi:
             limit,
             (),
             reasoning.get("effort") != "none" and "summary" in reasoning,
+            signed=signed,
         )
 
     def whole(self, seen: Seen, reply: Reply) -> Any:
@@ -184,10 +186,11 @@ def _schema(text: Any) -> dict[str, Any] | None:
     return schema
 
 
-def _read_items(items: Any) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+def _read_items(items: Any) -> tuple[tuple[Result, ...], tuple[str, ...], tuple[str, ...]]:
     if isinstance(items, str):
-        return (), ()
+        return (), (), ()
     results: list[Result] = []
+    signed: list[str] = []
     images: list[str] = []
     waiting: dict[str, tuple[str, dict[str, Any]]] = {}
     for item in items:
@@ -196,6 +199,10 @@ def _read_items(items: Any) -> tuple[tuple[Result, ...], tuple[str, ...]]:
                 members(item, "a message", ("role", "content"), ("type",))
                 if not isinstance(item["content"], str):
                     images += [_picture(p) for p in item["content"] if p["type"] not in ("input_text", "output_text")]
+            case "reasoning":
+                members(item, "a thought", ("type", "summary"), ("id", "encrypted_content", "status", "content"))
+                assert not waiting, "thinking comes before the calls"
+                signed += [item["encrypted_content"]] if item.get("encrypted_content") else []
             case "function_call":
                 members(item, "a call", ("type", "call_id", "name", "arguments"), ("id", "status"))
                 waiting[item["call_id"]] = (item["name"], json.loads(item["arguments"]))
@@ -204,7 +211,7 @@ def _read_items(items: Any) -> tuple[tuple[Result, ...], tuple[str, ...]]:
                 members(item, "a result", ("type", "call_id", "output"), ("id", "status"))
                 results.append(Result(*waiting.pop(item["call_id"]), item["output"]))
     assert not waiting, f"calls without a result: {sorted(waiting)}"
-    return tuple(results), tuple(images)
+    return tuple(results), tuple(images), tuple(signed)
 
 
 def _picture(part: Any) -> str:

@@ -20,7 +20,7 @@ __all__ = ("Player", "Vendor", "event_of", "played")
 
 class Vendor(Protocol):
     """One vendor's wire form. `upstream` is its model; `tells_stops`: it says that it met a stop
-    sequence; `tells_cached`: what was cached."""
+    sequence; `tells_cached`: what was cached; `signs` are the signatures of an answer that thinks and calls a tool."""
 
     @property
     def name(self) -> str: ...
@@ -34,6 +34,8 @@ class Vendor(Protocol):
     def tells_stops(self) -> bool: ...
     @property
     def tells_cached(self) -> bool: ...
+    @property
+    def signs(self) -> tuple[str, ...]: ...
     def backend(self, url: str) -> dict[str, Any]:
         """Its configuration, with `id` among it."""
         ...

@@ -76,7 +76,8 @@ class Result(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a vendor understood of a request. Images are base64; None and empty are not asked for."""
+    """What a vendor understood of a request. Images are base64; None and empty are not asked for; `signed` are the
+    signatures of its own that came back, each in front of what it belongs to."""
 
     scenario: str
     stream: bool
@@ -88,6 +89,7 @@ class Seen(NamedTuple):
     stops: tuple[str, ...] = ()
     thinking: bool = False
     usage: bool = True
+    signed: tuple[str, ...] = ()
 
 
 _PARIS = Call("call_1", "get_weather", {"city": "Paris", "days": 2})
@@ -100,6 +102,7 @@ REPLIES: dict[str, Reply] = {
     "parallel": Reply(calls=(_PARIS, _GRAZ), finish="tool_calls"),
     "results": Reply(("It is ", "sunny.")),
     "thinking": Reply(("Four.",), thought="Two and two."),
+    "loop": Reply(thought="Let me look.", calls=(_PARIS,), finish="tool_calls"),
     "image": Reply(("A dot.",)),
     "schema": Reply(('{"n":', " 2}")),
     "length": Reply(("Once ", "upon"), finish="length"),

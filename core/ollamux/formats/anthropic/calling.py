@@ -29,7 +29,7 @@ class AnthropicCalling:
     """The backend's side of the format."""
 
     name = "anthropic"
-    text_markers: tuple[bytes, ...] = (b'"text":"',)
+    text_markers: tuple[bytes, ...] = (b"text", b"thinking", b"partial_json")
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, EmbedRequest):

@@ -42,7 +42,7 @@ from ollamux.errors import BackendError, NotSupported, OllamuxError
 from ollamux.formats.anthropic.faults import error_event
 from ollamux.formats.anthropic.signatures import FORMAT, carried, carried_for_call
 from ollamux.formats.base import RenderContext
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("AnthropicRenderer",)
 
@@ -131,11 +131,22 @@ class AnthropicRenderer:
     def keepalive(self, now: float) -> bytes:
         return _PING
 
-    def text_frame(self) -> TextFrame | None:
-        if self._block != "text":
+    def frame(self, delta: Delta) -> Frame | None:
+        if isinstance(delta, TextDelta):
+            return self._frame(b"text_delta", b"text") if self._block == "text" else None
+        if isinstance(delta, ToolCallDelta):
+            if delta.index != self._call or self._waiting:
+                return None
+            return self._frame(b"input_json_delta", b"partial_json", self._arguments)
+        if not self._shows_thinking:
+            return None if self._block == "call" else Frame(())
+        if self._block != "thinking" or self._signature is not None:
             return None
-        before = b'%b%d,"delta":{"type":"text_delta","text":"' % (_DELTA, self._index)
-        return TextFrame(before, b"", b'"}}\n\n', False)
+        return Frame(()) if self._quiet else self._frame(b"thinking_delta", b"thinking")
+
+    def _frame(self, kind: bytes, member: bytes, texts: list[str] | None = None) -> Frame:
+        before = b'%b%d,"delta":{"type":"%b","%b":"' % (_DELTA, self._index, kind, member)
+        return Frame((before, TEXT, b'"}}\n\n'), texts=texts)
 
     def _take(self, event: Event, out: list[bytes]) -> None:
         match event:

@@ -43,6 +43,7 @@ from ollamux.formats.bedrock.turns import FORMAT, SIGNED
 from ollamux.formats.failures import unreadable
 from ollamux.formats.identifiers import Names
 from ollamux.streaming.event_stream import EventMessage, EventStreamDecoder
+from ollamux.streaming.translator import Delta
 
 __all__ = ("ConverseReader", "read_answer")
 
@@ -83,6 +84,10 @@ class ConverseReader:
 
     def close(self) -> list[Event]:
         return []
+
+    def texts(self, delta: Delta) -> list[str] | None:
+        """Nothing that anybody could add to: these streams are converted here alone."""
+        return None
 
     def _read(self, message: EventMessage, events: list[Event]) -> None:
         headers, payload = message

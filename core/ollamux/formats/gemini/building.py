@@ -1,4 +1,4 @@
-"""Builds requests for Gemini from the neutral model: generateContent, batchEmbedContents.
+"""Builds requests for Gemini from the neutral model: generateContent, batchEmbedContents, and Vertex's predict.
 
 Strategy: plain dictionaries, encoded once; JSON schemas go in as the raw text that they came as, in the fields that
 take JSON schema. What a configuration's dialect calls a knob goes before the format's own name.
@@ -100,7 +100,9 @@ def build_completion(request: CompletionRequest, model: str, dialect: Dialect) -
 
 
 def build_embed(request: EmbedRequest, model: str, dialect: Dialect) -> Outgoing:
-    """`batchEmbedContents`."""
+    """`batchEmbedContents`, or `predict` where that makes vectors."""
+    if dialect.predicts:
+        return _predict(request, model)
     name = resource(model)
     asked: list[dict[str, Any]] = []
     for text in request.inputs:
@@ -110,6 +112,18 @@ def build_embed(request: EmbedRequest, model: str, dialect: Dialect) -> Outgoing
         asked.append(one)
     warnings = ["the backend cuts texts that are too long"] if request.truncate is False else []
     return Outgoing(method_path(model, "batchEmbedContents"), _encode({"requests": asked}), tuple(warnings))
+
+
+def _predict(request: EmbedRequest, model: str) -> Outgoing:
+    body: dict[str, Any] = {"instances": [{"content": text} for text in request.inputs]}
+    wishes: dict[str, Any] = {}
+    if request.dimensions is not None:
+        wishes["outputDimensionality"] = request.dimensions
+    if request.truncate is not None:
+        wishes["autoTruncate"] = request.truncate
+    if wishes:
+        body["parameters"] = wishes
+    return Outgoing(method_path(model, "predict"), _encode(body))
 
 
 def generation_fields(sampling: Sampling, dialect: Dialect, warnings: list[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class GeminiCalling:
     """The backend's side of the format."""
 
     name = NAME
-    text_markers: tuple[bytes, ...] = ()  # every piece tells its cost anew, so none is like the one before
+    text_markers: tuple[bytes, ...] = (b"text",)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

@@ -105,7 +105,7 @@ class GeminiIncoming(Incoming):
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
         """The whole request. Raises InvalidRequest."""
         if self.operation == "embed":
-            return self._embed(defaults)
+            return self.embedding(defaults)
         body = self._fields
         if not body.has("contents") and (inner := body.fields("generateContentRequest")) is not None:
             body = inner
@@ -140,7 +140,8 @@ class GeminiIncoming(Incoming):
             metadata=_labels(body),
         )
 
-    def _embed(self, defaults: Mapping[str, Any]) -> EmbedRequest:
+    def embedding(self, defaults: Mapping[str, Any]) -> EmbedRequest:
+        """A request for vectors, whole. Raises InvalidRequest."""
         requests = self._embedded()
         dropped = {name for one in (self._fields, *requests) for name in one.names() if name not in _EMBED_READ}
         self.warnings = (f"these fields were left out: {', '.join(sorted(dropped))}",) if dropped else ()

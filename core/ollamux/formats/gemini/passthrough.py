@@ -17,7 +17,7 @@ import msgspec
 
 from ollamux.conversation import Sampling
 from ollamux.formats.base import Dialect, Outgoing
-from ollamux.formats.gemini.building import generation_fields, thinking_fields
+from ollamux.formats.gemini.building import build_embed, generation_fields, thinking_fields
 from ollamux.formats.gemini.fields import Fields, camel
 from ollamux.formats.gemini.incoming import GeminiIncoming
 from ollamux.formats.gemini.paths import method_path, resource
@@ -36,6 +36,9 @@ _NOTHING: dict[str, Any] = {}
 
 def pass_on(incoming: GeminiIncoming, upstream: str, defaults: Mapping[str, Any], dialect: Dialect) -> Outgoing:
     """The request. Raises InvalidRequest where a field of ours makes no sense."""
+    if dialect.predicts and incoming.operation == "embed":
+        outgoing = build_embed(incoming.embedding(_NOTHING), upstream, dialect)
+        return msgspec.structs.replace(outgoing, warnings=incoming.warnings + outgoing.warnings)
     body, warnings = incoming.body, list[str]()
     config: dict[str, Any] = {}
     if defaults and incoming.operation == "chat":

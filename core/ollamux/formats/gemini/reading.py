@@ -5,7 +5,7 @@ models name a reason in every response and some a response after the last call.
 
 Rules: a finish reason makes a stream complete, or a prompt that was blocked, nothing else does; a call is whole as it
 comes; a signature belongs to the call beside it, to the thought that it ends, or stands for itself behind a text; a
-call without an id gets one of its own, so that its result finds back.
+call without an id gets one of its own, so that its result finds back; what is drawn or said aloud is told in the text.
 """
 
 from __future__ import annotations
@@ -127,11 +127,11 @@ class GeminiReader(SseReader):
                 events.append(ToolCallDelta(self._calls, call.arguments))
                 self._calls += 1
             elif part.thought:
-                if part.text or signature is not None:
-                    events.append(ReasoningDelta(part.text or "", signature))
+                if (said := part.said) or signature is not None:
+                    events.append(ReasoningDelta(said, signature))
             else:
-                if part.text:
-                    events.append(TextDelta(part.text, logprobs))
+                if said := part.said:
+                    events.append(TextDelta(said, logprobs))
                     logprobs = None
                 if signature is not None:
                     events.append(ReasoningDelta("", signature))
@@ -167,11 +167,11 @@ def read_answer(body: bytes, request: Neutral) -> Answer:
             parts.append(_call(called, calls, ident, names, signature))
             calls += 1
         elif part.thought:
-            if part.text or signature is not None:
-                parts.append(Reasoning(part.text or "", signature))
+            if (said := part.said) or signature is not None:
+                parts.append(Reasoning(said, signature))
         else:
-            if part.text:
-                parts.append(Text(part.text))
+            if said := part.said:
+                parts.append(Text(said))
             if signature is not None:
                 parts.append(Reasoning("", signature))
     native = candidate.finish_reason or ""
@@ -193,12 +193,24 @@ def read_vectors(body: bytes, count: int) -> EmbedAnswer:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise unreadable(body, "embeddings") from None
     _refuse(answer.error)
+    if answer.predictions is not None:
+        return _predicted(answer.predictions, body, count)
     rows = answer.embeddings if answer.embeddings is not None else [answer.embedding] if answer.embedding else []
     vectors = [row.values for row in rows if row.values]
     if len(vectors) != count:
         raise unreadable(body, "embeddings")
     cost = answer.usage_metadata
     return EmbedAnswer(vectors, (cost.prompt_token_count or cost.total_token_count) if cost is not None else None)
+
+
+def _predicted(predictions: list[schema.Prediction], body: bytes, count: int) -> EmbedAnswer:
+    found = [one.embeddings for one in predictions if one.embeddings is not None]
+    vectors = [one.values for one in found if one.values]
+    if len(vectors) != count:
+        raise unreadable(body, "embeddings")
+    told = [one.statistics.token_count for one in found if one.statistics is not None]
+    counts = [int(tokens) for tokens in told if tokens is not None]
+    return EmbedAnswer(vectors, sum(counts) if counts else None)
 
 
 def usage_of(told: schema.Usage) -> Usage:

@@ -4,7 +4,8 @@ Strategy: every piece of a stream is a response with what is new in it; the last
 what it cost. The bytes around a piece of text are made once.
 
 Rules: a call goes out whole, when the model has stopped, since its arguments are an object; arguments that are none are
-kept as `_raw`; a counter that is not known is not written; a broken stream ends with an error and no finish reason.
+kept as `_raw`; a counter that is not known is not written; the backend's own word for why the model stopped is told
+where it says more than Google's; a broken stream ends with an error and no finish reason.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import RenderContext
 from ollamux.formats.gemini.framing import Frames
 from ollamux.formats.gemini.signatures import carry
-from ollamux.formats.gemini.vocabulary import STATUSES, STOPPED
-from ollamux.streaming.translator import TextFrame
+from ollamux.formats.gemini.vocabulary import FINISHES, STATUSES, STOPPED, UNREMARKABLE
+from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("GeminiRenderer", "error_body", "sentence")
 
@@ -52,13 +53,24 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _TEXT = b'{"candidates":[{"content":{"parts":[{"text":"'
-_AFTER_TEXT = b'"}],"role":"model"},"index":0}],'
+_AFTER_TEXT = b'}],"role":"model"},"index":0}],'
 
 
 class GeminiRenderer:
     """Writes the answer to one request. `single` says that one vector is asked for, and not a list."""
 
-    __slots__ = ("_calls", "_context", "_dimensions", "_finish", "_frames", "_id", "_single", "_tail", "_usage")
+    __slots__ = (
+        "_calls",
+        "_context",
+        "_dimensions",
+        "_finish",
+        "_frames",
+        "_id",
+        "_native",
+        "_single",
+        "_tail",
+        "_usage",
+    )
 
     def __init__(
         self, context: RenderContext, frames: Frames, *, single: bool = False, dimensions: int | None = None
@@ -71,6 +83,7 @@ class GeminiRenderer:
         self._tail = b""
         self._calls: dict[int, tuple[ToolCallStart, list[str]]] = {}
         self._finish: FinishReason = "stop"
+        self._native = ""
         self._usage: Usage | None = None
 
     # A stream.
@@ -98,8 +111,8 @@ class GeminiRenderer:
                     self._start(event.id)
                 case UsageUpdate(usage):
                     self._usage = usage or self._usage
-                case Finish(reason):
-                    self._finish = reason
+                case Finish(reason, native):
+                    self._finish, self._native = reason, native
                 case _:
                     pass
         return b"".join(pieces)
@@ -109,7 +122,7 @@ class GeminiRenderer:
             _call(opened.id, opened.name, "".join(pieces), opened.signature) for opened, pieces in self._calls.values()
         ]
         parts = calls or [{"text": ""}]
-        body = {"candidates": [self._candidate(parts, self._finish)], **self._account(self._usage)}
+        body = {"candidates": [self._candidate(parts, self._finish, self._native)], **self._account(self._usage)}
         return self._frames.piece(_encode(body)[:-1] + b"," + self._closing()) + self._frames.end()
 
     def fault(self, error: OllamuxError) -> bytes:
@@ -118,13 +131,14 @@ class GeminiRenderer:
     def keepalive(self, now: float) -> bytes:
         return b"\n"
 
-    def text_frame(self) -> TextFrame | None:
-        if not self._tail:
-            return None
+    def frame(self, delta: Delta) -> Frame | None:
+        if isinstance(delta, ToolCallDelta):
+            return Frame((), texts=self._calls[delta.index][1]) if delta.index in self._calls else None
         before = self._frames.opening + _TEXT
-        if before.startswith(b"["):
+        if not self._tail or before.startswith(b"["):
             return None
-        return TextFrame(before, b"", _AFTER_TEXT + self._closing() + self._frames.closing, False)
+        thought = b'","thought":true' if isinstance(delta, ReasoningDelta) else b'"'
+        return Frame((before, TEXT, thought + _AFTER_TEXT + self._closing() + self._frames.closing))
 
     def _start(self, upstream_id: str) -> None:
         self._id = upstream_id or self._id
@@ -148,7 +162,7 @@ class GeminiRenderer:
 
     def whole(self, answer: Answer, now: float) -> bytes:
         parts = [made for part in answer.parts if (made := _part(part)) is not None]
-        candidate = self._candidate(parts or [{"text": ""}], answer.finish or "stop")
+        candidate = self._candidate(parts or [{"text": ""}], answer.finish or "stop", answer.native)
         if answer.logprobs:
             candidate["logprobsResult"] = _logprobs(answer.logprobs)
         self._id = answer.id or self._id
@@ -175,11 +189,16 @@ class GeminiRenderer:
         length = sqrt(sum(value * value for value in short))
         return [value / length for value in short] if length else short
 
-    def _candidate(self, parts: list[dict[str, Any]], finish: FinishReason) -> dict[str, Any]:
+    def _candidate(self, parts: list[dict[str, Any]], finish: FinishReason, native: str) -> dict[str, Any]:
         reason = STOPPED.get(finish, "STOP")
         if finish == "malformed" and any("functionCall" in part for part in parts):
             reason = "MALFORMED_FUNCTION_CALL"
-        return {"content": {"parts": parts, "role": "model"}, "finishReason": reason, "index": 0}
+        if FINISHES.get(native) == finish:
+            reason = native
+        candidate = {"content": {"parts": parts, "role": "model"}, "finishReason": reason, "index": 0}
+        if native and native != reason and native not in UNREMARKABLE:
+            candidate["finishMessage"] = native
+        return candidate
 
     def _account(self, usage: Usage | None) -> dict[str, Any]:
         if usage is None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ollamux.formats.gemini.pictures import pointed, shown
+
 __all__ = (
+    "Blob",
     "Candidate",
     "Content",
     "Counted",
@@ -18,7 +21,10 @@ __all__ = (
     "FunctionCall",
     "LogProbs",
     "Part",
+    "Predicted",
+    "Prediction",
     "Response",
+    "Statistics",
     "Token",
     "Tokens",
     "Usage",
@@ -37,6 +43,14 @@ class FunctionCall(msgspec.Struct, gc=False):
     args: msgspec.Raw = msgspec.Raw()
 
 
+class Blob(msgspec.Struct, gc=False, rename="camel"):
+    """What a model drew or said aloud: its data in base64, or where it stands."""
+
+    mime_type: str | None = None
+    data: str | None = None
+    file_uri: str | None = None
+
+
 class Part(msgspec.Struct, gc=False, rename="camel"):
     """A piece of content; a signature stands beside whatever it signs."""
 
@@ -44,6 +58,20 @@ class Part(msgspec.Struct, gc=False, rename="camel"):
     thought: bool | None = None
     thought_signature: str | None = None
     function_call: FunctionCall | None = None
+    inline_data: Blob | None = None
+    file_data: Blob | None = None
+
+    @property
+    def said(self) -> str:
+        """What it says or shows, as text."""
+        if self.text:
+            return self.text
+        blob = self.inline_data or self.file_data
+        if blob is None:
+            return ""
+        if blob.data:
+            return shown(blob.mime_type or "", blob.data)
+        return pointed(blob.mime_type or "", blob.file_uri) if blob.file_uri else ""
 
 
 class Content(msgspec.Struct, gc=False):
@@ -121,11 +149,31 @@ class Counted(msgspec.Struct, gc=False, rename="camel"):
     total_token_count: int | None = None
 
 
+class Statistics(msgspec.Struct, gc=False):
+    """What Vertex tells of a text; the count is written as a number with a point at times."""
+
+    token_count: float | None = None
+
+
+class Predicted(msgspec.Struct, gc=False):
+    """One vector of Vertex's, and what it cost."""
+
+    values: list[float] | None = None
+    statistics: Statistics | None = None
+
+
+class Prediction(msgspec.Struct, gc=False):
+    """What Vertex predicts for one text."""
+
+    embeddings: Predicted | None = None
+
+
 class Vectors(msgspec.Struct, gc=False, rename="camel"):
-    """The answer to embedContent, in `embedding`, or to batchEmbedContents."""
+    """The answer to embedContent, in `embedding`, to batchEmbedContents, or to predict."""
 
     embeddings: list[Embedding] | None = None
     embedding: Embedding | None = None
+    predictions: list[Prediction] | None = None
     usage_metadata: Counted | None = None
     error: msgspec.Raw = msgspec.Raw()
 

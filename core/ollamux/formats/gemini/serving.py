@@ -12,12 +12,14 @@ from math import ceil
 
 import msgspec
 
+from ollamux.clock import Clock
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
 from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.gemini.faults import stream_fault
 from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
+from ollamux.formats.gemini.reading import read_vectors
 from ollamux.formats.gemini.relay import GeminiRelay, renamed
 from ollamux.formats.gemini.rendering import GeminiRenderer, error_body
 from ollamux.formats.gemini.signatures import NAME
@@ -36,6 +38,7 @@ class _Outline(msgspec.Struct, gc=False, rename="camel"):
     total_tokens: msgspec.Raw = msgspec.Raw()
     embedding: msgspec.Raw = msgspec.Raw()
     embeddings: msgspec.Raw = msgspec.Raw()
+    predictions: msgspec.Raw = msgspec.Raw()
     model_version: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
 
@@ -87,6 +90,11 @@ class GeminiServing:
         if error not in (b"", b"null"):
             fault = stream_fault(error)
             raise BackendError(fault.detail, status=502, body=error.decode("utf-8", "replace")[:LONGEST])
+        if bytes(outline.predictions):
+            assert isinstance(incoming, GeminiIncoming)
+            context = RenderContext(incoming.model, Clock(), now)
+            count = len(incoming.embedding({}).inputs)
+            return self.renderer(incoming, context).embedded(read_vectors(body, count), now)
         held = (
             outline.candidates,
             outline.prompt_feedback,

@@ -23,6 +23,7 @@ from ollamux.conversation import (
     Opaque,
     Part,
     Reasoning,
+    RedactedReasoning,
     Refusal,
     Text,
     ToolCall,
@@ -30,12 +31,14 @@ from ollamux.conversation import (
 )
 from ollamux.errors import InvalidRequest
 from ollamux.formats.gemini.media import media
+from ollamux.formats.gemini.pictures import parts_of
 from ollamux.formats.gemini.signatures import NAME, SKIP
 from ollamux.formats.identifiers import Names
 
 __all__ = ("Contents", "knows_levels")
 
 _OLDER = re.compile(r"gemini-[12](?:[.-]|$)|gemma|learnlm", re.IGNORECASE)
+_UNSIGNED = "earlier thinking that this backend did not sign was left out"
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -100,7 +103,8 @@ class Contents:
 
     def _add_model(self, parts: list[Part]) -> None:
         calls = [part for part in parts if isinstance(part, ToolCall)]
-        foreign = self._modern and not any(_own(part) for part in parts)
+        own = any(_own(part) for part in parts)
+        foreign = self._modern and not own
         made: list[dict[str, Any]] = []
         for part in parts:
             if isinstance(part, ToolCall):
@@ -110,16 +114,27 @@ class Contents:
                 made.append(call)
             elif isinstance(part, Reasoning):
                 signature = _signature(part.signature)
+                if not signature and (part.signature is not None or (calls and part.text and not own)):
+                    self._miss()
                 if signature:
                     thought: dict[str, Any] = {"text": part.text}
                     if part.text:
                         thought["thought"] = True
                     made.append({**thought, "thoughtSignature": signature})
+            elif isinstance(part, RedactedReasoning):
+                self._miss()
+            elif isinstance(part, Text):
+                made += parts_of(part.text)
             elif (one := self._part(part)) is not None:
                 made.append(one)
         self._append("model", made)
         self._waiting += calls
         self._called |= {call.id: call for call in calls if call.id}
+
+    def _miss(self) -> None:
+        """Thinking is left out that the model would have gone on from, if it were its own."""
+        if _UNSIGNED not in self.warnings:
+            self.warnings.append(_UNSIGNED)
 
     def _call(self, call: ToolCall) -> dict[str, Any]:
         function: dict[str, Any] = {"name": self._names.out(call.name), "args": self._arguments(call)}

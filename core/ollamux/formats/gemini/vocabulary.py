@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ollamux.conversation import FinishReason
 
-__all__ = ("BUDGETS", "EFFORTS", "FINISHES", "KINDS", "LEVELS", "STATUSES", "STOPPED", "finish_reason")
+__all__ = ("BUDGETS", "EFFORTS", "FINISHES", "KINDS", "LEVELS", "STATUSES", "STOPPED", "UNREMARKABLE", "finish_reason")
 
 FINISHES: dict[str, FinishReason] = {
     "STOP": "stop",
@@ -44,6 +44,9 @@ STOPPED: dict[FinishReason, str] = {
     "malformed": "MALFORMED_RESPONSE",
 }
 """What a client is told; STOP where nothing stands here."""
+
+UNREMARKABLE = frozenset("end_turn function_call length max_tokens stop stop_sequence tool_calls tool_use STOP".split())
+"""Words of backends that say no more than Google's own word for them does."""
 
 STATUSES: dict[int, str] = {
     400: "INVALID_ARGUMENT",

@@ -34,6 +34,7 @@ from ollamux.conversation import (
 from ollamux.errors import BackendError
 from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.streaming.framing import FrameTooLarge, NdjsonDecoder
+from ollamux.streaming.translator import Delta
 
 __all__ = ("OllamaReader", "error_of", "read_answer", "read_vectors")
 
@@ -131,6 +132,10 @@ class OllamaReader:
         for line in self._decoder.close():
             self._read(line, events, last=True)
         return events
+
+    def texts(self, delta: Delta) -> list[str] | None:
+        """Nothing is kept."""
+        return None
 
     def _read(self, line: bytes, events: list[Event], *, last: bool) -> None:
         try:

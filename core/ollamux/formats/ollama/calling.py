@@ -59,7 +59,7 @@ class OllamaCalling:
     """The backend's side of the format."""
 
     name = "ollama"
-    text_markers: tuple[bytes, ...] = (b'"content":"', b'"response":"')
+    text_markers: tuple[bytes, ...] = (b"content", b"response", b"thinking")
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         warnings: list[str] = []

@@ -43,7 +43,7 @@ from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
 from ollamux.formats.ollama.gotext import dump, embedding_text, float64_text, normalised
 from ollamux.formats.ollama.plain import ending, metrics, stamp
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import STAMP, TEXT, Delta, Frame
 
 __all__ = ("OllamaRenderer", "call_object")
 
@@ -99,12 +99,12 @@ class OllamaRenderer:
         self._between = b'","response":' if self._generate else b'","message":{"role":"assistant","content":'
         self._after = b',"done":false}\n' if self._generate else b'},"done":false}\n'
         self._said: list[str] = []
-        self._calls: list[list[str]] = []
+        self._calls: list[tuple[str, str, list[str]]] = []
         self._finish: FinishReason = "stop"
         self._usage: Usage | None = None
         self._timings: Timings | None = None
         self._first: float | None = None
-        self._frame: TextFrame | None = None
+        self._frame: Frame | None = None
 
     # A stream.
 
@@ -119,9 +119,9 @@ class OllamaRenderer:
                 if event.text:  # type: ignore[union-attr]
                     pieces.append(self._thought(event.text, stamped))  # type: ignore[union-attr]
             elif kind is ToolCallStart:
-                self._calls.append([event.id, event.name, ""])  # type: ignore[union-attr]
+                self._calls.append((event.id, event.name, []))  # type: ignore[union-attr]
             elif kind is ToolCallDelta:
-                self._calls[event.index][2] += event.arguments  # type: ignore[union-attr]
+                self._calls[event.index][2].append(event.arguments)  # type: ignore[union-attr]
             elif kind is UsageUpdate:
                 self._usage = event.usage or self._usage  # type: ignore[union-attr]
                 self._timings = event.timings or self._timings  # type: ignore[union-attr]
@@ -136,7 +136,7 @@ class OllamaRenderer:
     def end(self, now: float) -> bytes:
         if self._finish == "malformed":
             return self.fault(BackendError("the model's answer was malformed", status=502))
-        calls = [ToolCall(call_id, name, arguments) for call_id, name, arguments in self._calls]
+        calls = [ToolCall(call_id, name, "".join(pieces)) for call_id, name, pieces in self._calls]
         return self._final(b'""', "", calls, self._finish, None, now) + b"\n"
 
     def fault(self, error: OllamuxError) -> bytes:
@@ -145,9 +145,16 @@ class OllamaRenderer:
     def keepalive(self, now: float) -> bytes:
         return self._before + self._stamp(now) + self._between + b'""' + self._after
 
-    def text_frame(self) -> TextFrame | None:
-        if self._frame is None and self._turns is None:  # else the text is part of the `context` at the end
-            self._frame = TextFrame(self._before, self._between + b'"', b'"' + self._after, True)
+    def frame(self, delta: Delta) -> Frame | None:
+        kind = type(delta)
+        if kind is ToolCallDelta:
+            return Frame((), True, self._calls[delta.index][2])  # type: ignore[union-attr]
+        if kind is ReasoningDelta:
+            thought = self._between + b'"","thinking":"'
+            return Frame((self._before, STAMP, thought, TEXT, b'"' + self._after), True)
+        if self._frame is None:
+            pieces = (self._before, STAMP, self._between + b'"', TEXT, b'"' + self._after)
+            self._frame = Frame(pieces, True, None if self._turns is None else self._said)
         return self._frame
 
     def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamped: bytes) -> bytes:

@@ -31,7 +31,7 @@ class OpenAIChatCalling:
     """The backend's side of the format."""
 
     name = "openai_chat"
-    text_markers: tuple[bytes, ...] = (b'"content":"', b'"text":"')
+    text_markers: tuple[bytes, ...] = (b"content", b"text", b"reasoning_content", b"reasoning", b"arguments")
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from ollamux.conversation import Answer, Event, Start, Usage, UsageUpdate
 from ollamux.errors import BackendError, InvalidRequest, OllamuxError
 from ollamux.formats.base import RenderContext, WholeRenderer
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import Delta, Frame
 
 __all__ = ("ChoicesRenderer", "choices_of")
 
@@ -47,11 +47,11 @@ class ChoicesRenderer:
         self, context: RenderContext, make: Callable[[bool], WholeRenderer], count: int, *, include_usage: bool
     ) -> None:
         self._context = context
-        self._make = make
+        self._make: Callable[[bool], WholeRenderer] = make
         self._count = count
         self._include_usage = include_usage
         self._at = 0
-        self._one = make(include_usage and count == 1)
+        self._one: WholeRenderer = make(include_usage and count == 1)
         self._start: Start | None = None
         self._told = False
         self._usages: list[Usage | None] = [None] * count
@@ -93,8 +93,12 @@ class ChoicesRenderer:
     def keepalive(self, now: float) -> bytes:
         return self._one.keepalive(now)
 
-    def text_frame(self) -> TextFrame | None:
-        return None
+    def frame(self, delta: Delta) -> Frame | None:
+        frame = self._one.frame(delta) if self._told else None
+        if frame is None or not self._at:
+            return frame
+        pieces = tuple(self._numbered(piece) if isinstance(piece, bytes) else piece for piece in frame.pieces)
+        return frame._replace(pieces=pieces)
 
     def whole_of(self, answers: Sequence[Answer], now: float) -> bytes:
         """The choices as one whole answer."""

@@ -40,7 +40,7 @@ from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
 from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.rendering import finish_word, usage_of
 from ollamux.formats.openai_chat.request import Routing
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("CompletionsIncoming", "CompletionsRenderer", "chat_of", "read_completion")
 
@@ -205,11 +205,11 @@ class CompletionsRenderer:
     def keepalive(self, now: float) -> bytes:
         return b": keepalive\n\n"
 
-    def text_frame(self) -> TextFrame | None:
-        if not self._head or self._echo:
+    def frame(self, delta: Delta) -> Frame | None:
+        if not self._head or self._echo or not isinstance(delta, TextDelta):
             return None
         before = self._head + b'"choices":[{"index":0,"text":"'
-        return TextFrame(before, b"", b'","logprobs":null,"finish_reason":null}]}\n\n', False)
+        return Frame((before, TEXT, b'","logprobs":null,"finish_reason":null}]}\n\n'))
 
     def _start(self, created: int, now: float) -> None:
         shared = {

@@ -28,7 +28,7 @@ from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.reading import error_message
 from ollamux.formats.openai_chat.request import ChatBody, Routing
 from ollamux.formats.splice import replace
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import Delta, Frame
 
 __all__ = ("EmbeddingsIncoming", "EmbeddingsRenderer", "passed_vectors", "read_embedding")
 
@@ -227,5 +227,5 @@ class EmbeddingsRenderer:
     def keepalive(self, now: float) -> bytes:
         return b""
 
-    def text_frame(self) -> TextFrame | None:
+    def frame(self, delta: Delta) -> Frame | None:
         return None

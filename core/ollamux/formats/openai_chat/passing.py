@@ -250,11 +250,8 @@ def _ids_in(turns: list[object]) -> list[str]:
     """The ids of all calls."""
     found: list[str] = []
     for turn in turns:
-        match turn:
-            case {"tool_calls": [*calls]}:
-                found += [id_ for call in calls if isinstance(id_ := _id_of(call), str)]
-            case _:
-                pass
+        calls: object = cast(dict[str, object], turn).get("tool_calls") if isinstance(turn, dict) else None
+        found += [id_ for call in _listed(calls) if isinstance(id_ := _id_of(call), str)]
     return found
 
 

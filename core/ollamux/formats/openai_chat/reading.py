@@ -44,6 +44,7 @@ from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.openai_chat import schema
 from ollamux.formats.openai_chat.carrying import ITSELF, deltas_of, signature_of, thoughts_of
 from ollamux.formats.sse_reading import SseReader
+from ollamux.streaming.translator import Delta
 
 if TYPE_CHECKING:
     from ollamux.formats.openai_chat._plain import read_plain
@@ -123,6 +124,9 @@ class ChatReader(SseReader):
         if usage is not None:
             events.append(usage)
 
+    def texts(self, delta: Delta) -> list[str] | None:
+        return self._order[delta.index].arguments if isinstance(delta, ToolCallDelta) else None
+
     def _read_choice(self, choice: schema.Choice, events: list[Event]) -> None:
         logprobs = _logprobs(choice.logprobs)
         if choice.text:
@@ -172,10 +176,10 @@ class ChatReader(SseReader):
             call.id = call.id or f"call_{call.index}"
             signature = None if piece.extra_content is None else signature_of(piece.extra_content)
             events.append(ToolCallStart(call.index, call.id, name, signature))
-            arguments = call.arguments + arguments
-            call.arguments = ""
+            arguments = "".join(call.arguments) + arguments
+            call.arguments.clear()
         if arguments:
-            call.arguments += arguments
+            call.arguments.append(arguments)
             if call.index >= 0:
                 events.append(ToolCallDelta(call.index, arguments))
 
@@ -194,14 +198,15 @@ class _Call:
         self.index = -1
         self.id = ""
         self.name = ""
-        self.arguments = ""
+        self.arguments: list[str] = []
 
     @property
     def complete(self) -> bool:
-        if not self.arguments.strip():
+        arguments = "".join(self.arguments)
+        if not arguments.strip():
             return True
         try:
-            msgspec.json.decode(self.arguments)
+            msgspec.json.decode(arguments)
         except msgspec.DecodeError:
             return False
         return True

@@ -41,7 +41,7 @@ from ollamux.errors import BackendError, NotSupported, OllamuxError
 from ollamux.formats.base import RenderContext
 from ollamux.formats.openai_chat.carrying import detail_of, extra_of
 from ollamux.formats.openai_chat.faults import error_body
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("OpenAIChatRenderer", "finish_word", "usage_of")
 
@@ -152,11 +152,18 @@ class OpenAIChatRenderer:
     def keepalive(self, now: float) -> bytes:
         return b": keepalive\n\n"
 
-    def text_frame(self) -> TextFrame | None:
-        if not self._opened:
+    def frame(self, delta: Delta) -> Frame | None:
+        if not self._opened or (isinstance(delta, ToolCallDelta) and delta.index == self._bare_call):
             return None
-        before = self._head + b'"choices":[{"index":0,"delta":{"content":"'
-        return TextFrame(before, b"", b'"},"logprobs":null,"finish_reason":null}]}\n\n', False)
+        before = self._head + b'"choices":[{"index":0,"delta":{"'
+        after = b'},"logprobs":null,"finish_reason":null}]}\n\n'
+        if isinstance(delta, TextDelta):
+            return Frame((before + b'content":"', TEXT, b'"' + after))
+        if isinstance(delta, ReasoningDelta):
+            pieces = (before + b'reasoning_content":"', TEXT, b'","reasoning":"', TEXT, b'"' + after)
+            return Frame(pieces, texts=self._thought)
+        call = b'%btool_calls":[{"index":%d,"function":{"arguments":"' % (before, delta.index)
+        return Frame((call, TEXT, b'"}}]' + after))
 
     def _start(self, upstream_id: str, created: int, now: float) -> None:
         if upstream_id:

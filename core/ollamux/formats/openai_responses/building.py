@@ -49,6 +49,7 @@ PATH = "/responses"
 LEAST = 16
 """Tokens below which `max_output_tokens` is refused."""
 
+_UNSIGNED = "earlier thinking that this backend did not sign was left out"
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 NAME = re.compile(r"[a-zA-Z0-9_-]+")
@@ -199,10 +200,10 @@ class _History:
                 self._call(part)
             elif isinstance(part, Reasoning):
                 self._say(message.role, content)
-                self._think(part.text, part.signature)
+                self._think(part.text, part.signature, any(isinstance(one, ToolCall) for one in message.parts))
             elif isinstance(part, RedactedReasoning):
                 self._say(message.role, content)
-                self._think("", part.content)
+                self._think("", part.content, False)
             else:
                 content.append(part)
         self._say(message.role, content)
@@ -232,9 +233,11 @@ class _History:
         if said or role != "assistant":
             self.items.append({"type": "message", "role": word, "content": said})
 
-    def _think(self, text: str, signature: Opaque | None) -> None:
-        if signature is None:
-            return  # the server takes thinking back in its own, encrypted form alone
+    def _think(self, text: str, signature: Opaque | None, called: bool) -> None:
+        if signature is None:  # the server takes thinking back in its own, encrypted form alone
+            if called and text and _UNSIGNED not in self._warnings:  # it goes on without what it had thought
+                self._warnings.append(_UNSIGNED)
+            return
         if signature.format != FORMAT:
             self._warnings.append("the backend cannot read the signed thinking of another one: it was left out")
             return

@@ -27,7 +27,7 @@ class ResponsesCalling:
     """The backend's side of the format."""
 
     name = "openai_responses"
-    text_markers: tuple[bytes, ...] = ()
+    text_markers: tuple[bytes, ...] = (b"delta",)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

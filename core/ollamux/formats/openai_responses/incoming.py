@@ -143,9 +143,16 @@ class ResponsesIncoming(Incoming):
         earlier = self.earlier()
         return [*(earlier.items if earlier is not None else ()), *self.items()]
 
+    def told_of(self, id_: str) -> None:
+        """The backend began a response, which it keeps where the client did not say otherwise."""
+        if self.kept:
+            self.responses.remember(id_, self.owner, self.model)
+
     def keep(self, id_: str, body: bytes, output: list[bytes], now: float, *, upstream: bool = False) -> None:
         """Puts the response to this request into the store, where the client did not say otherwise, and where all
-        that went before it is known here."""
+        that went before it is known here. `upstream`: its backend keeps it, too."""
+        if upstream:
+            self.told_of(id_)
         if not self.kept or (self.previous and self.earlier() is None):
             return
         try:

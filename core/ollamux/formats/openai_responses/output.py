@@ -15,9 +15,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ollamux.conversation import LogProb, Opaque
+from ollamux.conversation import LogProb, Opaque, ReasoningDelta, TextDelta
 from ollamux.formats.openai_responses.signatures import carry
 from ollamux.formats.openai_responses.tools import Known, Toolbox, free_text
+from ollamux.streaming.translator import NUMBER, TEXT, Delta, Frame
 
 __all__ = ("Events", "Output")
 
@@ -62,6 +63,11 @@ def _frame(kind: str, members: dict[str, Any]) -> tuple[bytes, bytes]:
     name = kind.encode()
     before = b"event: " + name + b'\ndata: {"type":"' + name + b'","sequence_number":'
     return before, b"," + _encode(members)[1:-1] + b',"delta":'
+
+
+def _delta_of(frame: tuple[bytes, bytes], texts: list[str], events: Events, after: bytes = b"}\n\n") -> Frame:
+    before, between = frame
+    return Frame((before, NUMBER, between + b'"', TEXT, b'"' + after), texts=texts, counter=events)
 
 
 class _Item:
@@ -112,6 +118,12 @@ class MessageItem(_Item):
         self._tokens += tokens
         if self.live:
             self._delta(events, text, tokens)
+
+    def frame(self, events: Events) -> Frame | None:
+        """What more text is written as, without log probabilities."""
+        if not self._parts or self._parts[-1]["type"] != "output_text":
+            return None
+        return _delta_of(self._delta_frame, self._texts, events, _NO_TOKENS)
 
     def begin(self, events: Events) -> None:
         item = {"id": self.id, "type": "message", "status": "in_progress", "role": "assistant", "content": list[Any]()}
@@ -215,6 +227,10 @@ class ReasoningItem(_Item):
         if self.live:
             self._delta(events, text)
 
+    def frame(self, events: Events) -> Frame | None:
+        """What more thinking is written as."""
+        return _delta_of(self._delta_frame, self._texts, events) if self._told and not self.signed else None
+
     def begin(self, events: Events) -> None:
         item: dict[str, Any] = {"id": self.id, "type": "reasoning", "summary": []}
         if not self._summary:
@@ -290,6 +306,12 @@ class CallItem(_Item):
         self._arguments.append(arguments)
         if self.live and not self._known.custom:
             events.delta(self._delta_frame, arguments)
+
+    def frame(self, events: Events) -> Frame | None:
+        """What more of its arguments is written as."""
+        if self._known.custom:
+            return Frame((), texts=self._arguments)
+        return _delta_of(self._delta_frame, self._arguments, events)
 
     def begin(self, events: Events) -> None:
         item = {**self.value("in_progress", full=False), "input" if self._known.custom else "arguments": ""}
@@ -393,6 +415,19 @@ class Output:
             item.add(self._events, text)
             if len(self._queue) > 1:
                 self._advance()
+
+    def frame(self, delta: Delta) -> Frame | None:
+        """How such a delta is told, where it goes to the only item that is not closed."""
+        if len(self._queue) != 1 or not self._queue[0].live:
+            return None
+        item = self._queue[0]
+        if isinstance(delta, TextDelta):
+            fits = isinstance(item, MessageItem)
+        elif isinstance(delta, ReasoningDelta):
+            fits = isinstance(item, ReasoningItem)
+        else:
+            fits = item is self._calls.get(delta.index)
+        return item.frame(self._events) if fits else None
 
     def end(self, *, incomplete: bool) -> None:
         """Closes what is open; the last item is marked where the answer is cut."""

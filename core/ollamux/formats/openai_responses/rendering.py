@@ -42,7 +42,7 @@ from ollamux.formats.openai_responses.failing import response_error
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming
 from ollamux.formats.openai_responses.output import Events, Output
 from ollamux.formats.openai_responses.tools import Toolbox
-from ollamux.streaming.translator import TextFrame
+from ollamux.streaming.translator import Delta, Frame
 
 __all__ = ("ResponsesRenderer",)
 
@@ -191,8 +191,8 @@ class ResponsesRenderer:
     def keepalive(self, now: float) -> bytes:
         return b": keepalive\n\n"
 
-    def text_frame(self) -> TextFrame | None:
-        return None  # every event has a number of its own
+    def frame(self, delta: Delta) -> Frame | None:
+        return self._output.frame(delta)
 
     def _begin(self, now: float) -> None:
         self._open = True

@@ -104,4 +104,6 @@ class ResponsesServing:
         told = body if bytes(outline.model) in (b"", name) else replace(body, {"model": name})
         if outline.id and outline.status in _FINAL:
             incoming.keep(outline.id, told, [bytes(item) for item in outline.output or ()], now, upstream=True)
+        elif outline.id:
+            incoming.told_of(outline.id)  # one in the background is come back to when it is over
         return told

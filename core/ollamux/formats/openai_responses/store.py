@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-__all__ = ("LARGEST", "LONGEST", "MOST", "OURS", "Kept", "StoredResponses", "owner_of")
+__all__ = ("LARGEST", "LONGEST", "MOST", "OURS", "REMEMBERED", "Kept", "StoredResponses", "owner_of")
 
 MOST = 1000
 """How many responses are kept."""
@@ -26,6 +26,8 @@ LARGEST = 64 * 1024 * 1024
 """How many bytes all of them may have together."""
 LONGEST = 6 * 3600.0
 """Seconds after which a response is forgotten."""
+REMEMBERED = 16384
+"""Of how many it is known which model's backend keeps them."""
 OURS = "ox"
 """What ids that were made here begin with, behind their kind: no backend knows them."""
 
@@ -76,6 +78,7 @@ class StoredResponses:
         self._indexed: dict[tuple[str, str], list[str]] = {}
         self._ends: deque[tuple[float, tuple[str, str]]] = deque()
         self._size = 0
+        self._behind: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._count = 0
         self._latest = 0.0
 
@@ -119,6 +122,17 @@ class StoredResponses:
         self._index(kept, kept.output)
         while len(self._kept) > self._most or self._size > self._largest:
             self._drop(next(iter(self._kept.values())))
+
+    def remember(self, id_: str, owner: str, model: str) -> None:
+        """A backend keeps this response, too, whatever becomes of it here. `model` is the name that it was asked of."""
+        self._behind[owner, id_] = model
+        self._behind.move_to_end((owner, id_))
+        if len(self._behind) > REMEMBERED:
+            self._behind.popitem(last=False)
+
+    def behind(self, id_: str, owner: str = "") -> str:
+        """The model whose backend keeps this response of this owner; empty where none is known to."""
+        return self._behind.get((owner, id_), "")
 
     def find(self, id_: str, owner: str = "", now: float | None = None) -> Kept | None:
         """A response of this owner."""

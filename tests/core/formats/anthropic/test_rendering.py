@@ -9,6 +9,7 @@ import pytest
 from anthropic import types
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -147,13 +148,13 @@ def test_an_answer_of_nothing_is_a_message_all_the_same() -> None:
 
 def test_the_frame_of_a_text_is_there_only_while_its_block_is_open() -> None:
     made = renderer()
-    assert made.text_frame() is None
+    assert made.frame(TextDelta("a")) is None
     made.events([TextDelta("a")], 1.0)
-    frame = made.text_frame()
+    frame = made.frame(TextDelta("a"))
     assert frame is not None
-    assert frame.before + b"x" + frame.after == made.events([TextDelta("x")], 1.0)
+    assert written(frame, b"x") == made.events([TextDelta("x")], 1.0)
     made.events([ToolCallStart(0, "c", "f")], 1.0)
-    assert made.text_frame() is None
+    assert made.frame(TextDelta("a")) is None
 
 
 def test_thinking_has_a_block_and_its_signature_comes_before_the_block_ends() -> None:

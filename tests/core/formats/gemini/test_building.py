@@ -222,3 +222,14 @@ def test_what_is_built_is_what_googles_own_types_take() -> None:
     types.Tool.model_validate(made["tools"][0])
     types.ToolConfig.model_validate(made["toolConfig"])
     types.GenerationConfig.model_validate(made["generationConfig"])
+
+
+def test_vertex_predicts_vectors() -> None:
+    outgoing = build_embed(EmbedRequest("m", ["a", "b"], 4, False), "text-embedding-005", Dialect(predicts=True))
+    assert (outgoing.path, outgoing.warnings) == ("/models/text-embedding-005:predict", ())
+    assert json.loads(outgoing.body) == {
+        "instances": [{"content": "a"}, {"content": "b"}],
+        "parameters": {"outputDimensionality": 4, "autoTruncate": False},
+    }
+    plain = build_embed(EmbedRequest("m", ["a"]), "text-embedding-005", Dialect(predicts=True))
+    assert json.loads(plain.body) == {"instances": [{"content": "a"}]}

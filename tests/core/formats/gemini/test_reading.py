@@ -296,3 +296,15 @@ def test_whatever_a_backend_sends_is_an_answer_or_a_fault() -> None:
                     attempt()
                 except (BackendError, BackendUnavailable):
                     pass
+
+
+def test_what_vertex_predicts_are_vectors_with_what_they_cost() -> None:
+    def predicted(*rows: Any) -> bytes:
+        return json.dumps({"predictions": [{"embeddings": row} for row in rows]}).encode()
+
+    one = {"values": [1.0], "statistics": {"token_count": 3.0, "truncated": False}}
+    assert read_vectors(predicted(one, {"values": [2.0]}), 2) == EmbedAnswer([[1.0], [2.0]], 3)
+    assert read_vectors(predicted({"values": [2.0]}), 1).input_tokens is None
+    for body in (predicted(one), predicted(one, None), predicted(one, {"values": []})):
+        with pytest.raises(BackendUnavailable):
+            read_vectors(body, 2)

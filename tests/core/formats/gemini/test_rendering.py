@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -205,13 +206,13 @@ def test_a_broken_stream_ends_with_an_error_and_without_a_reason(events: bool) -
 @pytest.mark.parametrize("events", [True, False])
 def test_a_frame_of_text_makes_what_rendering_makes_and_a_sign_of_life_is_blank(events: bool) -> None:
     writer = renderer(events=events)
-    assert writer.text_frame() is None and writer.keepalive(1.0).strip() == b""
+    assert writer.frame(TextDelta("a")) is None and writer.keepalive(1.0).strip() == b""
     writer.events([Start("r")], 1.0)
-    assert (writer.text_frame() is None) is not events
+    assert (writer.frame(TextDelta("a")) is None) is not events
     writer.events([TextDelta("a")], 1.0)
-    frame = writer.text_frame()
-    assert frame is not None and not frame.stamped
-    assert writer.events([TextDelta("b")], 1.0) == frame.before + b"b" + frame.after
+    frame = writer.frame(TextDelta("a"))
+    assert frame is not None
+    assert writer.events([TextDelta("b")], 1.0) == written(frame, b"b")
 
 
 def test_vectors_stand_in_a_list_or_alone_and_are_cut_to_the_length_that_was_asked_for() -> None:
@@ -267,3 +268,27 @@ def test_an_error_says_when_to_come_back() -> None:
 )
 def test_the_sentence_in_another_servers_error_is_found(detail: str, text: str) -> None:
     assert sentence(detail) == text
+
+
+@pytest.mark.parametrize(
+    ("finish", "native", "reason", "message"),
+    [
+        ("content_filter", "RECITATION", "RECITATION", None),
+        ("content_filter", "guardrail_intervened", "SAFETY", "guardrail_intervened"),
+        ("stop", "end_turn", "STOP", None),
+        ("tool_calls", "STOP", "STOP", None),
+        ("stop", "eos_unheard_of", "STOP", "eos_unheard_of"),
+        ("malformed", "MISSING_THOUGHT_SIGNATURE", "MISSING_THOUGHT_SIGNATURE", None),
+        ("length", "", "MAX_TOKENS", None),
+    ],
+)
+def test_the_backends_own_word_for_the_end_is_told_where_it_says_more(
+    finish: FinishReason, native: str, reason: str, message: str | None
+) -> None:
+    renderer = GeminiRenderer(RenderContext("m", Clock(), 0.0), Frames(events=True))
+    whole = json.loads(renderer.whole(Answer([Text("a")], finish, native=native), 0.0))["candidates"][0]
+    assert (whole["finishReason"], whole.get("finishMessage")) == (reason, message)
+    renderer = GeminiRenderer(RenderContext("m", Clock(), 0.0), Frames(events=True))
+    renderer.events([TextDelta("a"), Finish(finish, native)], 0.0)
+    last = json.loads(renderer.end(0.0).removeprefix(b"data: "))["candidates"][0]
+    assert (last["finishReason"], last.get("finishMessage")) == (reason, message)

@@ -9,9 +9,10 @@ import pytest
 from ollamux.clock import Clock
 from ollamux.conversation import EmbedAnswer
 from ollamux.errors import BackendError, BackendUnavailable
-from ollamux.formats.base import Place, RenderContext
+from ollamux.formats.base import Dialect, Place, RenderContext
 from ollamux.formats.gemini import SERVING
-from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming
+from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
+from ollamux.formats.gemini.passthrough import pass_on
 from ollamux.routes import Match, Router
 
 BODY = b'{"contents":[{"parts":[{"text":"hi"}]}],"content":{"parts":[]},"requests":[{"content":{"parts":[]}}]}'
@@ -86,3 +87,14 @@ def test_an_array_that_a_backend_began_is_ended_by_the_error_that_broke_it() -> 
     assert not relay.complete
     out += SERVING.renderer(incoming, context).fault(BackendUnavailable("gone"))
     assert [next(iter(piece)) for piece in json.loads(out)] == ["candidates", "error"]
+
+
+def test_a_client_that_embeds_gets_what_vertex_predicts_in_its_own_form() -> None:
+    asked = b'{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_QUERY"}]}'
+    incoming = read_route("batchEmbedContents", asked, Place("m"))
+    sent = pass_on(incoming, "text-embedding-005", {}, Dialect(predicts=True))
+    assert sent.path.endswith(":predict") and json.loads(sent.body) == {"instances": [{"content": "a"}]}
+    assert "taskType" in sent.warnings[0]
+    told = b'{"predictions":[{"embeddings":{"values":[0.5],"statistics":{"token_count":1}}}]}'
+    answer = json.loads(SERVING.relay_whole(incoming, "text-embedding-005", told, 0.0))
+    assert answer == {"embeddings": [{"values": [0.5]}], "usageMetadata": {"promptTokenCount": 1}}

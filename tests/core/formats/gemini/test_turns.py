@@ -205,6 +205,23 @@ def test_thinking_goes_back_only_with_geminis_own_signature() -> None:
     assert made(HI, said)[1]["parts"] == [{"text": "ours", "thought": True, "thoughtSignature": "c2ln"}, {"text": "x"}]
 
 
+@pytest.mark.parametrize(
+    ("parts", "missed"),
+    [
+        ([Reasoning("hm", THEIRS), Text("x")], True),
+        ([RedactedReasoning(THEIRS), Text("x")], True),
+        ([Reasoning("hm"), ToolCall("1", "f", "{}")], True),
+        ([Reasoning("hm"), ToolCall("1", "f", "{}", OURS)], False),
+        ([Reasoning("hm"), Text("x")], False),
+    ],
+)
+def test_thinking_is_missed_where_its_model_would_go_on_from_it(parts: list[Part], missed: bool) -> None:
+    results = [ToolResult(part.id, []) for part in parts if isinstance(part, ToolCall)]
+    turns = [message("assistant", *parts), message("tool", *results)] if results else [message("assistant", *parts)]
+    warnings = built(HI, *turns).warnings
+    assert warnings == (["earlier thinking that this backend did not sign was left out"] if missed else [])
+
+
 def test_what_the_model_said_in_several_messages_is_one_turn_and_empty_ones_are_left_out() -> None:
     turns = (
         HI,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -256,16 +257,31 @@ def test_a_keepalive_is_a_line_without_content(route: Route) -> None:
 @pytest.mark.parametrize("text", ["plain", "ü 😀", 'a\\b"\n'])
 def test_the_frame_is_what_a_text_looks_like(route: Route, text: str) -> None:
     one = renderer(route)
-    frame = one.text_frame()
+    frame = one.frame(TextDelta(text))
     assert frame is not None
-    assert frame.stamped
     inner = json.dumps(text, ensure_ascii=False)[1:-1].encode()
     stamp = b"2023-11-14T22:13:22Z"
-    assert one.events([TextDelta(text)], 2.0) == frame.before + stamp + frame.between + inner + frame.after
+    assert one.events([TextDelta(text)], 2.0) == written(frame, inner, stamp)
 
 
-def test_a_text_that_is_carried_on_has_no_frame() -> None:
-    assert renderer("generate", turns=[]).text_frame() is None
+def test_a_text_that_is_carried_on_is_kept_by_whoever_writes_it() -> None:
+    kept, free = renderer("generate", turns=[]).frame(TextDelta("a")), renderer("generate").frame(TextDelta("a"))
+    assert kept is not None and free is not None
+    assert (kept.texts, free.texts) == ([], None)
+
+
+@pytest.mark.parametrize("route", ["chat", "generate"])
+def test_the_frames_of_thinking_and_of_arguments_write_what_rendering_writes(route: Route) -> None:
+    one = renderer(route)
+    thought = one.frame(ReasoningDelta("a"))
+    assert thought is not None
+    assert one.events([ReasoningDelta("hm")], 2.0) == written(thought, b"hm", b"2023-11-14T22:13:22Z")
+    one.events([ToolCallStart(0, "c", "f")], 2.0)
+    called = one.frame(ToolCallDelta(0, "{}"))
+    assert called is not None and called.texts is not None
+    assert written(called, b"{}") == one.events([ToolCallDelta(0, '{"a":')], 2.0) == b""
+    called.texts.append("1}")
+    assert b'"arguments":{"a":1}' in one.end(3.0)
 
 
 def test_names_are_written_as_go_does() -> None:

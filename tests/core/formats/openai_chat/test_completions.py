@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from openai.types import Completion
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -186,7 +187,7 @@ def test_an_echo_repeats_the_prompt_even_where_nothing_follows() -> None:
     assert streamed(echo="Once")[0]["choices"][0]["text"] == "Once"
     one = CompletionsRenderer(context(), echo="Once")
     one.events([Start()], 1.0)
-    assert one.text_frame() is None
+    assert one.frame(TextDelta("a")) is None
 
 
 def test_log_probabilities_are_in_parallel_lists() -> None:
@@ -205,12 +206,12 @@ def test_log_probabilities_are_in_parallel_lists() -> None:
 @pytest.mark.parametrize("text", ["plain", "ü 😀", "\n\t"])
 def test_the_frame_is_what_a_text_looks_like(text: str) -> None:
     one = CompletionsRenderer(context())
-    assert one.text_frame() is None
+    assert one.frame(TextDelta("a")) is None
     one.events([TextDelta("a")], 2.0)
-    frame = one.text_frame()
+    frame = one.frame(TextDelta("a"))
     assert frame is not None
     inner = json.dumps(text, ensure_ascii=False)[1:-1].encode()
-    assert one.events([TextDelta(text)], 3.0) == frame.before + frame.between + inner + frame.after
+    assert one.events([TextDelta(text)], 3.0) == written(frame, inner)
 
 
 @pytest.mark.parametrize(("finish", "word"), [("stop", "stop"), ("context_exceeded", "length"), (None, "stop")])

@@ -11,7 +11,7 @@ import pytest
 from openai.types import CreateEmbeddingResponse
 
 from ollamux.clock import Clock
-from ollamux.conversation import Answer, EmbedAnswer
+from ollamux.conversation import Answer, EmbedAnswer, TextDelta
 from ollamux.errors import BackendError, BackendUnavailable, InvalidRequest, NotSupported
 from ollamux.formats import calling
 from ollamux.formats.base import Dialect, RenderContext, Served
@@ -149,5 +149,5 @@ def test_what_vectors_are_not() -> None:
         one.counted(1, 1.0)
     with pytest.raises(NotSupported):
         one.events([], 1.0)
-    assert (one.end(1.0), one.keepalive(1.0), one.text_frame()) == (b"", b"", None)
+    assert (one.end(1.0), one.keepalive(1.0), one.frame(TextDelta("a"))) == (b"", b"", None)
     assert b"no" in one.fault(BackendError("no", status=500))

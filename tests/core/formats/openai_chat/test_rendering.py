@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.frames import written
 
 from ollamux.clock import Clock
 from ollamux.conversation import (
@@ -120,13 +121,12 @@ def test_log_probabilities_have_bytes() -> None:
 @pytest.mark.parametrize("text", ["plain", "ü 😀", "\n\t", "<b>&"])
 def test_the_frame_is_what_a_text_looks_like(text: str) -> None:
     one = renderer()
-    assert one.text_frame() is None
+    assert one.frame(TextDelta("a")) is None
     one.events([TextDelta("a")], 2.0)
-    frame = one.text_frame()
+    frame = one.frame(TextDelta("a"))
     assert frame is not None
     inner = json.dumps(text, ensure_ascii=False)[1:-1].encode()
-    assert one.events([TextDelta(text)], 3.0) == frame.before + frame.between + inner + frame.after
-    assert not frame.stamped
+    assert one.events([TextDelta(text)], 3.0) == written(frame, inner)
 
 
 def test_a_stream_that_broke_ends_with_an_error() -> None:

@@ -140,6 +140,16 @@ def test_anothers_thinking_is_left_out_with_a_warning_where_it_was_signed() -> N
     assert outgoing(said(Reasoning("a"), Text("b"))).warnings == ()
 
 
+def test_unsigned_thinking_is_missed_only_where_its_model_would_go_on_from_it() -> None:
+    call, result = ToolCall("c", "f", "{}"), Message("tool", [ToolResult("c", [Text("1")])])
+    told = build_chat(
+        ChatRequest("m", [Message("user", [Text("q")]), Message("assistant", [Reasoning("a"), call]), result]),
+        "up",
+        Dialect(),
+    )
+    assert told.warnings == ("earlier thinking that this backend did not sign was left out",)
+
+
 def test_a_call_with_no_text_beside_it_has_no_message() -> None:
     """10."""
     items = build(said(Text(""), ToolCall("c", "f", "{}")), result("c", Text("x")))["input"]

@@ -318,7 +318,7 @@ def test_an_error_before_the_response_began_is_a_response_that_failed_at_once(cl
 def test_a_sign_of_life_is_a_comment(client: Client) -> None:
     """60."""
     assert client.renderer(stream=True).keepalive(1.0) == b": keepalive\n\n"
-    assert client.renderer(stream=True).text_frame() is None
+    assert client.renderer(stream=True).frame(TextDelta("a")) is None
 
 
 def test_log_probabilities_stand_beside_the_text(client: Client) -> None:

@@ -36,6 +36,7 @@ def test_a_whole_answer_passes_but_for_the_models_name_and_is_kept(client: Clien
     assert client.serving.responses.get("resp_1", long_after + LONGEST - 1) == (200, told)
     kept = client.serving.responses.find("resp_1")
     assert kept is not None and kept.upstream and kept.output == (b'{"id":"msg_1"}',)
+    assert client.serving.responses.behind("resp_1") == "m"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,14 @@ def test_a_whole_answer_passes_but_for_the_models_name_and_is_kept(client: Clien
 def test_what_needs_no_change_is_not_touched(client: Client, body: bytes) -> None:
     incoming = client.read(input="hi", model="up", store=False)
     assert client.serving.relay_whole(incoming, "up", body, 0.0) == body.replace(b'"m"', b'"up"')
-    assert len(client.serving.responses) == 0
+    assert len(client.serving.responses) == 0 and client.serving.responses.behind("resp_1") == ""
+
+
+def test_where_a_response_is_that_goes_on_in_the_background_is_remembered(client: Client) -> None:
+    client.serving.relay_whole(
+        client.read(input="hi", background=True), "up", RESPONSE.replace(b"completed", b"queued"), 0
+    )
+    assert len(client.serving.responses) == 0 and client.serving.responses.behind("resp_1") == "m"
 
 
 def test_a_count_passes(client: Client) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai.types.responses import ResponseItemList
 
-from ollamux.formats.openai_responses.store import StoredResponses, owner_of
+from ollamux.formats.openai_responses.store import REMEMBERED, StoredResponses, owner_of
 
 
 def message(text: str, **more: Any) -> bytes:
@@ -182,3 +182,12 @@ def test_a_response_to_nothing_lists_nothing() -> None:
     listed = json.loads(store.input_items("a", 0.0)[1])
     ResponseItemList.model_validate(listed, strict=True)
     assert listed["data"] == []
+
+
+def test_of_what_a_backend_keeps_its_model_is_remembered_for_its_owner_alone_and_not_for_ever() -> None:
+    kept = StoredResponses(most=1)
+    kept.remember("resp_1", "me", "m")
+    assert (kept.behind("resp_1", "me"), kept.behind("resp_1", "you"), kept.behind("resp_2", "me")) == ("m", "", "")
+    for number in range(REMEMBERED):
+        kept.remember(f"more_{number}", "me", "m")
+    assert kept.behind("resp_1", "me") == "" and kept.behind("more_0", "me") == "m"

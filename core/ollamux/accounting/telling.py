@@ -1,0 +1,159 @@
+"""What a whole answer that passes through tells of its tokens, read without reading the answer.
+
+Strategy: a format's answer is decoded for its counters alone, whatever else is in it is skipped; the sums that a format
+writes are taken apart into the disjoint counters of the neutral model.
+
+Rule: counting never fails a request: what cannot be read tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from ollamux.conversation import Usage
+
+__all__ = ("usage_told",)
+
+
+class _Details(msgspec.Struct):
+    """Parts of a sum, in OpenAI's formats."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _ChatUsage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Chat(msgspec.Struct):
+    """OpenAI's chat completions, completions and embeddings."""
+
+    usage: _ChatUsage | None = None
+
+
+class _ResponseUsage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+
+
+class _Response(msgspec.Struct):
+    """OpenAI's responses."""
+
+    usage: _ResponseUsage | None = None
+
+
+class _MessageUsage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
+class _Message(msgspec.Struct):
+    """Anthropic's messages."""
+
+    usage: _MessageUsage | None = None
+
+
+class _ContentUsage(msgspec.Struct, rename="camel"):
+    prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+
+
+class _Content(msgspec.Struct, rename="camel"):
+    """Gemini's contents."""
+
+    usage_metadata: _ContentUsage | None = None
+
+
+class _Chatted(msgspec.Struct):
+    """Ollama's chats, completions and embeddings."""
+
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+
+
+_chat = msgspec.json.Decoder(_Chat).decode
+_response = msgspec.json.Decoder(_Response).decode
+_message = msgspec.json.Decoder(_Message).decode
+_content = msgspec.json.Decoder(_Content).decode
+_chatted = msgspec.json.Decoder(_Chatted).decode
+
+
+def _of_chat(body: bytes) -> Usage | None:
+    told = _chat(body).usage
+    if told is None:
+        return None
+    read, written = told.prompt_tokens_details or _Details(), told.completion_tokens_details or _Details()
+    return _summed(told.prompt_tokens, read, told.completion_tokens, written.reasoning_tokens)
+
+
+def _of_response(body: bytes) -> Usage | None:
+    told = _response(body).usage
+    if told is None:
+        return None
+    read, written = told.input_tokens_details or _Details(), told.output_tokens_details or _Details()
+    return _summed(told.input_tokens, read, told.output_tokens, written.reasoning_tokens)
+
+
+def _of_message(body: bytes) -> Usage | None:
+    told = _message(body).usage
+    if told is None:
+        return None
+    return Usage(told.input_tokens, told.cache_read_input_tokens, told.cache_creation_input_tokens, told.output_tokens)
+
+
+def _of_content(body: bytes) -> Usage | None:
+    told = _content(body).usage_metadata
+    if told is None:
+        return None
+    cached = told.cached_content_token_count
+    return Usage(
+        _less(told.prompt_token_count, cached), cached, None, told.candidates_token_count, told.thoughts_token_count
+    )
+
+
+def _of_chatted(body: bytes) -> Usage | None:
+    told = _chatted(body)
+    return Usage(told.prompt_eval_count, None, None, told.eval_count)
+
+
+_BY_FORMAT: dict[str, Callable[[bytes], Usage | None]] = {
+    "anthropic": _of_message,
+    "gemini": _of_content,
+    "ollama": _of_chatted,
+    "openai_chat": _of_chat,
+    "openai_responses": _of_response,
+}
+
+
+def usage_told(format_: str, body: bytes) -> Usage | None:
+    """The tokens that a whole answer in this format tells of; None where it tells of none."""
+    read = _BY_FORMAT.get(format_)
+    if read is None:
+        return None
+    try:
+        return read(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _summed(read: int | None, parts: _Details, written: int | None, thought: int | None) -> Usage:
+    """The counters of a format whose sums hold their parts."""
+    cached, stored = parts.cached_tokens, parts.cache_write_tokens
+    return Usage(_less(read, (cached or 0) + (stored or 0)), cached, stored, _less(written, thought), thought)
+
+
+def _less(whole: int | None, part: int | None) -> int | None:
+    return None if whole is None else max(whole - (part or 0), 0)

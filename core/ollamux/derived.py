@@ -1,0 +1,39 @@
+"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, and for how long
+models stay loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+from ollamux.config import Config
+from ollamux.config.values import number
+from ollamux.formats.ollama.goleaves import keep_alive_of
+from ollamux.gate import IssuedKey
+
+__all__ = ("issued_keys", "keep_alive")
+
+
+def issued_keys(config: Config) -> list[IssuedKey]:
+    """The keys that callers may show, as digests; one whose text could not be read is none."""
+    found: list[IssuedKey] = []
+    for key in config.server.keys:
+        if key.key_sha256:
+            found.append(IssuedKey(key.name, bytes.fromhex(key.key_sha256), key.scopes))
+        elif key.key is not None:
+            digest = hashlib.sha256(key.key.reveal().encode()).digest()
+            found.append(IssuedKey(key.name, digest, key.scopes))
+    return found
+
+
+def keep_alive(config: Config) -> float | None:
+    """The default, in seconds: infinite for ever, None where nothing was said. A number in a text is seconds too, as in
+    Ollama's own variable."""
+    told = config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
+    if told is None:
+        return None
+    seconds = number(told)
+    try:
+        return keep_alive_of(told if seconds is None else seconds)
+    except ValueError:  # longer than Go's durations are
+        return math.inf

@@ -1,0 +1,18 @@
+# The types with which Cython compiles breaker.py; the source is that file alone.
+
+cdef class Breaker:
+    cdef object _settings
+    cdef list _calls, _failed
+    cdef long _bucket, _epoch, _successes, _total_calls, _total_failed, _trials
+    cdef double _credit, _in_window, _trial_at
+    cdef public str backend, model, state
+    cdef public double changed
+    cdef public long failures
+    cdef public bint silent
+
+    cpdef bint asks(self, double now) except -1
+    cpdef long begin(self, double now) except -1
+    cpdef good(self, long ticket, double now)
+    cpdef dropped(self, long ticket)
+    cdef _count(self, double now, long calls, long failed)
+    cdef _forget(self)

@@ -1,0 +1,266 @@
+"""All stations and standings, and the names by which requests ask for them.
+
+Strategy: names become numbers when the configuration is read: capabilities and formats bits, backends, providers and
+regions positions, so that a decision compares integers. A field is made when a name is first asked for, and again when
+the catalog has new offers for it; the standings outlive it, with all that was measured.
+
+Rules: what clients can cause to be remembered is bounded; an unknown name is told together with those that are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ollamux.config import BackendConfig
+from ollamux.config.types import type_called
+from ollamux.errors import InvalidRequest
+from ollamux.routing.ask import Ask
+from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
+from ollamux.routing.score import LEANINGS, PREFERENCE, PRIORITY
+from ollamux.routing.standing import Field, Standing
+from ollamux.routing.station import Station
+from ollamux.routing.strategies.base import Strategy
+
+__all__ = ("TYPICAL", "Fleet", "Typical", "is_local")
+
+_FIELDS = 4096
+_STANDINGS = 65_536
+_ASKS = 256
+_BITS = 60
+
+
+class Typical(NamedTuple):
+    """What a kind of hardware is taken for where nobody says better: watts while it answers, and milliseconds to the
+    first token (0: as quick as the quickest that is known)."""
+
+    watts: float
+    first_ms: float
+
+
+TYPICAL: Mapping[str, Typical] = {
+    "npu": Typical(3.0, 800.0),
+    "igpu": Typical(12.0, 350.0),
+    "nvidia": Typical(55.0, 150.0),
+    "amd": Typical(55.0, 150.0),
+    "cpu": Typical(28.0, 1200.0),
+    "cloud": Typical(0.0, 500.0),
+}
+_UNTOLD = Typical(28.0, 0.0)
+_ELSEWHERE = Typical(0.0, 0.0)
+
+
+class Fleet:
+    """See the module. `regions` are those that the configuration allows, none for all; `kwh_price` is in US dollars;
+    `vendor` tells whose models have a name, as a provider's type; `formats` in which formats an offer can be called."""
+
+    def __init__(
+        self,
+        *,
+        regions: Iterable[str] = (),
+        kwh_price: float = 0.0,
+        vendor: Callable[[str], str | None] | None = None,
+        formats: Callable[[Offer], Iterable[str]] | None = None,
+    ) -> None:
+        self.stations: dict[str, Station] = {}
+        self._allowed = frozenset(region.lower() for region in regions)
+        self._kwh_price = kwh_price
+        self._vendor = vendor
+        self._formats = formats
+        self._providers: dict[str, int] = {}
+        self._regions: dict[str, int] = {}
+        self._bits: dict[str, int] = {}
+        self._configs: dict[str, BackendConfig] = {}
+        self._standings: dict[tuple[str, str], Standing] = {}
+        self._fields: dict[str, Field] = {}
+        self._asks: dict[tuple[frozenset[str], str], Ask] = {}
+
+    # What there is ----------------------------------------------------------------------------------------------------
+
+    def add(self, config: BackendConfig, *, endpoint: str | None = None, weight: float = 1.0) -> Station:
+        """One more backend; its order is that of the calls. `endpoint` is where it is, None for as configured."""
+        told = config.characteristics
+        local = is_local(config, endpoint)
+        typical = TYPICAL.get(config.hardware or "", _UNTOLD if local else _ELSEWHERE)
+        region = (config.region or "").lower()
+        tokens = told.max_tokens_per_second
+        station = Station(
+            config.id,
+            config.type,
+            number=len(self.stations),
+            provider_number=self._providers.setdefault(config.type, len(self._providers)),
+            region=region,
+            region_number=self._regions.setdefault(region, len(self._regions)) if region else -1,
+            local=local,
+            weight=weight,
+            watts=told.power_watts if told.power_watts is not None else typical.watts,
+            slots=config.max_concurrent_requests or 0,
+            first_ms=told.avg_latency_ms if told.avg_latency_ms is not None else typical.first_ms,
+            token_ms=1000.0 / tokens if tokens else 0.0,
+        )
+        self.stations[config.id] = station
+        self._configs[config.id] = config
+        return station
+
+    def field(self, offers: tuple[Offer, ...]) -> Field:
+        """The standings of these offers, which are what the catalog finds for one name."""
+        name = offers[0].name
+        found = self._fields.get(name)
+        if found is None or found.offers is not offers:
+            turn = found.turn if found is not None else 0.0
+            found = Field(name, offers, [self.standing(offer) for offer in offers])
+            found.turn = turn
+            while len(self._fields) >= _FIELDS:
+                del self._fields[next(iter(self._fields))]
+            self._fields[name] = found
+        return found
+
+    def standing(self, offer: Offer) -> Standing:
+        """What is known of one offer; kept from one set of offers to the next."""
+        key = (offer.backend, offer.name)
+        found = self._standings.get(key)
+        if found is None:
+            while len(self._standings) >= _STANDINGS:
+                oldest = self._standings.pop(next(iter(self._standings)))
+                oldest.station.standings.remove(oldest)
+            found = Standing(self.stations[offer.backend], offer, kwh_price=self._kwh_price)
+            found.station.standings.append(found)
+            self._standings[key] = found
+            self._describe(found, offer)
+        elif found.offer is not offer:
+            self._describe(found, offer)
+        return found
+
+    def loaded(self, backend: str, upstreams: Iterable[str], now: float) -> None:
+        """These models are in a backend's memory now, and no others; only for one that tells."""
+        names = frozenset(upstreams)
+        for standing in self.stations[backend].standings:
+            standing.reading(now, loaded=standing.offer.upstream in names)
+
+    def mask(self, names: Iterable[str]) -> int:
+        """The bits of capabilities or formats."""
+        found = 0
+        for name in names:
+            bit = self._bits.setdefault(name, min(len(self._bits), _BITS))
+            found |= 1 << bit
+        return found
+
+    # What is asked ----------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        wishes: Constraints | None = None,
+        *,
+        needs: frozenset[str] = frozenset(),
+        format_: str = "",
+        strategy: Strategy | None = None,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        prefix: tuple[int, ...] = (),
+        elapsed_ms: float = 0.0,
+    ) -> Ask:
+        """What a request asks. Tokens 0 are not known; `elapsed_ms` is what has passed of its deadline. Raises
+        InvalidRequest where a name is unknown, which lists those that are known."""
+        if wishes is None and strategy is None and not (tokens_in or tokens_out or prefix):
+            found = self._asks.get((needs, format_))
+            if found is None:
+                found = Ask(self.mask(needs), self._format(format_))
+                if len(self._asks) < _ASKS:
+                    self._asks[needs, format_] = found
+            return found
+        found = Ask(self.mask(needs), self._format(format_), strategy=strategy, prefix=prefix)
+        if tokens_in:
+            found.tokens_in = tokens_in
+        if tokens_out:
+            found.tokens_out = tokens_out
+        if wishes is not None:
+            self._wish(found, wishes, elapsed_ms)
+        return found
+
+    def _wish(self, ask: Ask, wishes: Constraints, elapsed_ms: float) -> None:
+        ask.wishes = wishes
+        target = self._station("X-Target-Backend", wishes.target) if wishes.target else -1
+        provider = -1
+        if wishes.provider and wishes.provider in self.stations:
+            named = self.stations[wishes.provider].number
+            if target >= 0 and target != named:
+                raise InvalidRequest(
+                    f"X-Provider: {wishes.provider!r} is another backend than X-Target-Backend: {wishes.target!r}",
+                    param="X-Provider",
+                )
+            target = named
+        elif wishes.provider:
+            provider = _known("X-Provider", type_called(wishes.provider.lower()), self._providers, wishes.provider)
+        limits: dict[str, float] = {}
+        if wishes.max_watts is not None:
+            limits["max_watts"] = wishes.max_watts
+        if wishes.max_latency_ms is not None:
+            limits["max_latency_ms"] = wishes.max_latency_ms
+        if wishes.deadline_ms is not None:
+            limits["deadline_ms"] = wishes.deadline_ms - elapsed_ms
+        ask.restrict(
+            target=target,
+            provider=provider,
+            region=_known("X-Region", wishes.region, self._regions, wishes.region) if wishes.region else -1,
+            media=self.mask(("vision",)) if wishes.media == "image" else 0,
+            **limits,
+        )
+        leaning = LEANINGS.get((wishes.urgent, wishes.power_efficient))
+        if leaning is not None:
+            ask.lean(*leaning)
+
+    def _station(self, header: str, id_: str) -> int:
+        if id_ not in self.stations:
+            raise _unknown(header, id_, self.stations)
+        return self.stations[id_].number
+
+    def _format(self, name: str) -> int:
+        return self.mask((f"format:{name}",)) if name else 0
+
+    def _describe(self, standing: Standing, offer: Offer) -> None:
+        station = standing.station
+        config = self._configs[offer.backend]
+        patterns = config.model_capability.preferred_models
+        preferred = any(fnmatchcase(name, pattern) for pattern in patterns for name in (offer.name, offer.upstream))
+        formats = self._formats(offer) if self._formats is not None else ()
+        standing.describe(
+            offer,
+            able=self.mask(offer.capabilities),
+            native=self.mask(f"format:{name}" for name in formats),
+            merit=PRIORITY * offer.priority + (PREFERENCE if preferred else 0.0),
+            home=self._vendor is not None and self._vendor(offer.upstream) == config.type,
+            blocked=bool(self._allowed) and station.region not in self._allowed,
+        )
+
+
+def is_local(config: BackendConfig, endpoint: str | None = None) -> bool:
+    """Whether a backend runs on a machine of ours: as its hardware says, else by its address."""
+    if config.hardware is not None and config.hardware != "custom":
+        return config.hardware != "cloud"
+    where = endpoint or config.endpoint
+    if where is None:
+        return config.type in ("demo", "gguf", "llama_cpp", "ollama")
+    try:
+        host = urlsplit(where if "://" in where else f"http://{where}").hostname or ""
+    except ValueError:
+        return False
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or "." not in host or host.endswith((".local", ".lan", ".internal", ".home.arpa"))
+    return address.is_private or address.is_loopback
+
+
+def _known(header: str, name: str, known: Mapping[str, int], spelled: str) -> int:
+    if name not in known:
+        raise _unknown(header, spelled, known)
+    return known[name]
+
+
+def _unknown(header: str, name: str, known: Iterable[str]) -> InvalidRequest:
+    listed = ", ".join(sorted(known)) or "none is configured"
+    return InvalidRequest(f"{header}: {name!r} is not known; there is: {listed}", param=header)

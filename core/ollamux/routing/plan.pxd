@@ -1,0 +1,42 @@
+# The types with which Cython compiles plan.py; the source is that file alone.
+
+cimport cython
+
+from ollamux.routing.ask cimport Ask
+from ollamux.routing.score cimport Terms
+from ollamux.routing.standing cimport Field, Standing
+from ollamux.routing.strategies.base cimport Strategy
+
+cdef long _KEPT, _OUT
+
+
+cdef class Candidate(Terms):
+    cdef public Standing standing
+    cdef public long tier
+    cdef public double primary, latency_ms, watts
+
+
+cdef class Plan:
+    cdef public Field field
+    cdef public Ask ask
+    cdef public Strategy strategy
+    cdef public double now
+    cdef public Candidate best
+    cdef list _first, _all
+    cdef long _needs
+    cdef tuple _left_out
+
+
+cdef class Planner:
+    cdef public object fleet
+    cdef public dict strategies
+    cdef public Strategy default
+
+    @cython.locals(strategy=Strategy, needs=long, passed=long, first=list)
+    cpdef Plan plan(self, Field field, Ask ask, double now)
+    cpdef took(self, Plan plan, Candidate candidate, double now)
+
+
+@cython.locals(passed=long, size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
+cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
+cdef bint _before(Standing one, Standing other) except -1

@@ -1,0 +1,356 @@
+"""The plan of a request: who is asked, in which order, and why.
+
+Strategy: one walk over the field. Each standing passes the filters (`ask`), falls into a tier (ready, full, out), and
+is compared by the strategy's `primary` and `rate`; the few best are kept in order as the walk goes, which is all that a
+request needs nearly always. The rest is put in order when somebody asks for it. Texts are written when they are read.
+
+Rules: the same standings and the same ask give the same plan; ties keep the order of the configuration; every offer is
+a candidate or was left out by a filter that is named; planning changes nothing that another plan could see, until
+`Planner.took` says that a request went somewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ollamux.errors import Busy, InvalidRequest
+from ollamux.routing.ask import AVAILABILITY, CAPABILITIES, FILTERS, LOAD, Ask
+from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
+from ollamux.routing.fleet import Fleet
+from ollamux.routing.score import Terms
+from ollamux.routing.standing import Field, Standing
+from ollamux.routing.strategies import make
+from ollamux.routing.strategies.base import Strategy
+
+__all__ = ("Candidate", "Plan", "Planner", "refuse")
+
+_KEPT = 4
+"""How many of the best are put in order at once."""
+
+_OUT = 0
+_STATES = ("out", "full", "ready")
+"""By their tiers: see `station`."""
+
+_PATIENCE = 5.0
+_LONGEST = 300.0
+"""Seconds to wait before one tries again: where nobody knows how many, and at most."""
+
+
+class Candidate(Terms):
+    """One backend for one request, and how it was when the plan was made. `latency_ms` is the estimate until the first
+    token, `watts` what it draws, `primary` what the strategy compared first."""
+
+    __slots__ = ("latency_ms", "primary", "standing", "tier", "watts")
+
+    def __init__(self, standing: Standing, ask: Ask) -> None:
+        station = standing.station
+        self.standing = standing
+        self.tier = standing.tier
+        self.primary = standing.primary
+        self.latency_ms = standing.wait_ms + station.queue_ms
+        self.watts = station.watts
+        self.fill(standing, ask)
+
+    @property
+    def offer(self) -> Offer:
+        """What is asked for there."""
+        offer: Offer = self.standing.offer
+        return offer
+
+    @property
+    def backend(self) -> str:
+        """The backend's id."""
+        return self.standing.station.id
+
+    @property
+    def state(self) -> str:
+        """ready, full or out."""
+        return _STATES[self.tier]
+
+
+class Plan:
+    """See the module. `best` is the first choice."""
+
+    __slots__ = ("_all", "_first", "_left_out", "_needs", "ask", "best", "field", "now", "strategy")
+
+    def __init__(
+        self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int
+    ) -> None:
+        self.field = field
+        self.ask = ask
+        self.strategy = strategy
+        self.now = now
+        self._first = first
+        self._needs = needs
+        self._all: list[Candidate] | None = None
+        self._left_out: tuple[tuple[Standing, str], ...] = ()
+        self.best = Candidate(first[0], ask)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All of them in order. Those after the first few are put in order now, by their readings of now."""
+        if self._all is None:
+            self._sort()
+        return tuple(self._all or ())
+
+    @property
+    def filtered(self) -> tuple[tuple[Standing, str], ...]:
+        """Who was left out, and by which filter."""
+        if self._all is None:
+            self._sort()
+        return self._left_out
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """The backends after the first choice: the next few."""
+        return tuple(standing.station.id for standing in self._first[1:])
+
+    @property
+    def latency_ms(self) -> float:
+        """Until the first token of the first choice, as estimated."""
+        return self.best.latency_ms
+
+    @property
+    def watts(self) -> float:
+        """What the first choice draws."""
+        return self.best.watts
+
+    @property
+    def reason(self) -> str:
+        """Why the first choice is it, in one line of ASCII."""
+        best = self.best
+        why = self.strategy.why(best.standing, self.ask, best.primary)
+        told = f"{self.strategy.name}: {best.backend}, {why}; {best.latency_ms:.0f} ms to the first token"
+        if best.watts > 0:
+            told += f", {best.watts:g} W"
+        if best.state != "ready":
+            told += f"; {best.state}, as are all others"
+        return told.encode("ascii", "replace").decode()
+
+    def explain(self) -> dict[str, Any]:
+        """All of it, for people and for JSON."""
+        return {
+            "model": self.field.name,
+            "strategy": self.strategy.name,
+            "backend": self.best.backend,
+            "reason": self.reason,
+            "estimated_latency_ms": round(self.latency_ms, 1),
+            "estimated_power_watts": round(self.watts, 1),
+            "alternatives": list(self.alternatives),
+            "candidates": [self._explained(candidate) for candidate in self.candidates],
+            "filtered": [
+                {"backend": standing.station.id, "model": standing.offer.upstream, "by": name}
+                for standing, name in self.filtered
+            ],
+        }
+
+    def _explained(self, candidate: Candidate) -> dict[str, Any]:
+        return {
+            "backend": candidate.backend,
+            "model": candidate.offer.upstream,
+            "state": candidate.state,
+            "score": round(candidate.score, 1),
+            "terms": {name: round(term, 1) for name, term in candidate.terms.items()},
+            "reason": self.strategy.why(candidate.standing, self.ask, candidate.primary),
+            "estimated_latency_ms": round(candidate.latency_ms, 1),
+            "estimated_power_watts": round(candidate.watts, 1),
+        }
+
+    def _sort(self) -> None:
+        """Puts the rest in order. Who was among the first stays there."""
+        ask, strategy = self.ask, self.strategy
+        strategy.prepare(self.field, ask)
+        known = {id(standing) for standing in self._first}
+        found: list[Standing] = []
+        left_out: list[tuple[Standing, str]] = []
+        for standing in self.field.standings:
+            if id(standing) in known:
+                continue
+            number = ask.filtered(standing, self._needs)
+            if number:
+                left_out.append((standing, FILTERS[number]))
+                continue
+            standing.tier = _OUT if standing.out else standing.station.tier
+            standing.primary = strategy.primary(standing, ask)
+            standing.rate = strategy.rate(standing, ask)
+            found.append(standing)
+        found.sort(key=lambda standing: (-standing.tier, -standing.primary, -standing.rate))
+        self._all = [self.best, *(Candidate(standing, ask) for standing in (*self._first[1:], *found))]
+        self._left_out = tuple(left_out)
+
+
+class Planner:
+    """Makes plans. `strategies` are all that there are, by name; `default` is the one that is used where neither the
+    request nor its alias names another."""
+
+    __slots__ = ("default", "fleet", "strategies")
+
+    def __init__(self, fleet: Fleet, strategy: str = "capability_based") -> None:
+        self.fleet = fleet
+        self.strategies = make()
+        self.default = self.strategy(strategy)
+
+    def strategy(self, name: str) -> Strategy:
+        """The strategy of this name. Raises InvalidRequest where there is none, which lists them."""
+        found = self.strategies.get(name)
+        if found is None:
+            listed = ", ".join(sorted(self.strategies))
+            raise InvalidRequest(
+                f"X-Routing-Strategy: {name!r} is not known; there is: {listed}", param="X-Routing-Strategy"
+            )
+        return found
+
+    def ask(
+        self,
+        wishes: Constraints | None = None,
+        *,
+        needs: frozenset[str] = frozenset(),
+        format_: str = "",
+        strategy: str = "",
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+        prefix: tuple[int, ...] = (),
+        elapsed_ms: float = 0.0,
+    ) -> Ask:
+        """What a request asks; `strategy` is its alias's. Raises InvalidRequest, see `Fleet.ask`."""
+        name = wishes.strategy if wishes is not None and wishes.strategy else strategy
+        return self.fleet.ask(
+            wishes,
+            needs=needs,
+            format_=format_,
+            strategy=self.strategy(name) if name else None,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            prefix=prefix,
+            elapsed_ms=elapsed_ms,
+        )
+
+    def plan(self, field: Field, ask: Ask, now: float) -> Plan:
+        """Who is asked. Raises InvalidRequest where the request's constraints leave nobody, and Busy where nobody is
+        left for now."""
+        strategy: Strategy = ask.strategy if ask.strategy is not None else self.default
+        if now >= field.due:
+            field.refresh(now)
+        strategy.prepare(field, ask)
+        first: list[Standing] = []
+        needs = ask.needs
+        passed = _walk(field, ask, strategy, needs, first)
+        if not passed and needs and _unable(field, ask):  # its error is the format's to tell
+            needs = 0
+            passed = _walk(field, ask, strategy, needs, first)
+        if not passed:
+            refuse(field, ask, needs, now)
+        return Plan(field, ask, strategy, now, first, needs)
+
+    def took(self, plan: Plan, candidate: Candidate, now: float) -> None:
+        """A request is sent to this candidate. One of `ended`, `failed` and `left` of its standing follows."""
+        standing = candidate.standing
+        plan.strategy.took(plan.field, standing, plan.ask)
+        standing.began(now)
+
+
+def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[Standing]) -> int:
+    """Puts the best in order, and counts those that pass the filters."""
+    passed = size = 0
+    strict = ask.strict
+    least_tier = _OUT  # of the last of those that are kept, once there are enough; so are the next two
+    least_primary = least_rate = 0.0
+    for standing in field.standings:
+        careful = strict or standing.blocked or standing.station.blocked or needs & ~standing.able
+        if careful and ask.filtered(standing, needs):
+            continue
+        passed += 1
+        tier = _OUT if standing.out else standing.station.tier
+        if tier < least_tier:
+            continue
+        primary = strategy.primary(standing, ask)
+        if size == _KEPT and tier == least_tier and primary < least_primary:
+            continue
+        rate = strategy.rate(standing, ask)
+        if size == _KEPT and tier == least_tier and primary == least_primary and rate <= least_rate:
+            continue
+        standing.tier = tier
+        standing.primary = primary
+        standing.rate = rate
+        place = size
+        while place > 0 and _before(standing, first[place - 1]):
+            place -= 1
+        first.insert(place, standing)
+        if size == _KEPT:
+            first.pop()
+        else:
+            size += 1
+        if size == _KEPT:
+            last = first[_KEPT - 1]
+            least_tier = last.tier
+            least_primary = last.primary
+            least_rate = last.rate
+    return passed
+
+
+def _unable(field: Field, ask: Ask) -> bool:
+    """Whether nobody has what the request needs."""
+    return all(ask.filtered(standing, ask.needs) == CAPABILITIES for standing in field.standings)
+
+
+def _before(one: Standing, other: Standing) -> bool:
+    """Whether one is strictly better, so that ties keep their order."""
+    if one.tier != other.tier:
+        return one.tier > other.tier
+    if one.primary != other.primary:
+        return one.primary > other.primary
+    return one.rate > other.rate
+
+
+# Refusals -------------------------------------------------------------------------------------------------------------
+
+
+def refuse(field: Field, ask: Ask, needs: int, now: float) -> NoReturn:
+    """Says which filter removed the last candidate."""
+    verdicts = [(ask.filtered(standing, needs), standing) for standing in field.standings]
+    last = max(number for number, _ in verdicts)
+    lost = [standing for number, standing in verdicts if number == last]
+    name = FILTERS[last]
+    if last < AVAILABILITY:
+        told = f"{name} leaves no backend for {field.name!r}: {_lacking(name, lost, field, ask)}"
+        raise InvalidRequest(told, param=name)
+    waits = [standing.station.excluded_until - now for standing in lost if standing.station.excluded_until > now]
+    if last == LOAD:
+        waits = [standing.station.queue_ms / 1000.0 for standing in lost]
+    after = min(max(min(waits, default=_PATIENCE), 1.0), _LONGEST)
+    why = "; ".join(dict.fromkeys(_waiting(standing, last) for standing in lost[:_KEPT]))
+    raise Busy(f"no backend for {field.name!r} is free now: {why}", retry_after=after)
+
+
+def _lacking(name: str, lost: list[Standing], field: Field, ask: Ask) -> str:
+    """What would have been needed."""
+    quickest = min(lost, key=lambda standing: standing.wait_ms)
+    leanest = min(lost, key=lambda standing: standing.station.watts)
+    ids = ", ".join(dict.fromkeys(standing.station.id for standing in lost))
+    if name == "X-Target-Backend" and any(standing.station.number == ask.target for standing in field.standings):
+        return f"it cannot do what the request needs; {ids} can"
+    match name:
+        case "X-Target-Backend":
+            return f"it is served by {ids}"
+        case "X-Provider":
+            return f"it is served by {', '.join(sorted({standing.station.provider for standing in lost}))}"
+        case "X-Region" | "routing.regions":
+            where = sorted({standing.station.region or "nowhere that is known" for standing in lost})
+            return f"it is served in {', '.join(where)}"
+        case "X-Media-Type":
+            return f"{ids} cannot read images"
+        case "X-Max-Power-Watts":
+            return f"{leanest.station.id} draws the least, {leanest.station.watts:g} W"
+        case _:
+            return f"{quickest.station.id} is the quickest, with about {quickest.wait_ms:.0f} ms to the first token"
+
+
+def _waiting(standing: Standing, number: int) -> str:
+    """Why it is not to be had now."""
+    station = standing.station
+    if number == AVAILABILITY:
+        return f"{station.id} cannot be called" + (f" ({station.trouble})" if station.trouble else "")
+    if number == LOAD:
+        return f"{station.id} needs about {standing.wait_ms + station.queue_ms:.0f} ms to the first token"
+    return f"{station.id} is ruled out by {station.excluded_by}"

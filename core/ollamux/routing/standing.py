@@ -1,0 +1,292 @@
+"""What is known of one model of one backend, as plain numbers that a decision only has to read.
+
+Strategy: a `Standing` is one model of one `Station` (how quick it has been, whether it is in memory, what it costs), a
+`Field` the standings of one name in the order of the configuration. Whoever learns something tells it here, and what
+follows from it is worked out at that moment, so that a decision is a walk over a field that reads and adds.
+
+Estimates of time, in milliseconds:
+
+- A decaying average follows each sample by the larger of `STEP` and `gap / (gap + MEMORY)`, `gap` being the seconds
+  since the sample before: in a stream of samples it forgets slowly, after a long silence at once.
+- Until the first sample the estimate is what the configuration tells, else what the kind of hardware suggests, else
+  `EAGER` of the quickest known of the field, so that it is tried; but one request at a time: while that one runs, it
+  is taken to be as slow as the field on average.
+- An estimate that nobody has confirmed for `FRESH` seconds drifts to that first guess where the guess is better, by
+  half in `MEMORY` seconds, so that who was slow once is tried again.
+
+What is held against it (`distrust`, points): `FAILING` times the share of failures, which decays by half in `DOUBT`
+seconds, and `DEGRADED_COSTS` where it is degraded.
+
+Rules: who calls `began` calls one of `ended`, `failed` and `left` once; nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ollamux.routing.catalog import Offer
+from ollamux.routing.station import DEGRADED, DEGRADED_COSTS, OUT, READY, Station
+
+__all__ = ("REFERENCE_TOKENS", "Field", "Standing")
+
+REFERENCE_TOKENS = 200.0
+"""The length of the answer by which backends are compared where nobody says how long it will be."""
+
+STEP = 0.2
+MEMORY = 300.0
+FRESH = 60.0
+EAGER = 0.9
+LOAD_MS = 2000.0
+LOAD_BYTES_MS = 1e6
+"""Bytes of a model that are read in a millisecond."""
+REFRESH = 5.0
+"""Seconds for which what drifts with time is left as it is."""
+FAILING = 1000.0
+DOUBT = 60.0
+_FIRST_MS = 500.0
+_TOKEN_MS = 25.0
+
+
+class Standing:
+    """One model of one backend. `able` and `native` are bit sets of capabilities and of formats that it is called in.
+    `merit` is what its priority and the operator's preference are worth. Times are milliseconds, costs US dollars:
+    `cost_each` for a request, `cost_in` and `cost_out` for a token. `loaded` is None where nobody tells; `blocked` says
+    that the configuration's regions leave it out; `home` that its backend is the vendor's whose models have such
+    names. `tier`, `primary` and `rate` belong to the decision that is being made."""
+
+    __slots__ = (
+        "_avg_first",
+        "_avg_load",
+        "_avg_token",
+        "_energy",
+        "_failures",
+        "_failures_at",
+        "_first_at",
+        "_load_at",
+        "_loaded_at",
+        "_quickest",
+        "_size_ms",
+        "_token_at",
+        "_usual",
+        "able",
+        "answer_s",
+        "blocked",
+        "cold",
+        "condition",
+        "cost_each",
+        "cost_in",
+        "cost_out",
+        "distrust",
+        "first_ms",
+        "home",
+        "kwh_price",
+        "load_ms",
+        "measured",
+        "merit",
+        "name",
+        "native",
+        "offer",
+        "out",
+        "priced",
+        "primary",
+        "priority",
+        "rate",
+        "running",
+        "station",
+        "tier",
+        "token_ms",
+        "told",
+        "turn",
+        "wait_ms",
+    )
+
+    def __init__(self, station: Station, offer: Offer, *, kwh_price: float = 0.0) -> None:
+        self.station = station
+        self.kwh_price = kwh_price
+        self.condition = READY
+        self.out = False
+        self.running = 0
+        self.turn = 0.5 / station.weight
+        self.tier = 0
+        self.primary = self.rate = 0.0
+        self.cold = False
+        self.measured = False
+        self.first_ms = self.token_ms = self.load_ms = self.wait_ms = self.answer_s = self.distrust = 0.0
+        self._avg_first = self._avg_token = self._avg_load = -1.0
+        self._first_at = self._token_at = self._load_at = self._loaded_at = 0.0
+        self._failures = self._failures_at = 0.0
+        self._quickest = self._usual = -1.0
+        self.describe(offer)
+        self.estimate(0.0)
+
+    def describe(
+        self,
+        offer: Offer,
+        *,
+        able: int = 0,
+        native: int = 0,
+        merit: float = 0.0,
+        home: bool = False,
+        blocked: bool = False,
+    ) -> None:
+        """What the catalog and the configuration say of it now; what was measured stays."""
+        self.offer = offer
+        self.name = offer.name
+        self.priority = offer.priority
+        self.told = offer.told
+        self.able = able
+        self.native = native
+        self.merit = merit
+        self.home = home
+        self.blocked = blocked
+        self._size_ms = LOAD_MS + offer.info.size / LOAD_BYTES_MS
+        self.cost_each = self.cost_in = self.cost_out = 0.0
+        self.priced = self._energy = False
+        self._price()
+
+    # What the gateway tells -------------------------------------------------------------------------------------------
+
+    def began(self, now: float) -> None:
+        """A request was sent there."""
+        self.running += 1
+        station = self.station
+        station.running += 1
+        station.crowd()
+        if not self.measured:
+            self.estimate(now)
+
+    def first_token(self, now: float, seconds: float) -> None:
+        """The first token of an answer came, this long after the request was sent."""
+        sample = seconds * 1000.0
+        if self.cold or now - seconds < self._loaded_at:
+            load = max(sample - self.first_ms, 0.0) if self.measured else sample
+            if self.cold:
+                self._avg_load = _follow(self._avg_load, load, now - self._load_at)
+                self._load_at = now
+                self._loaded_at = now
+                self.cold = False
+        else:
+            self._avg_first = _follow(self._avg_first, sample, now - self._first_at)
+            self._first_at = now
+            self.measured = True
+        self.estimate(now)
+
+    def ended(self, now: float, tokens: int, seconds: float, first: float = 0.0) -> None:
+        """An answer is complete: its tokens, the seconds since it was sent, and those until its first token."""
+        station = self.station
+        station.busy_ms = seconds * 1000.0 if station.busy_ms <= 0 else station.busy_ms * 0.9 + seconds * 100.0
+        if tokens > 1 and seconds > first:
+            self._avg_token = _follow(self._avg_token, (seconds - first) * 1000.0 / tokens, now - self._token_at)
+            self._token_at = now
+        if self._failures:
+            self._failures *= 1.0 - STEP
+            self._failures_at = now
+        self._free()
+        self.estimate(now)
+
+    def failed(self, now: float) -> None:
+        """A request failed there, by the backend's fault."""
+        self._failures = STEP + (1.0 - STEP) * self._failures
+        self._failures_at = now
+        self._free()
+        self.estimate(now)
+
+    def left(self) -> None:
+        """A request is over that says nothing of the backend: the client went away, or had asked for what is not."""
+        self._free()
+
+    def reading(self, now: float, *, loaded: bool | None = None, condition: int | None = None) -> None:
+        """Something was learned of it; None is nothing new."""
+        if loaded is not None:
+            if loaded and self.cold:
+                self._loaded_at = now
+            self.cold = not loaded
+        if condition is not None:
+            self.condition = condition
+        self.estimate(now)
+
+    # What follows -----------------------------------------------------------------------------------------------------
+
+    def compared(self, quickest: float, usual: float, now: float) -> None:
+        """How quick the field is where it is known: its quickest and its average, below 0 where nothing is."""
+        self._quickest = quickest
+        self._usual = usual
+        self.estimate(now)
+
+    def estimate(self, now: float) -> None:
+        """Works out what is expected of it."""
+        station = self.station
+        guess = station.guess_first_ms
+        if guess <= 0:
+            guess = self._quickest * EAGER if self._quickest > 0 else _FIRST_MS
+        if self.measured:
+            first = self._avg_first
+            silent = now - self._first_at - FRESH
+            if silent > 0 and guess < first:
+                first = guess + (first - guess) * MEMORY / (MEMORY + silent)
+        elif self.running and self._usual > guess:
+            first = self._usual
+        else:
+            first = guess
+        self.first_ms = first
+        if self._avg_token > 0:
+            self.token_ms = self._avg_token
+        else:
+            self.token_ms = station.guess_token_ms if station.guess_token_ms > 0 else _TOKEN_MS
+        self.load_ms = self._avg_load if self._avg_load >= 0 else self._size_ms
+        self.wait_ms = first + self.load_ms if self.cold else first
+        self.answer_s = (first + REFERENCE_TOKENS * self.token_ms) / 1000.0
+        self.out = self.condition == OUT
+        self.distrust = DEGRADED_COSTS if self.condition == DEGRADED else 0.0
+        if self._failures > 0:
+            self.distrust += FAILING * self._failures * DOUBT / (DOUBT + max(now - self._failures_at, 0.0))
+        if self._energy:
+            dollars = station.watts * self.kwh_price / 3.6e9
+            self.cost_each = dollars * first
+            self.cost_out = dollars * self.token_ms
+
+    def _price(self) -> None:
+        price = self.offer.price
+        if price is not None and (price.input is not None or price.output is not None):
+            self.priced = True
+            self.cost_in = (price.input or 0.0) / 1e6
+            self.cost_out = (price.output or 0.0) / 1e6
+        elif self.station.local:
+            self.priced = True
+            self._energy = self.kwh_price > 0
+
+    def _free(self) -> None:
+        if self.running > 0:
+            self.running -= 1
+            station = self.station
+            station.running -= 1
+            station.crowd()
+
+
+class Field:
+    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands."""
+
+    __slots__ = ("due", "name", "offers", "standings", "turn")
+
+    def __init__(self, name: str, offers: tuple[Offer, ...], standings: Iterable[Standing]) -> None:
+        self.name = name
+        self.offers = offers
+        self.standings = tuple(standings)
+        self.turn = 0.0
+        self.due = 0.0
+
+    def refresh(self, now: float) -> None:
+        """Brings up to date what drifts with time, and tells each how quick the others are."""
+        self.due = now + REFRESH
+        known = [standing.first_ms for standing in self.standings if standing.measured]
+        quickest = min(known) if known else -1.0
+        usual = sum(known) / len(known) if known else -1.0
+        for standing in self.standings:
+            standing.compared(quickest, usual, now)
+
+
+def _follow(average: float, sample: float, gap: float) -> float:
+    """The average after one more sample, `gap` seconds after the one before."""
+    if average < 0:
+        return sample
+    return average + max(STEP, gap / (gap + MEMORY)) * (sample - average)

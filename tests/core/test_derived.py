@@ -1,0 +1,38 @@
+"""What a gateway derives from its configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import pytest
+from tests.support.driving import configured
+
+from ollamux.derived import issued_keys, keep_alive
+
+
+def test_keys_are_kept_as_digests_and_one_that_could_not_be_read_is_none() -> None:
+    digest = hashlib.sha256(b"one").hexdigest()
+    keys = [
+        {"name": "a", "key_sha256": digest},
+        {"name": "b", "key": "two", "scopes": ["manage"]},
+        {"name": "c", "key_env": "NOT_READ"},
+    ]
+    first, second = issued_keys(configured({"server": {"keys": keys}}))
+    assert (first.name, first.sha256.hex(), first.scopes) == ("a", digest, frozenset({"inference"}))
+    assert (second.sha256, second.scopes) == (hashlib.sha256(b"two").digest(), frozenset({"manage"}))
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [("5m", 300.0), (30, 30.0), ("30", 30.0), (-1, math.inf), ("1000000000h", math.inf)],
+)
+def test_models_stay_loaded_for_as_long_as_the_configuration_says(told: Any, seconds: float) -> None:
+    assert keep_alive(configured({"response_optimization": {"keep_alive": told}})) == seconds
+
+
+def test_ollamas_own_variable_wins_and_without_a_word_there_is_no_default() -> None:
+    settings = {"response_optimization": {"keep_alive": "5m"}}
+    assert keep_alive(configured(settings, {"OLLAMA_KEEP_ALIVE": "90"})) == 90.0
+    assert keep_alive(configured({})) is None
