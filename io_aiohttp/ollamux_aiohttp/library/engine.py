@@ -58,6 +58,7 @@ class Engine:
         self._clock: asyncio.TimerHandle | None = None
         self._stop_logging: Callable[[], None] = log_news(self.gateway.feed)
         self._asking: set[Asking] = set()
+        self.closed = False
 
     async def start(self, patience: float) -> None:
         """Asks every backend what it has, and waits for the answers, so many seconds at most."""
@@ -67,6 +68,7 @@ class Engine:
 
     async def close(self) -> None:
         """Ends what runs and closes every connection."""
+        self.closed = True
         for asking in list(self._asking):
             asking.leave()
         if self._clock is not None:
@@ -89,6 +91,11 @@ class Engine:
         asking.report(lambda exchange, at: exchange.start(at))
         self.drain()
         return asking
+
+    def let_go(self, asking: Asking) -> None:
+        """Nobody waits for this one any more. From any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(asking.leave)
 
     def call(self, want: Call, asking: Asking) -> Transfer:
         """Begins a call of a backend."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any, Literal, overload
 
@@ -57,15 +58,22 @@ class BackendManager:
 
     async def initialize(self) -> None:
         """Starts, and asks every backend what it has. Raises ConfigError."""
+        if self._engine is not None and self._engine.closed:  # its event loop has ended
+            self._engine = self._life = None
+            self._starting = asyncio.Lock()
         async with self._starting:
             if self._engine is not None:
                 return
             config, _ = await resolve(config_of(self._told, self._env))
             engine = Engine(config)
-            self._life = _life(engine)
-            await anext(self._life)
-            await engine.start(config.health.timeout)
-            self._engine = engine
+            life = _life(engine)
+            await anext(life)
+            try:
+                await engine.start(config.health.timeout)
+            except BaseException:
+                await life.aclose()
+                raise
+            self._engine, self._life = engine, life
 
     async def close(self) -> None:
         """Ends what runs and closes every connection."""
@@ -172,6 +180,7 @@ class GenerationStream(AsyncIterator[str]):
         known = {backend.id: backend.provider.type for backend in engine.gateway.backends()}
         self.backend_type = known.get(self.backend_id, "")
         self._lines = _lines(asking)
+        weakref.finalize(self, engine.let_go, asking).atexit = False
 
     def __aiter__(self) -> GenerationStream:
         return self

@@ -86,6 +86,28 @@ def test_who_stops_listening_hangs_up_on_the_backend() -> None:
     asyncio.run(main())
 
 
+def test_a_stream_that_nobody_holds_any_more_hangs_up_on_the_backend() -> None:
+    left: list[bool] = []
+
+    def endless(asked: Asked, wire: Wire) -> None:
+        wire.send(stream_head("application/x-ndjson") + chunk(b'{"message":{"content":"x"},"done":false}\n'))
+        left.append(wire.wait_for_peer_to_leave(10))
+
+    async def main() -> None:
+        with backend(endless, "m", style="ollama") as up:
+            async with BackendManager(config(a=up.url), env={}) as manager:
+                stream = await manager.generate_response("m", "x", stream=True)
+                del stream
+                gc.collect()
+                for _ in range(100):
+                    if left:
+                        break
+                    await asyncio.sleep(0.05)
+                assert left == [True]
+
+    asyncio.run(main())
+
+
 def test_a_caller_that_is_cancelled_hangs_up_on_the_backend() -> None:
     left: list[bool] = []
 
@@ -235,6 +257,16 @@ def test_a_loop_that_ends_closes_the_manager_that_nobody_closed() -> None:
     with backend(as_ollama("a"), "m", style="ollama") as up:
         asyncio.run(main())
         gc.collect()  # what was left open would warn now, and a warning is an error
+
+
+def test_a_manager_may_be_used_in_one_loop_after_another() -> None:
+    with backend(as_ollama("a"), "m", style="ollama") as up:
+        manager = BackendManager(config(a=up.url), env={})
+
+        async def main() -> list[str]:
+            return [str(each) for each in await asyncio.gather(*(manager.generate_response("m", "x") for _ in "ab"))]
+
+        assert [asyncio.run(main()) for _ in range(3)] == [["a", "a"]] * 3
 
 
 def test_keys_of_the_server_are_none_of_a_programs() -> None:
