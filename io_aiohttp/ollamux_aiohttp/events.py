@@ -12,15 +12,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse
 
 from ollamux.clock import Clock
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.exchange import Exchange
 from ollamux.news import Feed, News
+
+if TYPE_CHECKING:
+    from aiohttp_sse import EventSourceResponse
 
 __all__ = ("EVENTS", "Events", "Granted")
 
@@ -50,6 +53,8 @@ class Events:
 
     async def serve(self, request: web.BaseRequest, headers: HeaderPairs) -> web.StreamResponse:
         """Sends events until the client leaves or the server stops. `headers` go out with the answer."""
+        from aiohttp_sse import EventSourceResponse
+
         response = EventSourceResponse(headers=dict(headers), ping_interval=_PING, send_timeout=_SEND, sep="\n")
         await response.prepare(request)
         listener = _Listener(self._kept, self._feed.listen)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -22,6 +23,7 @@ from ollamux import __version__
 from ollamux.config import Config
 from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
+from ollamux.exchange import Exchange
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
@@ -29,10 +31,12 @@ from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.events import EVENTS, Events, Granted
 from ollamux_aiohttp.logs import log_news
-from ollamux_aiohttp.metrics import Metrics
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.upstream.configured import upstreams_of
+
+if TYPE_CHECKING:
+    from ollamux_aiohttp.metrics import Metrics
 
 __all__ = ("Server",)
 
@@ -57,7 +61,8 @@ class Server:
             addresses=_addresses(),
         )
         if config.metrics.enabled:
-            self.gateway.mount("/metrics", Metrics(self.gateway, __version__).page)
+            self.gateway.mount("/metrics", self._scraped)
+        self._metrics: Metrics | None = None
         self._events = Events(self.gateway.feed, self.gateway.clock)
         self.gateway.mount(EVENTS, self._events.page, apart=True)
         self._upstreams = upstreams_of(self.gateway)
@@ -186,6 +191,14 @@ class Server:
                 front = exchange.front
                 if isinstance(front, Driver):
                     front.proceed(now)
+
+    def _scraped(self, request: ClientRequest, now: float) -> Exchange:
+        """What Prometheus gets; its client is loaded when it is asked for, since most servers are never scraped."""
+        if self._metrics is None:
+            from ollamux_aiohttp.metrics import Metrics
+
+            self._metrics = Metrics(self.gateway, __version__)
+        return self._metrics.page(request, now)
 
     def _tell_time(self) -> None:
         now = time.monotonic()
