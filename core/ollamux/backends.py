@@ -40,7 +40,8 @@ _JOINED = 64
 
 class Backend:
     """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered;
-    `watched` says whether it has to hear of each answer's status; `named` tells what the provider itself calls a model
+    `watched` says whether it has to hear of each answer's status; `loaded` are the
+    models that it keeps in memory, as it told last; `named` tells what the provider itself calls a model
     that has another name here (a deployment)."""
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Backend:
         "health",
         "id",
         "idle",
+        "loaded",
         "loading",
         "misconfigured",
         "models_seen",
@@ -106,6 +108,7 @@ class Backend:
         self.idle = config.timeouts.idle
         self.total = config.timeouts.total
         self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
+        self.loaded: frozenset[str] = frozenset()
         self.loading = False
         self.misconfigured = ""
         self.models_seen = False

@@ -1,17 +1,25 @@
 """What a gateway derives from its configuration once, when it is made: the keys that callers may show, and for how long
-models stay loaded."""
+models stay loaded, and what is done about backends that fail."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
+from zlib import crc32
 
+from ollamux.backends import Backend
 from ollamux.config import Config
 from ollamux.config.values import number
 from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
+from ollamux.resilience.fallback import Policy
+from ollamux.resilience.guards import Guards
+from ollamux.resilience.hedge import Hedging
+from ollamux.resilience.quota import Quota
+from ollamux.routing.fleet import is_local
 
-__all__ = ("issued_keys", "keep_alive")
+__all__ = ("guards_of", "issued_keys", "keep_alive")
 
 
 def issued_keys(config: Config) -> list[IssuedKey]:
@@ -37,3 +45,27 @@ def keep_alive(config: Config) -> float | None:
         return keep_alive_of(told if seconds is None else seconds)
     except ValueError:  # longer than Go's durations are
         return math.inf
+
+
+def guards_of(config: Config, backends: Iterable[Backend], instance: str) -> Guards:
+    """What is done about backends that fail. A quota have those for which one is configured, and those that are not on
+    a machine of ours: vendors tell of their limits."""
+    mode, hedging = config.routing.fallback, config.hedging
+    policies: dict[str, Policy] = {}
+    quotas: dict[str, Quota] = {}
+    for backend in backends:
+        own, limit = backend.config.retry, backend.config.rate_limit
+        if own is not None:
+            policies[backend.id] = Policy(mode=mode, attempts=own.attempts, on=own.on, backoff=own)
+        if limit.requests or limit.tokens or not is_local(backend.config, backend.endpoint):
+            quotas[backend.id] = Quota(requests=limit.requests, tokens=limit.tokens)
+    retry = config.retry
+    return Guards(
+        Policy(mode=mode, attempts=retry.attempts, on=retry.on, backoff=retry),
+        config.breaker,
+        budget=retry.budget,
+        policies=policies,
+        quotas=quotas,
+        hedging=Hedging(hedging.percentile) if hedging.enabled and mode != "none" else None,
+        seed=crc32(instance.encode()),
+    )

@@ -14,6 +14,7 @@ from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
 from ollamux.resilience.admission import Admission
+from ollamux.resilience.guards import Guards
 from ollamux.routing.catalog import Catalog
 
 __all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Exchange", "House", "Settled", "answer")
@@ -33,8 +34,7 @@ class House(Protocol):
     catalog: Catalog
     admission: Admission
     clock: Clock
-    attempts: int
-    retry_on: frozenset[int]
+    guards: Guards
     queue_timeout: float
     answer_limit: int
     fail_over: bool
@@ -42,6 +42,10 @@ class House(Protocol):
 
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
+        ...
+
+    def fallbacks(self, model: str) -> tuple[str, ...]:
+        """The models that follow where nobody who serves this one is left, as it is configured."""
         ...
 
     def managers(self) -> Sequence[Backend]:
@@ -58,16 +62,19 @@ class House(Protocol):
 
 
 class Exchange:
-    """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it."""
+    """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it;
+    `caller` is the name of the key that the client showed, empty for none."""
 
-    __slots__ = ("extra_headers", "front")
+    __slots__ = ("caller", "extra_headers", "front")
 
     front: object
     extra_headers: HeaderPairs
+    caller: str
 
     def __init__(self) -> None:
         self.front = None
         self.extra_headers = ()
+        self.caller = ""
 
     def start(self, now: float) -> Wants:
         """The first thing to do."""

@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.backends cimport Backend
 from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 
@@ -15,16 +16,26 @@ cdef class ModelExchange(ModelState):
     cdef bint _same_format(self, offer, Backend backend) except -1
     cdef _calling(self, offer, Backend backend)
     cdef _answer_here(self, Incoming incoming, offer, double now)
-    @cython.locals(incoming=Incoming, backend=Backend, admission=Admission)
+    cdef list _ordered(self, offers)
+    cdef list _following(self)
+    cdef double _estimated(self, Incoming incoming, offer) except? -1
+    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long)
     cdef _dispatch(self, double now)
+    @cython.locals(tries=Tries, admission=Admission)
+    cdef _queue(self, bint anew, double now)
+    @cython.locals(tries=Tries)
+    cdef _decide(self, double now, failure)
+    cdef _go_on(self, double now)
+    cdef _given_up(self, found, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
     cdef dict _defaults(self, offer)
-    cdef _next(self, error, double now)
+    cdef _next(self, error, double now, failure=*)
+    cdef _tell_limits(self, long status, headers, double now)
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
-    cdef tuple _begin(self, bytes out)
+    cdef tuple _begin(self, bytes out, double now)
     cdef _collect(self, bytes data, double now)
     @cython.locals(incoming=Incoming, backend=Backend)
     cdef _whole(self, bytes body, double now)
@@ -35,7 +46,8 @@ cdef class ModelExchange(ModelState):
     cdef _play(self, double now)
     cdef _too_slow(self, double now)
     cdef _keep_alive(self, double now)
-    cdef _break_off(self, error, double now, bytes out=*)
+    cdef _break_off(self, error, double now, bytes out=*, outcome=*)
     cdef tuple _refuse(self, error, double now, tuple decision=*)
-    cdef tuple _release(self)
-    cdef _over(self)
+    cdef tuple _release(self, double now)
+    cdef _let_go(self, double now)
+    cdef _over(self, double now)

@@ -1,8 +1,9 @@
 """A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
 
-Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them); an attempt that fails
-before the first content byte has gone out is followed by one on the next candidate, and the client sees the answer of
-the last one alone. A keepalive commits the status and nothing else. What has gone out is never followed by a made-up
+Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them), and `trying` keeps
+them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
+at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
+candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a made-up
 end: a stream that broke is told as broken, in the client's own format.
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
@@ -34,6 +35,7 @@ from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.state import ModelState
+from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
@@ -41,13 +43,16 @@ from ollamux.formats.base import (
     Neutral,
     Served,
 )
+from ollamux.formats.failures import quota_spent
+from ollamux.resilience.circuits import Outcome
+from ollamux.resilience.fallback import Failure, GiveUp
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 
 __all__ = ("KEEPALIVE", "ModelExchange")
 
-_LOOKING, _QUEUED, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
 KEEPALIVE = 15.0
@@ -55,8 +60,12 @@ KEEPALIVE = 15.0
 
 _PLAY_EVERY = 0.02
 _ANSWERED_HERE = ("load", "unload", "count")
-_ANOTHER_MAY = (401, 403, 404, 501)
-"""Statuses that speak of this backend alone, whatever `retry.on` names."""
+_SPENT = ("none_left", "silent", "limited")
+"""Why a model's own candidates are exhausted, so that others may follow."""
+
+_SHORT = 32 * 1024
+_BYTES = 4.0
+_SOME = 8192.0
 
 
 class ModelExchange(ModelState):
@@ -89,7 +98,7 @@ class ModelExchange(ModelState):
     @property
     def wanted(self) -> Sequence[str]:
         """The backends on which a place would do, for the queue."""
-        return [backend.id for _, backend in self._candidates]
+        return self._tries.wanted if self._tries is not None else ()
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
         if attempt != self._attempt or self._phase is not _CALLING:
@@ -99,9 +108,11 @@ class ModelExchange(ModelState):
         self._status = status
         self._head_headers = headers
         if status < 500:
-            self._backend.health.good()
+            self._backend.health.good(now)
         if self._backend.watched:
             self._backend.answered(self._key, status, headers, now)
+        if self._house.guards.limited:
+            self._tell_limits(status, headers, now)
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
@@ -110,6 +121,14 @@ class ModelExchange(ModelState):
             self._collected = []
             self._collected_size = 0
         return None
+
+    def _tell_limits(self, status: int, headers: Sequence[tuple[str, str]], now: float) -> None:
+        """What an answer says of the backend's limits. One of several keys speaks for all where no other is left."""
+        backend, tries = self._backend, self._tries
+        assert backend is not None and tries is not None
+        several = len(backend.config.api_keys) > 1
+        if not several or (status == 429 and not backend.another_key(self._key, status, now)):
+            tries.told(status, headers, now, self._house.clock.unix(now))
 
     def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
         if attempt != self._attempt:
@@ -128,7 +147,7 @@ class ModelExchange(ModelState):
             return None
         if self._phase is _ANSWERING:
             return out
-        return self._begin(out)
+        return self._begin(out, now)
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
         if attempt != self._attempt or self._phase not in (_CALLING, _ANSWERING):
@@ -146,8 +165,8 @@ class ModelExchange(ModelState):
             return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
-        first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
-        self._over()
+        first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
+        self._over(now)
         return (*first, End())
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
@@ -157,10 +176,10 @@ class ModelExchange(ModelState):
         if self._converter is not None and self._converter.complete:
             return self.attempt_end(attempt, now)  # its last word was said; how the connection ended is no matter
         if kind != "configuration":
-            self._backend.health.bad(detail or kind)
+            self._backend.health.bad(detail or kind, now, "timeout" if kind == "timeout" else "unreachable")
         if self._phase is _ANSWERING:
             return self._break_off(failures.stream_broken(), now)
-        return self._next(failures.failure_of(self._backend.id, kind, detail), now)
+        return self._next(failures.failure_of(self._backend.id, kind, detail), now, Failure(kind=kind))
 
     def client_paused(self, now: float) -> Wants:
         self._paused_at = now
@@ -176,13 +195,13 @@ class ModelExchange(ModelState):
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
             return (Read(self._attempt, True), WakeAt(self._next_wake(now)))
-        return (WakeAt(self._next_wake(now)),) if self._phase is _QUEUED else None
+        return (WakeAt(self._next_wake(now)),) if self._phase in (_QUEUED, _RESTING) else None
 
     def client_gone(self, now: float) -> Wants:
         if self._phase is _OVER:
             return None
         attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
-        self._over()
+        self._over(now)
         return (Cancel(attempt),) if attempt else None
 
     def woken(self, now: float) -> Wants:
@@ -196,6 +215,8 @@ class ModelExchange(ModelState):
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
+        if phase is _RESTING and now >= self._rested_until:
+            return self._dispatch(now)
         if phase in (_CALLING, _ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
         if now >= self._keepalive_at and phase is not _ANSWERING and self._paused_at is None:
@@ -214,15 +235,16 @@ class ModelExchange(ModelState):
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
-        offer, backend = offers[0], house.backend(offers[0].backend)
-        if len(offers) == 1 and backend.callable:  # the usual case
+            reachable = pairs = self._following()
+            if not reachable:
+                return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
+            offer, backend = reachable[0]
+        elif len(offers) == 1 and (backend := house.backend(offers[0].backend)).callable:  # the usual case
+            offer = offers[0]
             reachable = [(offer, backend)]
         else:
-            pairs = [(offer, house.backend(offer.backend)) for offer in offers]
-            if len(pairs) > 1:
-                pairs = self._ordered(pairs)
-            reachable = [pair for pair in pairs if pair[1].callable]
+            pairs = self._ordered(offers)
+            reachable = [pair for pair in pairs if pair[1].callable] or self._following()
             coming = None if reachable else _loading(pairs)
             if coming is not None:
                 return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
@@ -234,12 +256,17 @@ class ModelExchange(ModelState):
                 return self._refuse(error, now)
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
-        self._candidates = reachable if house.fail_over else reachable[:1]
+        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1])
+        if house.guards.limited:
+            self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)
 
-    def _ordered(self, pairs: list[tuple[Offer, Backend]]) -> list[tuple[Offer, Backend]]:
+    def _ordered(self, offers: Sequence[Offer]) -> list[tuple[Offer, Backend]]:
         """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
         assert self._incoming is not None
+        pairs = [(offer, self._house.backend(offer.backend)) for offer in offers]
+        if len(pairs) == 1:
+            return pairs
         needs = self._incoming.needs
         able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
         return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
@@ -263,24 +290,94 @@ class ModelExchange(ModelState):
         assert self._incoming is not None
         return backend.calling_for(offer, self._serving.name, self._incoming.operation)
 
-    def _dispatch(self, now: float) -> Wants:
-        """Takes a place on the first candidate that has one, or joins the queue."""
-        incoming = self._incoming
+    def _following(self) -> list[tuple[Offer, Backend]]:
+        """Those who serve the next of the models that are configured to follow this one; none where none is left."""
+        incoming, house = self._incoming, self._house
         assert incoming is not None
-        admission = self._house.admission
-        for position, (offer, backend) in enumerate(self._candidates):
+        if self._others is None:
+            self._others = list(house.fallbacks(incoming.model)) if house.fail_over else []
+        while self._others:
+            found = [pair for pair in self._ordered(house.catalog.find(self._others.pop(0))) if pair[1].callable]
+            try:
+                if found and not self._same_format(*found[0]):
+                    incoming.check(self._seen_as(found[0][0]))
+            except OllamuxError:  # that model could not do it either way
+                continue
+            if found:
+                return found
+        return []
+
+    def _estimated(self, incoming: Incoming, offer: Offer) -> float:
+        """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
+        size = len(self._request.body or b"")
+        if size <= _SHORT:
+            return size / _BYTES
+        try:
+            return float(estimate(incoming.neutral(self._seen_as(offer), {})))
+        except (OllamuxError, RecursionError):
+            return _SOME
+
+    def _dispatch(self, now: float) -> Wants:
+        """Calls the first of the choices that can be called now, or waits until one can."""
+        incoming, tries = self._incoming, self._tries
+        assert incoming is not None and tries is not None
+        for position in tries.choices:
+            offer, backend = tries.candidates[position]
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
-            if admission.take(backend.id):
+            if tries.take(position, self, now):
                 if self._phase is _QUEUED:
-                    admission.served(self)
-                del self._candidates[position]
+                    self._house.admission.served(self)
                 return self._call(offer, backend, now)
-        if not admission.wait(self):
-            return self._refuse(failures.queue_full(), now)
+        before = tries.wanted
+        if tries.crowded():
+            return self._queue(before != tries.wanted, now)
+        if self._phase is _QUEUED:  # it was for nothing: circuits opened or limits were reached meanwhile
+            self._house.admission.leave(self)
+        found = self._decide(now, None)
+        return self._go_on(now) if found is None else self._refuse(self._given_up(found, now), now)
+
+    def _queue(self, anew: bool, now: float) -> Wants:
+        """Waits for a place; `anew`: on other backends than before."""
+        tries, admission = self._tries, self._house.admission
+        assert tries is not None
+        if anew and self._phase is _QUEUED:
+            admission.leave(self)
+        until = self._patience(now)
+        if not admission.wait(self, now, self._wishes().rank, self.caller or self._request.peer, until):
+            return self._refuse(failures.not_let_in(admission.refusal), now)
         self._phase = _QUEUED
-        self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
+
+    def _decide(self, now: float, failure: Failure | None) -> GiveUp | None:
+        """Whom to call next, after this failure where there was one just now; or why nobody."""
+        tries = self._tries
+        assert tries is not None
+        while True:
+            found = tries.next(now, self._patience(now), failure)
+            if found is None or found.why not in _SPENT or not tries.add(self._following()):
+                return found
+
+    def _go_on(self, now: float) -> Wants:
+        """Does what was decided: calls, or rests before it does."""
+        assert self._tries is not None
+        if self._tries.after <= 0.0:
+            return self._dispatch(now)
+        self._phase = _RESTING
+        self._rested_until = now + self._tries.after
+        return (WakeAt(self._next_wake(now)),)
+
+    def _given_up(self, found: GiveUp, now: float) -> OllamuxError:
+        """What the client is told where nobody is called any more: the last failure, or why nobody was called at all."""
+        tries = self._tries
+        assert tries is not None
+        if self._lost is not None:
+            return self._lost
+        if found.why == "limited":
+            return failures.limited(found.retry_after)
+        if found.why == "deadline":
+            return failures.long_wait()
+        return failures.silent(tries.candidates[0][1], tries.recovers_in(now))
 
     def _answer_here(self, incoming: Incoming, offer: Offer, now: float) -> Wants:
         """Answers what needs no call: a load of what loads by itself, a count of tokens, estimated."""
@@ -293,7 +390,7 @@ class ModelExchange(ModelState):
                 body = renderer.loaded(incoming.operation, now)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
-        self._over()
+        self._over(now)
         return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
 
     def _call(self, offer: Offer, backend: Backend, now: float) -> Wants:
@@ -308,7 +405,7 @@ class ModelExchange(ModelState):
         self._converter = None
         self._collected = None
         self._renderer = None  # what an earlier attempt told it is no part of this answer
-        self._calls += 1
+        self._queued_until = math.inf
         self._dispatched = self._activity = self._context.dispatched = now
         self._called = called = self._calling(offer, backend)
         try:
@@ -343,14 +440,18 @@ class ModelExchange(ModelState):
             defaults["keep_alive"] = self._house.keep_alive
         return defaults
 
-    def _next(self, error: OllamuxError, now: float) -> Wants:
-        """The attempt is lost: the next candidate, or this error."""
-        cancel = self._release()
-        if self._candidates and self._calls < self._house.attempts:
-            wants = self._dispatch(now)
-            return (*cancel, *wants) if isinstance(wants, tuple) else cancel
-        refused = self._refuse(error, now)
-        return (*cancel, *refused)
+    def _next(self, error: OllamuxError, now: float, failure: Failure | None = None) -> Wants:
+        """The attempt is lost, by the failure that the error speaks of where none is named: another, or this error."""
+        if failure is None:
+            failure = failures.told_by(error)
+        tries = self._tries
+        assert tries is not None
+        tries.failed(failures.outcome(failure), now)
+        self._lost = error
+        found = self._decide(now, failure)
+        cancel = self._release(now)
+        wants = self._go_on(now) if found is None else self._refuse(error, now)
+        return (*cancel, *wants) if isinstance(wants, tuple) else cancel
 
     # Answering --------------------------------------------------------------------------------------------------------
 
@@ -370,8 +471,10 @@ class ModelExchange(ModelState):
         reader = called.reader(self._neutral, self._dialect)
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
 
-    def _begin(self, out: bytes) -> tuple[Want, ...]:
+    def _begin(self, out: bytes, now: float) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
+        assert self._tries is not None
+        self._tries.answered(now, now - self._dispatched)
         self._phase = _ANSWERING
         self._keepalive_at = math.inf
         if self._committed:
@@ -384,7 +487,7 @@ class ModelExchange(ModelState):
             return None
         self._collected_size += len(data)
         if self._collected_size > self._house.answer_limit:
-            return self._next(BackendUnavailable("the backend's answer is too large"), now)
+            return self._next(BackendUnavailable("the backend's answer is too large"), now, Failure(kind="too_large"))
         self._collected.append(data)
         return None
 
@@ -393,7 +496,7 @@ class ModelExchange(ModelState):
         if self._status >= 400 or self._status < 200:
             return self._error_status(body, now)
         serving, incoming, backend = self._serving, self._incoming, self._backend
-        assert incoming is not None and backend is not None and self._called is not None
+        assert incoming is not None and backend is not None and self._called is not None and self._tries is not None
         kind = serving.whole_type
         try:
             if self._relaying:
@@ -404,7 +507,8 @@ class ModelExchange(ModelState):
                 rendered = self._render_whole(self._called, self._neutral, body, now)
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
-        self._over()
+        self._tries.answered(now, 0.0)
+        self._over(now)
         told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
@@ -417,8 +521,8 @@ class ModelExchange(ModelState):
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
-        backend = self._backend
-        assert backend is not None and self._called is not None
+        backend, tries = self._backend, self._tries
+        assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
@@ -429,19 +533,26 @@ class ModelExchange(ModelState):
             error = failures.of_answer(deep, self._status)
             as_it_is = False
         if self._status >= 500:
-            backend.health.bad(f"it answered with status {self._status}")
-        again = self._status in self._house.retry_on or self._status in _ANOTHER_MAY or self._status > 504
-        if again and self._offer is not None and backend.another_key(self._key, self._status, now):
-            self._candidates.insert(0, (self._offer, backend))
-        if again and self._candidates and self._calls < self._house.attempts:
-            return self._next(error, now)
+            backend.health.bad(f"it answered with status {self._status}", now, "error")
+        failure = Failure(
+            status=error.status if error.status == 429 else self._status,
+            retry_after=error.retry_after,
+            final=quota_spent(error),
+            another_key=backend.another_key(self._key, self._status, now),
+        )
+        tries.failed(failures.outcome(failure), now)
+        if self._decide(now, failure) is None:
+            self._lost = error
+            cancel = self._release(now)
+            wants = self._go_on(now)
+            return (*cancel, *wants) if isinstance(wants, tuple) else cancel
         told = heads.passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
         told += backend.decision
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
-        self._over()
+        self._over(now)
         return self._answer(self._status, self._kept_head(error, told), body)
 
     def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
@@ -467,7 +578,7 @@ class ModelExchange(ModelState):
             return self._play(now)
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
-        self._over()
+        self._over(now)
         told = backend.decision + heads.warned(self._warnings)
         return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
@@ -484,7 +595,7 @@ class ModelExchange(ModelState):
         self._keepalive_at = math.inf
         if self._playing:
             return (*first, WakeAt(now + _PLAY_EVERY))
-        self._over()
+        self._over(now)
         return (*first, Data(renderer.end(now)), End())
 
     # Waiting ----------------------------------------------------------------------------------------------------------
@@ -493,10 +604,10 @@ class ModelExchange(ModelState):
         backend = self._backend
         assert backend is not None
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
-        backend.health.bad("it did not answer in time")
+        backend.health.bad("it did not answer in time", now, "timeout")
         if self._phase is _ANSWERING:
-            return self._break_off(error, now)
-        return self._next(error, now)
+            return self._break_off(error, now, b"", "silent")
+        return self._next(error, now, Failure(kind="silent"))
 
     def _keep_alive(self, now: float) -> Wants:
         """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend."""
@@ -510,14 +621,16 @@ class ModelExchange(ModelState):
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
-    def _break_off(self, error: OllamuxError, now: float, out: bytes = b"") -> Wants:
+    def _break_off(self, error: OllamuxError, now: float, out: bytes = b"", outcome: Outcome = "broken") -> Wants:
         """The stream broke: another backend where no content has gone out, else the truth."""
         if self._phase is _CALLING and not out:
             return self._next(error, now)
-        first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
-        cancel = self._release()
+        assert self._tries is not None
+        first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
+        self._tries.failed(outcome, now)
+        cancel = self._release(now)
         told = self._make_renderer().fault(error)
-        self._over()
+        self._over(now)
         return (*cancel, *first, Data(told), End())
 
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
@@ -525,27 +638,35 @@ class ModelExchange(ModelState):
         streaming = self._incoming is not None and self._incoming.stream
         if self._committed:
             told = self._make_renderer().fault(error)
-            self._over()
+            self._over(now)
             return (Data(told), End())
-        self._over()
+        self._over(now)
         status, headers, body = self._serving.failure(error, streaming=streaming)
         return self._answer(status, headers + decision, body)
 
-    def _release(self) -> tuple[Want, ...]:
+    def _release(self, now: float) -> tuple[Want, ...]:
         """Gives the place back and stops what is under way."""
         if self._backend is None:
             return ()
-        self._house.admission.give_back(self._backend.id)
-        self._backend = None
+        self._let_go(now)
         attempt, self._attempt = self._attempt, self._attempt + 1
         self._status = 0
         self._head_headers = ()
         return (Cancel(attempt),) if attempt else ()
 
-    def _over(self) -> None:
+    def _let_go(self, now: float) -> None:
+        """Gives back what the call held."""
+        assert self._tries is not None
+        used = -1.0
+        if self._tries.metered and self._converter is not None and self._converter.usage is not None:
+            usage = self._converter.usage
+            used = float((usage.input or 0) + (usage.output or 0))
+        self._tries.end(now, used)
+        self._backend = None
+
+    def _over(self, now: float) -> None:
         if self._backend is not None:
-            self._house.admission.give_back(self._backend.id)
-            self._backend = None
+            self._let_go(now)
         if self._phase is _QUEUED:
             self._house.admission.leave(self)
         elif self._phase is _LOOKING:

@@ -1,7 +1,7 @@
 """What an exchange that calls a model knows while it lasts, and the limits of time that follow from it.
 
 Rules: `model` moves this state and nobody else does; a deadline counts from the dispatch until the answer begins, from
-the last byte after that, and stands still while the client does not read.
+the last byte after that, and stands still while the client does not read; a wait does not.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
 from ollamux.conversation import Event
+from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
+from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
@@ -29,12 +31,15 @@ from ollamux.formats.base import (
     WholeRenderer,
 )
 from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
 from ollamux.streaming.translator import Converter
 
 __all__ = ("ModelState",)
 
-_LOOKING, _QUEUED, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
+
+_NO_WISHES = Constraints()
 
 
 class ModelState(Exchange):
@@ -46,11 +51,10 @@ class ModelState(Exchange):
         "_attempt",
         "_backend",
         "_called",
-        "_calls",
-        "_candidates",
         "_collected",
         "_collected_size",
         "_committed",
+        "_constraints",
         "_context",
         "_converter",
         "_dialect",
@@ -60,8 +64,10 @@ class ModelState(Exchange):
         "_incoming",
         "_keepalive_at",
         "_key",
+        "_lost",
         "_neutral",
         "_offer",
+        "_others",
         "_paused_at",
         "_phase",
         "_place",
@@ -70,15 +76,16 @@ class ModelState(Exchange):
         "_relaying",
         "_renderer",
         "_request",
+        "_rested_until",
         "_route",
         "_served",
         "_serving",
         "_status",
+        "_tries",
         "_upstream",
         "_warnings",
     )
 
-    _calls: int
     _context: RenderContext
 
     def __init__(
@@ -86,6 +93,7 @@ class ModelState(Exchange):
     ) -> None:
         self.front = None
         self.extra_headers = ()
+        self.caller = ""
         self._house = house
         self._request = request
         self._serving = serving
@@ -93,10 +101,8 @@ class ModelState(Exchange):
         self._place = place
         self._phase = _LOOKING
         self._incoming: Incoming | None = None
-        self._candidates: list[tuple[Offer, Backend]] = []
         self._attempt = 0
         self._called: Calling | None = None
-        self._calls = 0
         self._backend: Backend | None = None
         self._offer: Offer | None = None
         self._served: Served | None = None
@@ -115,7 +121,11 @@ class ModelState(Exchange):
         self._warnings: tuple[str, ...] = ()
         self._arrived = self._dispatched = self._activity = 0.0
         self._keepalive_at = math.inf
-        self._queued_until = math.inf
+        self._queued_until = self._rested_until = math.inf
+        self._tries: Tries | None = None
+        self._others: list[str] | None = None
+        self._lost: OllamuxError | None = None
+        self._constraints: Constraints | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
 
@@ -149,15 +159,36 @@ class ModelState(Exchange):
         return min(limit, self._dispatched + backend.total) if backend.total else limit
 
     def _next_wake(self, now: float) -> float:
-        if self._paused_at is not None:  # every clock stands still but the queue's
-            return self._queued_until if self._phase is _QUEUED else math.inf
-        if self._phase is _QUEUED:
-            return min(self._queued_until, self._keepalive_at)
+        phase = self._phase
+        if phase is _QUEUED or phase is _RESTING:
+            until = self._queued_until if phase is _QUEUED else self._rested_until
+            return until if self._paused_at is not None else min(until, self._keepalive_at)
+        if self._paused_at is not None:  # every clock stands still but that of a wait
+            return math.inf
         backend = self._backend
         assert backend is not None
         # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
         soonest = now + backend.idle if backend.idle else math.inf
         return min(self._deadline(), soonest, self._keepalive_at)
+
+    def _wishes(self) -> Constraints:
+        """What the client's headers ask for; nothing where they cannot be read."""
+        if self._constraints is None:
+            try:
+                self._constraints = Constraints.read(self._request.headers) or _NO_WISHES
+            except InvalidRequest:
+                self._constraints = _NO_WISHES
+        return self._constraints
+
+    def _patience(self, now: float) -> float:
+        """Until when the next call has to begin: a wait for it lasts no longer than the queue allows, nor than the
+        client's deadline."""
+        if self._queued_until == math.inf:
+            self._queued_until = now + self._house.queue_timeout
+            deadline = self._wishes().deadline_ms
+            if deadline is not None:
+                self._queued_until = min(self._queued_until, self._arrived + deadline / 1000.0)
+        return self._queued_until
 
     def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""
