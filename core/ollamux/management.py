@@ -106,7 +106,8 @@ class Management:
     ) -> Forward | tuple[Want, ...]:
         """Where a request that names this model goes. Raises what Ollama would answer."""
         body = request.body or b""
-        offers = self._house.catalog.find(name)
+        catalog = self._house.catalog
+        offers = catalog.find(name) if path == "/api/show" else catalog.named(name)
         if not offers and parse_name(name) is None:
             raise InvalidRequest(action.malformed.format(name=name))
         if path == "/api/show":

@@ -55,7 +55,9 @@ class Events:
         """Sends events until the client leaves or the server stops. `headers` go out with the answer."""
         from aiohttp_sse import EventSourceResponse
 
-        response = EventSourceResponse(headers=dict(headers), ping_interval=_PING, send_timeout=_SEND, sep="\n")
+        response = EventSourceResponse(
+            headers={"Server": "ollamux", **dict(headers)}, ping_interval=_PING, send_timeout=_SEND, sep="\n"
+        )
         await response.prepare(request)
         listener = _Listener(self._kept, self._feed.listen)
         self._listening.add(listener)

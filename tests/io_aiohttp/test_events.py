@@ -71,6 +71,7 @@ def test_a_client_hears_what_happens_from_when_it_asked() -> None:
         with listening(server) as client:
             head = client.until(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200") and b"Content-Type: text/event-stream" in head
+            assert b"aiohttp" not in head
             assert eventually(lambda: heard(server))
             tell(server, sick(2))
             assert b"event: health\n" in client.until(b"nothing listens there")

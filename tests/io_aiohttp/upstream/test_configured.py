@@ -14,7 +14,7 @@ from ollamux_aiohttp.upstream.interface import BackendTransport
 def transports(monkeypatch: pytest.MonkeyPatch, **backend: Any) -> BackendTransport:
     """The settings that the one backend is called with."""
     found: list[BackendTransport] = []
-    monkeypatch.setattr(choose, "client_for", lambda settings: found.append(settings))
+    monkeypatch.setattr(choose, "client_for", found.append)
     configured.upstreams_of(driven(a={"type": "vllm", **backend}).gateway)
     (settings,) = found
     return settings

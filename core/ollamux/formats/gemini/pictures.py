@@ -11,13 +11,27 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ollamux.formats.gemini.schema import Part
 from ollamux.formats.gemini.signatures import plain_base64
 
-__all__ = ("parts_of", "pointed", "shown")
+__all__ = ("parts_of", "pointed", "said", "shown")
 
 _WORDS = {"image": "![image]", "audio": "[audio]", "video": "[video]"}
 _CUE = "](data:"
 _CARRIED = re.compile(r"!?\[(?:image|audio|video|file)\]\(data:([\w.+/;=-]+?);base64,([A-Za-z0-9+/=]+)\)")
+
+
+def said(part: Part) -> str:
+    """What a part of an answer says or shows, as text."""
+    if part.text:
+        return part.text
+    blob = part.inline_data or part.file_data
+    if blob is None:
+        return ""
+    mime = blob.mime_type or ""
+    if blob.data:
+        return shown(mime, blob.data)
+    return pointed(mime, blob.file_uri) if blob.file_uri else ""
 
 
 def shown(mime: str, data: str) -> str:

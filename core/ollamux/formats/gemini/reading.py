@@ -39,6 +39,7 @@ from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.gemini import schema
 from ollamux.formats.gemini.faults import stream_fault
 from ollamux.formats.gemini.functions import function_names
+from ollamux.formats.gemini.pictures import said
 from ollamux.formats.gemini.signatures import NAME
 from ollamux.formats.gemini.vocabulary import finish_reason
 from ollamux.formats.identifiers import Names
@@ -127,11 +128,11 @@ class GeminiReader(SseReader):
                 events.append(ToolCallDelta(self._calls, call.arguments))
                 self._calls += 1
             elif part.thought:
-                if (said := part.said) or signature is not None:
-                    events.append(ReasoningDelta(said, signature))
+                if (text := said(part)) or signature is not None:
+                    events.append(ReasoningDelta(text, signature))
             else:
-                if said := part.said:
-                    events.append(TextDelta(said, logprobs))
+                if text := said(part):
+                    events.append(TextDelta(text, logprobs))
                     logprobs = None
                 if signature is not None:
                     events.append(ReasoningDelta("", signature))
@@ -167,11 +168,11 @@ def read_answer(body: bytes, request: Neutral) -> Answer:
             parts.append(_call(called, calls, ident, names, signature))
             calls += 1
         elif part.thought:
-            if (said := part.said) or signature is not None:
-                parts.append(Reasoning(said, signature))
+            if (text := said(part)) or signature is not None:
+                parts.append(Reasoning(text, signature))
         else:
-            if said := part.said:
-                parts.append(Text(said))
+            if text := said(part):
+                parts.append(Text(text))
             if signature is not None:
                 parts.append(Reasoning("", signature))
     native = candidate.finish_reason or ""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import msgspec
 
-from ollamux.formats.gemini.pictures import pointed, shown
-
 __all__ = (
     "Blob",
     "Candidate",
@@ -60,18 +58,6 @@ class Part(msgspec.Struct, gc=False, rename="camel"):
     function_call: FunctionCall | None = None
     inline_data: Blob | None = None
     file_data: Blob | None = None
-
-    @property
-    def said(self) -> str:
-        """What it says or shows, as text."""
-        if self.text:
-            return self.text
-        blob = self.inline_data or self.file_data
-        if blob is None:
-            return ""
-        if blob.data:
-            return shown(blob.mime_type or "", blob.data)
-        return pointed(blob.mime_type or "", blob.file_uri) if blob.file_uri else ""
 
 
 class Content(msgspec.Struct, gc=False):

@@ -27,7 +27,7 @@ from ollamux.conversation import (
 )
 from ollamux.formats.base import Dialect
 from ollamux.formats.identifiers import Names
-from ollamux.streaming.translator import Reader
+from ollamux.streaming.translator import Delta, Reader
 
 __all__ = ("NamedReader", "fitted", "ids_of", "named", "names_of")
 
@@ -79,15 +79,12 @@ def named(answer: Answer, names: Names) -> Answer:
 class NamedReader:
     """A reader of streams whose calls have the names that the client gave."""
 
-    __slots__ = ("_names", "_reader")
+    __slots__ = ("_names", "_reader", "complete")
 
     def __init__(self, reader: Reader, names: Names) -> None:
         self._reader = reader
         self._names = names
-
-    @property
-    def complete(self) -> bool:
-        return self._reader.complete
+        self.complete = False
 
     def feed(self, data: bytes) -> list[Event]:
         return self._named(self._reader.feed(data))
@@ -95,7 +92,11 @@ class NamedReader:
     def close(self) -> list[Event]:
         return self._named(self._reader.close())
 
+    def texts(self, delta: Delta) -> list[str] | None:
+        return self._reader.texts(delta)
+
     def _named(self, events: list[Event]) -> list[Event]:
+        self.complete = self._reader.complete
         return [
             replace(event, name=self._names.back(event.name)) if isinstance(event, ToolCallStart) else event
             for event in events
