@@ -104,9 +104,7 @@ class Gateway:
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.guards = guards_of(config, self._backends.values(), instance)
         limits = config.rate_limit
-        self._limits = ClientLimits(
-            per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall
-        )
+        self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT

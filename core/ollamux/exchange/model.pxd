@@ -3,35 +3,25 @@
 cimport cython
 
 from ollamux.backends cimport Backend
-from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.searching cimport SearchState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 
 
-cdef class ModelExchange(ModelState):
+cdef class ModelExchange(SearchState):
     @cython.locals(incoming=Incoming, backend=Backend)
     cdef _look_up(self, double now, bint last)
-    cdef _seen_as(self, offer)
-    cdef bint _same_format(self, offer, Backend backend) except -1
-    cdef _calling(self, offer, Backend backend)
     cdef _answer_here(self, Incoming incoming, offer, double now)
-    cdef list _ordered(self, offers)
-    cdef list _following(self)
-    cdef double _estimated(self, Incoming incoming, offer) except? -1
     @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long)
     cdef _dispatch(self, double now)
     @cython.locals(tries=Tries, admission=Admission)
     cdef _queue(self, bint anew, double now)
-    @cython.locals(tries=Tries)
-    cdef _decide(self, double now, failure)
     cdef _go_on(self, double now)
-    cdef _given_up(self, found, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
     cdef dict _defaults(self, offer)
     cdef _next(self, error, double now, failure=*)
-    cdef _tell_limits(self, long status, headers, double now)
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
@@ -49,5 +39,4 @@ cdef class ModelExchange(ModelState):
     cdef _break_off(self, error, double now, bytes out=*, outcome=*)
     cdef tuple _refuse(self, error, double now, tuple decision=*)
     cdef tuple _release(self, double now)
-    cdef _let_go(self, double now)
     cdef _over(self, double now)

@@ -3,8 +3,8 @@
 Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them), and `trying` keeps
 them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
 at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
-candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a made-up
-end: a stream that broke is told as broken, in the client's own format.
+candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a
+made-up end: a stream that broke is told as broken, in the client's own format.
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
 of the converter and returns bytes.
@@ -34,18 +34,17 @@ from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.state import ModelState
+from ollamux.exchange.searching import SearchState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
     Calling,
     Neutral,
-    Served,
 )
 from ollamux.formats.failures import quota_spent
 from ollamux.resilience.circuits import Outcome
-from ollamux.resilience.fallback import Failure, GiveUp
+from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
@@ -60,15 +59,9 @@ KEEPALIVE = 15.0
 
 _PLAY_EVERY = 0.02
 _ANSWERED_HERE = ("load", "unload", "count")
-_SPENT = ("none_left", "silent", "limited")
-"""Why a model's own candidates are exhausted, so that others may follow."""
-
-_SHORT = 32 * 1024
-_BYTES = 4.0
-_SOME = 8192.0
 
 
-class ModelExchange(ModelState):
+class ModelExchange(SearchState):
     """See the module."""
 
     __slots__ = ()
@@ -121,14 +114,6 @@ class ModelExchange(ModelState):
             self._collected = []
             self._collected_size = 0
         return None
-
-    def _tell_limits(self, status: int, headers: Sequence[tuple[str, str]], now: float) -> None:
-        """What an answer says of the backend's limits. One of several keys speaks for all where no other is left."""
-        backend, tries = self._backend, self._tries
-        assert backend is not None and tries is not None
-        several = len(backend.config.api_keys) > 1
-        if not several or (status == 429 and not backend.another_key(self._key, status, now)):
-            tries.told(status, headers, now, self._house.clock.unix(now))
 
     def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
         if attempt != self._attempt:
@@ -261,62 +246,6 @@ class ModelExchange(ModelState):
             self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)
 
-    def _ordered(self, offers: Sequence[Offer]) -> list[tuple[Offer, Backend]]:
-        """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
-        assert self._incoming is not None
-        pairs = [(offer, self._house.backend(offer.backend)) for offer in offers]
-        if len(pairs) == 1:
-            return pairs
-        needs = self._incoming.needs
-        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
-        return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
-
-    def _seen_as(self, offer: Offer) -> Served:
-        """What a format has to know of a candidate."""
-        if offer is not self._offer:
-            self._offer = offer
-            self._served = None
-        if self._served is None:
-            incoming = self._incoming
-            assert incoming is not None
-            self._served = Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
-        return self._served
-
-    def _same_format(self, offer: Offer, backend: Backend) -> bool:
-        called = self._calling(offer, backend)
-        return called is not None and called.name == self._serving.name
-
-    def _calling(self, offer: Offer, backend: Backend) -> Calling | None:
-        assert self._incoming is not None
-        return backend.calling_for(offer, self._serving.name, self._incoming.operation)
-
-    def _following(self) -> list[tuple[Offer, Backend]]:
-        """Those who serve the next of the models that are configured to follow this one; none where none is left."""
-        incoming, house = self._incoming, self._house
-        assert incoming is not None
-        if self._others is None:
-            self._others = list(house.fallbacks(incoming.model)) if house.fail_over else []
-        while self._others:
-            found = [pair for pair in self._ordered(house.catalog.find(self._others.pop(0))) if pair[1].callable]
-            try:
-                if found and not self._same_format(*found[0]):
-                    incoming.check(self._seen_as(found[0][0]))
-            except OllamuxError:  # that model could not do it either way
-                continue
-            if found:
-                return found
-        return []
-
-    def _estimated(self, incoming: Incoming, offer: Offer) -> float:
-        """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
-        size = len(self._request.body or b"")
-        if size <= _SHORT:
-            return size / _BYTES
-        try:
-            return float(estimate(incoming.neutral(self._seen_as(offer), {})))
-        except (OllamuxError, RecursionError):
-            return _SOME
-
     def _dispatch(self, now: float) -> Wants:
         """Calls the first of the choices that can be called now, or waits until one can."""
         incoming, tries = self._incoming, self._tries
@@ -349,15 +278,6 @@ class ModelExchange(ModelState):
         self._phase = _QUEUED
         return (WakeAt(self._next_wake(now)),)
 
-    def _decide(self, now: float, failure: Failure | None) -> GiveUp | None:
-        """Whom to call next, after this failure where there was one just now; or why nobody."""
-        tries = self._tries
-        assert tries is not None
-        while True:
-            found = tries.next(now, self._patience(now), failure)
-            if found is None or found.why not in _SPENT or not tries.add(self._following()):
-                return found
-
     def _go_on(self, now: float) -> Wants:
         """Does what was decided: calls, or rests before it does."""
         assert self._tries is not None
@@ -366,18 +286,6 @@ class ModelExchange(ModelState):
         self._phase = _RESTING
         self._rested_until = now + self._tries.after
         return (WakeAt(self._next_wake(now)),)
-
-    def _given_up(self, found: GiveUp, now: float) -> OllamuxError:
-        """What the client is told where nobody is called any more: the last failure, or why nobody was called at all."""
-        tries = self._tries
-        assert tries is not None
-        if self._lost is not None:
-            return self._lost
-        if found.why == "limited":
-            return failures.limited(found.retry_after)
-        if found.why == "deadline":
-            return failures.long_wait()
-        return failures.silent(tries.candidates[0][1], tries.recovers_in(now))
 
     def _answer_here(self, incoming: Incoming, offer: Offer, now: float) -> Wants:
         """Answers what needs no call: a load of what loads by itself, a count of tokens, estimated."""
@@ -653,16 +561,6 @@ class ModelExchange(ModelState):
         self._status = 0
         self._head_headers = ()
         return (Cancel(attempt),) if attempt else ()
-
-    def _let_go(self, now: float) -> None:
-        """Gives back what the call held."""
-        assert self._tries is not None
-        used = -1.0
-        if self._tries.metered and self._converter is not None and self._converter.usage is not None:
-            usage = self._converter.usage
-            used = float((usage.input or 0) + (usage.output or 0))
-        self._tries.end(now, used)
-        self._backend = None
 
     def _over(self, now: float) -> None:
         if self._backend is not None:

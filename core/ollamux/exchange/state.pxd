@@ -27,6 +27,4 @@ cdef class ModelState(Exchange):
     cdef _stream_head(self)
     cdef double _deadline(self) except? -1
     cdef double _next_wake(self, double now) except? -1
-    cdef _wishes(self)
-    cdef double _patience(self, double now) except? -1
     cdef tuple _answer(self, status, headers, bytes body)

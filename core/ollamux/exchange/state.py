@@ -1,7 +1,7 @@
 """What an exchange that calls a model knows while it lasts, and the limits of time that follow from it.
 
 Rules: `model` moves this state and nobody else does; a deadline counts from the dispatch until the answer begins, from
-the last byte after that, and stands still while the client does not read; a wait does not.
+the last byte after that, and stands still while the client does not read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
 from ollamux.conversation import Event
-from ollamux.errors import InvalidRequest, OllamuxError
+from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
@@ -38,8 +38,6 @@ __all__ = ("ModelState",)
 
 _LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
-
-_NO_WISHES = Constraints()
 
 
 class ModelState(Exchange):
@@ -170,25 +168,6 @@ class ModelState(Exchange):
         # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
         soonest = now + backend.idle if backend.idle else math.inf
         return min(self._deadline(), soonest, self._keepalive_at)
-
-    def _wishes(self) -> Constraints:
-        """What the client's headers ask for; nothing where they cannot be read."""
-        if self._constraints is None:
-            try:
-                self._constraints = Constraints.read(self._request.headers) or _NO_WISHES
-            except InvalidRequest:
-                self._constraints = _NO_WISHES
-        return self._constraints
-
-    def _patience(self, now: float) -> float:
-        """Until when the next call has to begin: a wait for it lasts no longer than the queue allows, nor than the
-        client's deadline."""
-        if self._queued_until == math.inf:
-            self._queued_until = now + self._house.queue_timeout
-            deadline = self._wishes().deadline_ms
-            if deadline is not None:
-                self._queued_until = min(self._queued_until, self._arrived + deadline / 1000.0)
-        return self._queued_until
 
     def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""
