@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 import pytest
-from tests.support.driving import configured
+from tests.support.driving import configured, driven
 
-from ollamux.derived import issued_keys, keep_alive
+from ollamux.derived import guards_of, issued_keys, keep_alive
 
 
 def test_keys_are_kept_as_digests_and_one_that_could_not_be_read_is_none() -> None:
@@ -36,3 +36,31 @@ def test_ollamas_own_variable_wins_and_without_a_word_there_is_no_default() -> N
     settings = {"response_optimization": {"keep_alive": "5m"}}
     assert keep_alive(configured(settings, {"OLLAMA_KEEP_ALIVE": "90"})) == 90.0
     assert keep_alive(configured({})) is None
+
+
+def test_what_to_do_after_failures_follows_the_configuration_and_a_backends_own_where_it_has_one() -> None:
+    run = driven(
+        {"retry": {"attempts": 4, "on": [500], "base": "2s"}, "routing": {"fallback": "retry_same"}},
+        a={"type": "vllm", "retry": {"attempts": 2}},
+        b="vllm",
+    )
+    policy, own = (run.gateway.guards.policy_of(name) for name in ("b", "a"))
+    assert (policy.mode, policy.attempts, policy.on, policy.backoff.base) == ("retry_same", 4, {500}, 2.0)
+    assert (own.mode, own.attempts) == ("retry_same", 2)
+
+
+def test_quotas_have_those_with_a_limit_and_those_that_are_on_no_machine_of_ours() -> None:
+    run = driven(
+        a="vllm",
+        b={"type": "vllm", "rate_limit": {"tokens": "1000/min"}},
+        c={"type": "openai", "endpoint": "https://api.openai.com/v1", "api_key": "k"},
+    )
+    gateway = run.gateway
+    assert set(guards_of(gateway.config, gateway.backends(), "x").quotas) == {"b", "c"}
+
+
+@pytest.mark.parametrize(("enabled", "fallback"), [(True, "next_available"), (False, "next_available"), (True, "none")])
+def test_hedging_is_off_unless_asked_for_and_without_fallback(enabled: bool, fallback: str) -> None:
+    settings = {"hedging": {"enabled": enabled, "percentile": 90}, "routing": {"fallback": fallback}}
+    hedging = guards_of(configured(settings), (), "x").hedging
+    assert (hedging.percentile if hedging is not None else None) == (90 if enabled and fallback != "none" else None)
