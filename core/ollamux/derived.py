@@ -1,5 +1,5 @@
-"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, and for how long
-models stay loaded."""
+"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, for how long
+models stay loaded, and what heat means for the machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ollamux.config import Config
 from ollamux.config.values import number
 from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
+from ollamux.hardware.machine import Machine
+from ollamux.hardware.thermal import ThermalLimits
 
-__all__ = ("issued_keys", "keep_alive")
+__all__ = ("issued_keys", "keep_alive", "machine")
 
 
 def issued_keys(config: Config) -> list[IssuedKey]:
@@ -37,3 +39,10 @@ def keep_alive(config: Config) -> float | None:
         return keep_alive_of(told if seconds is None else seconds)
     except ValueError:  # longer than Go's durations are
         return math.inf
+
+
+def machine(config: Config) -> Machine:
+    """The machine, in its efficiency mode and with its limits of heat, before any sensor was read."""
+    heat = config.thermal
+    limits = ThermalLimits(warning=heat.warning, critical=heat.critical, shutdown=heat.shutdown)
+    return Machine(mode=config.routing.efficiency, limits=limits)

@@ -19,7 +19,7 @@ from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
-from ollamux.derived import issued_keys, keep_alive
+from ollamux.derived import issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
@@ -29,7 +29,7 @@ from ollamux.formats.ollama import listing
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
-from ollamux.hardware.machine import Condition, Machine
+from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
@@ -95,7 +95,7 @@ class Gateway:
         self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger()
-        self.machine = Machine()
+        self.machine = machine(config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.attempts = config.retry.attempts
@@ -244,6 +244,7 @@ class Gateway:
         """A backend told what it has."""
         backend.models_seen = True
         self.catalog.stock(backend.id, inventory)
+        self.machine.vram.told(backend.id, inventory)
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, inventory.slots)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.support.driving import configured
 
-from ollamux.derived import issued_keys, keep_alive
+from ollamux.derived import issued_keys, keep_alive, machine
+from ollamux.hardware.readings import Device
 
 
 def test_keys_are_kept_as_digests_and_one_that_could_not_be_read_is_none() -> None:
@@ -36,3 +37,10 @@ def test_ollamas_own_variable_wins_and_without_a_word_there_is_no_default() -> N
     settings = {"response_optimization": {"keep_alive": "5m"}}
     assert keep_alive(configured(settings, {"OLLAMA_KEEP_ALIVE": "90"})) == 90.0
     assert keep_alive(configured({})) is None
+
+
+def test_the_machine_has_the_mode_and_the_limits_of_heat_that_were_chosen() -> None:
+    made = machine(configured({"routing": {"efficiency": "Quiet"}, "thermal": {"warning": 50, "critical": 60}}))
+    assert made.efficiency.current == "Quiet"
+    limits = made.thermal.limits_for(Device(id="cpu", kind="cpu"))
+    assert (limits.warning, limits.critical, limits.shutdown) == (50.0, 60.0, 95.0)
