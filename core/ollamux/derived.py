@@ -1,19 +1,24 @@
 """What a gateway derives from its configuration once, when it is made: the keys that callers may show, for how long
-models stay loaded, and what heat means for the machine."""
+models stay loaded, what heat means for the machine, and whom there is to choose from."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 
+from ollamux.backends import Backend
 from ollamux.config import Config
 from ollamux.config.values import number
 from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
 from ollamux.hardware.machine import Machine
 from ollamux.hardware.thermal import ThermalLimits
+from ollamux.routing.catalog import Offer
+from ollamux.routing.fleet import Fleet
+from ollamux.routing.patterns import vendors_of
 
-__all__ = ("issued_keys", "keep_alive", "machine")
+__all__ = ("fleet", "issued_keys", "keep_alive", "machine")
 
 
 def issued_keys(config: Config) -> list[IssuedKey]:
@@ -46,3 +51,18 @@ def machine(config: Config) -> Machine:
     heat = config.thermal
     limits = ThermalLimits(warning=heat.warning, critical=heat.critical, shutdown=heat.shutdown)
     return Machine(mode=config.routing.efficiency, limits=limits)
+
+
+def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
+    """The stations of these backends, by their ids."""
+
+    def formats(offer: Offer) -> tuple[str, ...]:
+        backend = backends[offer.backend]
+        return (*backend.others, backend.calling.name) if backend.calling is not None else ()
+
+    made = Fleet(
+        regions=config.routing.regions, vendor=lambda name: next(iter(vendors_of(name)), None), formats=formats
+    )
+    for backend in backends.values():
+        made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)
+    return made

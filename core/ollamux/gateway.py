@@ -19,7 +19,7 @@ from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
-from ollamux.derived import issued_keys, keep_alive, machine
+from ollamux.derived import fleet, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
@@ -96,6 +96,7 @@ class Gateway:
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger()
         self.machine = machine(config)
+        self.fleet = fleet(config, self._backends)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.attempts = config.retry.attempts
@@ -385,6 +386,9 @@ class Gateway:
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
         self.ledger.power(condition.backend, condition.watts or 0.0)
+        station = self.fleet.stations[condition.backend]
+        station.reading(heat=condition.penalty, watts=condition.watts)
+        station.exclude(f"heat ({condition.excluded})" if condition.excluded else "", condition.until)
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from tests.support.driving import configured
+from tests.support.driving import configured, driven
 
 from ollamux.derived import issued_keys, keep_alive, machine
 from ollamux.hardware.readings import Device
@@ -44,3 +44,21 @@ def test_the_machine_has_the_mode_and_the_limits_of_heat_that_were_chosen() -> N
     assert made.efficiency.current == "Quiet"
     limits = made.thermal.limits_for(Device(id="cpu", kind="cpu"))
     assert (limits.warning, limits.critical, limits.shutdown) == (50.0, 60.0, 95.0)
+
+
+def test_whom_there_is_to_choose_from_is_as_configured() -> None:
+    run = driven(
+        {"routing": {"regions": ["EU"]}},
+        a={"type": "openai", "api_key": "k", "weight": 3, "region": "eu", "endpoint": "https://a.example/v1"},
+        b={"type": "anthropic", "api_key": "k", "region": "us", "endpoint": "https://b.example"},
+        demo="demo",
+    )
+    fleet = run.gateway.fleet
+    assert [(station.id, station.weight, station.local) for station in fleet.stations.values()] == [
+        ("a", 3.0, False), ("b", 1.0, False), ("demo", 1.0, True)
+    ]  # fmt: skip
+    run.learn(a=["gpt-5"], b=["gpt-5"])
+    first, second = fleet.field(run.gateway.catalog.find("gpt-5")).standings
+    assert (first.home, first.blocked) == (True, False)
+    assert (second.home, second.blocked) == (False, True)
+    assert first.native == fleet.mask(["format:openai_chat", "format:openai_responses"])
