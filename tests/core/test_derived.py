@@ -49,6 +49,7 @@ def test_the_machine_has_the_mode_and_the_limits_of_heat_that_were_chosen() -> N
 def test_whom_there_is_to_choose_from_is_as_configured() -> None:
     run = driven(
         {"routing": {"regions": ["EU"]}},
+        learn=False,
         a={"type": "openai", "api_key": "k", "weight": 3, "region": "eu", "endpoint": "https://a.example/v1"},
         b={"type": "anthropic", "api_key": "k", "region": "us", "endpoint": "https://b.example"},
         demo="demo",
