@@ -114,6 +114,8 @@ class Gateway:
         self.hurry = False
         for backend in self._backends.values():
             self._settle_in(self.machine.add(backend.config, backend.endpoint, unloads=backend.provider.manages_models))
+            if backend.provider.manages_models:
+                backend.keeping = self.machine.vram.keeping
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
                 self.stock(backend, backend.answers_itself.inventory())
