@@ -81,6 +81,8 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.routing.strategies.prefix_affinity",
     "ollamux.routing.strategies.round_robin",
     "ollamux.streaming._chunk",
+    "ollamux.streaming._lane",
+    "ollamux.streaming._skeleton",
     "ollamux.streaming._template",
     "ollamux.streaming.framing",
     "ollamux.streaming.sse_relay",

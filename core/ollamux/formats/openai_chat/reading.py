@@ -151,7 +151,7 @@ class ChatReader(SseReader):
 
     def _finish(self, native: str, events: list[Event]) -> None:
         self._finished = self.complete = True
-        complete_call = any([call.complete for call in self._order])
+        complete_call = any(call.complete for call in self._order)
         events.append(Finish(finish_reason(native, complete_call), native))
 
     def texts(self, delta: Delta) -> list[str] | None:
