@@ -26,6 +26,7 @@ Rules: who calls `began` calls one of `ended`, `failed` and `left` once; nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from ollamux.routing.catalog import Offer
@@ -303,22 +304,25 @@ class Standing:
 
 
 class Field:
-    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands."""
+    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands,
+    `quickest` the milliseconds to the first token of the quickest that was measured."""
 
-    __slots__ = ("due", "name", "offers", "standings", "turn")
+    __slots__ = ("due", "name", "offers", "quickest", "standings", "turn")
 
     def __init__(self, name: str, offers: tuple[Offer, ...], standings: Iterable[Standing]) -> None:
         self.name = name
         self.offers = offers
         self.standings = tuple(standings)
         self.turn = 0.0
+        self.quickest = math.inf
         self.due = 0.0
 
     def refresh(self, now: float) -> None:
         """Brings up to date what drifts with time, and tells each how quick the others are."""
         self.due = now + REFRESH
         known = [standing.first_ms for standing in self.standings if standing.measured]
-        quickest = min(known) if known else -1.0
+        self.quickest = min(known) if known else math.inf
+        quickest = self.quickest if known else -1.0
         usual = sum(known) / len(known) if known else -1.0
         for standing in self.standings:
             standing.compared(quickest, usual, now)
