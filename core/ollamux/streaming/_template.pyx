@@ -181,6 +181,9 @@ cdef class TemplateConverter:
                 event = PyBytes_FromStringAndSize(p, stop - p)
                 made = self._general_feed(event, now)
                 self._epoch += 1
+                if mirror and lane is not None and not self._general.steady:
+                    self._lanes.clear()  # what this event changed may change what becomes of others
+                    self._lane = lane = None
                 write(&out, PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
                 kept = p = stop
                 if self._bypass:
@@ -420,7 +423,9 @@ cdef class TemplateConverter:
             if other.skeleton is one:
                 del self._lanes[place]
                 break
-        if PyList_GET_SIZE(self._lanes) == LANES:
+        if frame is None:
+            self._lanes.clear()  # a relay may know which call it saw last
+        elif PyList_GET_SIZE(self._lanes) == LANES:
             del self._lanes[0]
         self._lanes.append(lane)
         self._lane = lane
