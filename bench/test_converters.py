@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -176,7 +177,7 @@ def test_the_cost_of_a_delta(
         pytest.skip("the extension is not built")
     stream, size = passes(case, events_a_read)
     benchmark.pedantic(stream, rounds=30, warmup_rounds=2)  # type: ignore[no-untyped-call]
-    stats = benchmark.stats
+    stats: Any = benchmark.stats
     assert stats is not None
     seconds: float = stats.stats.median
     benchmark.extra_info["ns_per_event"] = round(seconds / EVENTS * 1e9, 1)
