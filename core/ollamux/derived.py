@@ -1,11 +1,11 @@
-"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, and for how long
-models stay loaded, and what is done about backends that fail."""
+"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, for how long
+models stay loaded, what heat means for the machine, whom there is to choose from, and what is done about failures."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from zlib import crc32
 
 from ollamux.backends import Backend
@@ -13,13 +13,17 @@ from ollamux.config import Config
 from ollamux.config.values import number
 from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
+from ollamux.hardware.machine import Machine
+from ollamux.hardware.thermal import ThermalLimits
 from ollamux.resilience.fallback import Policy
 from ollamux.resilience.guards import Guards
 from ollamux.resilience.hedge import Hedging
 from ollamux.resilience.quota import Quota
-from ollamux.routing.fleet import is_local
+from ollamux.routing.catalog import Offer
+from ollamux.routing.fleet import Fleet, is_local
+from ollamux.routing.patterns import vendors_of
 
-__all__ = ("guards_of", "issued_keys", "keep_alive")
+__all__ = ("fleet", "guards", "issued_keys", "keep_alive", "machine")
 
 
 def issued_keys(config: Config) -> list[IssuedKey]:
@@ -47,7 +51,29 @@ def keep_alive(config: Config) -> float | None:
         return math.inf
 
 
-def guards_of(config: Config, backends: Iterable[Backend], instance: str) -> Guards:
+def machine(config: Config) -> Machine:
+    """The machine, in its efficiency mode and with its limits of heat, before any sensor was read."""
+    heat = config.thermal
+    limits = ThermalLimits(warning=heat.warning, critical=heat.critical, shutdown=heat.shutdown)
+    return Machine(mode=config.routing.efficiency, limits=limits)
+
+
+def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
+    """The stations of these backends, by their ids."""
+
+    def formats(offer: Offer) -> tuple[str, ...]:
+        backend = backends[offer.backend]
+        return (*backend.others, backend.calling.name) if backend.calling is not None else ()
+
+    made = Fleet(
+        regions=config.routing.regions, vendor=lambda name: next(iter(vendors_of(name)), None), formats=formats
+    )
+    for backend in backends.values():
+        made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)
+    return made
+
+
+def guards(config: Config, backends: Iterable[Backend], instance: str) -> Guards:
     """What is done about backends that fail. A quota have those for which one is configured, and those that are not on
     a machine of ours: vendors tell of their limits."""
     mode, hedging = config.routing.fallback, config.hedging

@@ -19,7 +19,7 @@ from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
-from ollamux.derived import guards_of, issued_keys, keep_alive
+from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
@@ -30,7 +30,7 @@ from ollamux.formats.ollama.names import canonical_key
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
-from ollamux.hardware.machine import Condition, Machine
+from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
@@ -99,10 +99,11 @@ class Gateway:
         )
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger()
-        self.machine = Machine()
+        self.machine = machine(config)
+        self.fleet = fleet(config, self._backends)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
-        self.guards = guards_of(config, self._backends.values(), instance)
+        self.guards = guards(config, self._backends.values(), instance)
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._careful = self._gate.guarded or self._limits.any
@@ -120,6 +121,8 @@ class Gateway:
         self.hurry = False
         for backend in self._backends.values():
             self._settle_in(self.machine.add(backend.config, backend.endpoint, unloads=backend.provider.manages_models))
+            if backend.provider.manages_models:
+                backend.keeping = self.machine.vram.keeping
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
                 self.stock(backend, backend.answers_itself.inventory())
@@ -256,6 +259,7 @@ class Gateway:
         backend.models_seen = True
         backend.loaded = frozenset(model.name for model in inventory.loaded)
         self.catalog.stock(backend.id, inventory)
+        self.machine.vram.told(backend.id, inventory)
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, inventory.slots)
 
@@ -405,6 +409,9 @@ class Gateway:
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
         self.ledger.power(condition.backend, condition.watts or 0.0)
+        station = self.fleet.stations[condition.backend]
+        station.reading(heat=condition.penalty, watts=condition.watts)
+        station.exclude(f"heat ({condition.excluded})" if condition.excluded else "", condition.until)
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

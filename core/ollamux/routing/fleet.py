@@ -22,7 +22,7 @@ from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.score import LEANINGS, PREFERENCE, PRIORITY
-from ollamux.routing.standing import Field, Standing
+from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Field, Standing
 from ollamux.routing.station import Station
 from ollamux.routing.strategies.base import Strategy
 
@@ -172,11 +172,14 @@ class Fleet:
                 if len(self._asks) < _ASKS:
                     self._asks[needs, format_] = found
             return found
-        found = Ask(self.mask(needs), self._format(format_), strategy=strategy, prefix=prefix)
-        if tokens_in:
-            found.tokens_in = tokens_in
-        if tokens_out:
-            found.tokens_out = tokens_out
+        found = Ask(
+            self.mask(needs),
+            self._format(format_),
+            tokens_in=tokens_in or REFERENCE_PROMPT,
+            tokens_out=tokens_out or REFERENCE_TOKENS,
+            strategy=strategy,
+            prefix=prefix,
+        )
         if wishes is not None:
             self._wish(found, wishes, elapsed_ms)
         return found
