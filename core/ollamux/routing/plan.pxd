@@ -9,7 +9,7 @@ from ollamux.routing.station cimport Station
 from ollamux.routing.strategies.base cimport Strategy
 
 cdef long _KEPT, _OUT, _READY
-cdef double _LOADS
+cdef double _LOADS, _SLOW
 
 
 cdef class Candidate(Terms):
@@ -42,6 +42,6 @@ cdef class Planner:
 
 @cython.locals(passed=long, size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
 cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
-@cython.locals(rate=double, standing=Standing, station=Station)
-cdef double _freed(Field field, Ask ask, Strategy strategy, long needs, double least) except? -1
+@cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)
+cdef tuple _freed(Field field, Ask ask, Strategy strategy, long needs, double least, double than_ms)
 cdef bint _before(Standing one, Standing other) except -1

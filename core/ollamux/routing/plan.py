@@ -34,6 +34,7 @@ _STATES = ("out", "full", "ready")
 """By their tiers: see `station`."""
 
 _LOADS = 16.0
+_SLOW = 2.0
 _PATIENCE = 5.0
 _LONGEST = 300.0
 """Seconds to wait before one tries again: where nobody knows how many, and at most."""
@@ -122,16 +123,21 @@ class Plan:
     @property
     def patience(self) -> float:
         """For how many seconds, from its arrival, the request does better to wait than to go to the first choice: more
-        than 0 only where that would have to load the model first, and others, of no lower rank, that have it in memory
-        are full and likely to have a place sooner than the load takes.
+        than 0 only where that would be slow (it has to load the model, or is `_SLOW` times slower than the quickest of
+        the field), and others, of no lower rank, that would be sooner are full and likely to have a place in time.
 
-        That is likely where (waiting + 1) / rate < load: the requests that wait in the gateway, the places that those
-        others free in a second, and the seconds of the load."""
-        best = self.best.standing
-        if not best.cold:
+        That is likely where (waiting + 1) / rate + first < the first choice's own estimate (divided by `_SLOW` where it
+        has not to load): the requests that wait in the gateway, the places that those others free in a second, and
+        their time to the first token."""
+        best = self.best
+        standing = best.standing
+        if not standing.cold and standing.first_ms <= _SLOW * self.field.quickest:
             return 0.0
-        rate = _freed(self.field, self.ask, self.strategy, self._needs, self.best.primary)
-        return best.load_ms / 1000.0 if rate * best.load_ms > self.waiting + 1 else 0.0
+        rate, first = _freed(self.field, self.ask, self.strategy, self._needs, best.primary, best.latency_ms)
+        worth = best.latency_ms if standing.cold else best.latency_ms / _SLOW
+        if rate <= 0 or (self.waiting + 1) / rate + first >= worth:
+            return 0.0
+        return (best.latency_ms - first) / 1000.0
 
     def goes(self, waited: float, *, first_round: bool = False) -> bool:
         """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
@@ -143,9 +149,9 @@ class Plan:
         if best.tier < _READY:
             return False
         standing = best.standing
-        if not standing.cold or waited >= _LOADS * standing.load_ms / 1000.0:
-            return True
-        return not first_round and waited >= self.patience
+        if standing.cold and waited < _LOADS * standing.load_ms / 1000.0:
+            return not first_round and waited >= self.patience
+        return standing.cold or waited >= self.patience
 
     @property
     def reason(self) -> str:
@@ -320,17 +326,21 @@ def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[St
     return passed
 
 
-def _freed(field: Field, ask: Ask, strategy: Strategy, needs: int, least: float) -> float:
-    """How many places those free in a millisecond that have the model in memory, are full, and compare no worse."""
-    rate = 0.0
+def _freed(field: Field, ask: Ask, strategy: Strategy, needs: int, least: float, than_ms: float) -> tuple[float, float]:
+    """How many places those free in a millisecond that are full, compare no worse, and would be sooner than that; and
+    their milliseconds to the first token, on average over the places."""
+    rate = sooner = 0.0
     strategy.prepare(field, ask)
     for standing in field.standings:
         station = standing.station
         if standing.cold or standing.out or not station.full or station.busy_ms <= 0:
             continue
-        if not ask.filtered(standing, needs) and strategy.primary(standing, ask) >= least:
-            rate += station.slots / station.busy_ms
-    return rate
+        first = standing.wait_ms + ask.extra * standing.read_ms
+        if first < than_ms and strategy.primary(standing, ask) >= least and not ask.filtered(standing, needs):
+            places = station.slots / station.busy_ms
+            rate += places
+            sooner += places * first
+    return rate, sooner / rate if rate > 0 else 0.0
 
 
 def _unable(field: Field, ask: Ask) -> bool:

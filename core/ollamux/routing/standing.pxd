@@ -38,7 +38,7 @@ cdef class Standing:
 cdef class Field:
     cdef public str name
     cdef public tuple offers, standings
-    cdef public double turn, due
+    cdef public double turn, due, quickest
 
     @cython.locals(standing=Standing)
     cpdef refresh(self, double now)

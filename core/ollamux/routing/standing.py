@@ -26,6 +26,7 @@ Rules: who calls `began` calls one of `ended`, `failed` and `left` once; nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from ollamux.routing.catalog import Offer
@@ -113,6 +114,35 @@ class Standing:
         "turn",
         "wait_ms",
     )
+
+    first_ms: float
+    read_ms: float
+    token_ms: float
+    load_ms: float
+    wait_ms: float
+    answer_s: float
+    distrust: float
+    cost_each: float
+    cost_in: float
+    cost_out: float
+    primary: float
+    rate: float
+    turn: float
+    _avg_first: float
+    _avg_prompt: float
+    _avg_token: float
+    _avg_load: float
+    _covariance: float
+    _variance: float
+    _first_at: float
+    _token_at: float
+    _load_at: float
+    _loaded_at: float
+    _failures: float
+    _failures_at: float
+    _quickest: float
+    _usual: float
+    _size_ms: float
 
     def __init__(self, station: Station, offer: Offer, *, kwh_price: float = 0.0) -> None:
         self.station = station
@@ -303,22 +333,25 @@ class Standing:
 
 
 class Field:
-    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands."""
+    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands,
+    `quickest` the milliseconds to the first token of the quickest that was measured."""
 
-    __slots__ = ("due", "name", "offers", "standings", "turn")
+    __slots__ = ("due", "name", "offers", "quickest", "standings", "turn")
 
     def __init__(self, name: str, offers: tuple[Offer, ...], standings: Iterable[Standing]) -> None:
         self.name = name
         self.offers = offers
         self.standings = tuple(standings)
         self.turn = 0.0
+        self.quickest = math.inf
         self.due = 0.0
 
     def refresh(self, now: float) -> None:
         """Brings up to date what drifts with time, and tells each how quick the others are."""
         self.due = now + REFRESH
         known = [standing.first_ms for standing in self.standings if standing.measured]
-        quickest = min(known) if known else -1.0
+        self.quickest = min(known) if known else math.inf
+        quickest = self.quickest if known else -1.0
         usual = sum(known) / len(known) if known else -1.0
         for standing in self.standings:
             standing.compared(quickest, usual, now)

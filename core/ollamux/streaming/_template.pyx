@@ -25,7 +25,7 @@ from libc.string cimport memchr, memcmp, memcpy
 from ollamux.clock cimport Clock
 from ollamux.streaming._buffer cimport Output, begin, release, reserve, write
 from ollamux.streaming._lane cimport STAMPED, Lane
-from ollamux.streaming._scan cimport event_end, odd_lines, stamp_text
+from ollamux.streaming._scan cimport digits, event_end, odd_lines, stamp_text
 from ollamux.streaming._skeleton cimport Found, Plan, Skeleton, skeleton_of
 from ollamux.streaming._text cimport unescape
 
@@ -40,6 +40,9 @@ cdef enum:
     PATIENCE = 8  # skeletons in a row that never fitted, before learning pauses
 
 cdef object call_type = ToolCallDelta
+
+cdef char DATE[19]  # the date and the time of this second
+cdef long long SECOND = -1
 
 
 cdef class TemplateConverter:
@@ -178,6 +181,9 @@ cdef class TemplateConverter:
                 event = PyBytes_FromStringAndSize(p, stop - p)
                 made = self._general_feed(event, now)
                 self._epoch += 1
+                if mirror and lane is not None and not self._general.steady:
+                    self._lanes.clear()  # what this event changed may change what becomes of others
+                    self._lane = lane = None
                 write(&out, PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
                 kept = p = stop
                 if self._bypass:
@@ -245,10 +251,28 @@ cdef class TemplateConverter:
 
     cdef Py_ssize_t _write_stamp(self, double now, char* stamp) except -1:
         """`Clock.stamp`."""
+        global SECOND
         cdef double unix = self._clock.base + now
+        cdef long long second, micros
+        cdef Py_ssize_t size = 19
         cdef bytes text
         if 0 <= unix < 2e11:
-            return stamp_text(unix, stamp)
+            second = <long long>unix
+            if second != SECOND:
+                size = stamp_text(unix, stamp)
+                memcpy(DATE, stamp, 19)
+                SECOND = second
+                return size
+            memcpy(stamp, DATE, 19)
+            micros = <long long>((unix - <double>second) * 1e6)
+            if micros:
+                stamp[19] = 46
+                digits(stamp + 20, 6, micros)
+                size = 26
+                while stamp[size - 1] == 48:
+                    size -= 1
+            stamp[size] = 90
+            return size + 1
         text = self._clock.stamp(now).encode()
         memcpy(stamp, PyBytes_AS_STRING(text), min(PyBytes_GET_SIZE(text), STAMPED))
         return min(PyBytes_GET_SIZE(text), STAMPED)
@@ -399,7 +423,9 @@ cdef class TemplateConverter:
             if other.skeleton is one:
                 del self._lanes[place]
                 break
-        if PyList_GET_SIZE(self._lanes) == LANES:
+        if frame is None:
+            self._lanes.clear()  # a relay may know which call it saw last
+        elif PyList_GET_SIZE(self._lanes) == LANES:
             del self._lanes[0]
         self._lanes.append(lane)
         self._lane = lane

@@ -273,8 +273,10 @@ class SseRelay:
                         passed = _with_role(passed, index)
                 calls = bytes(delta.tool_calls)
                 if calls not in _NO_CALLS:
-                    steady = False
-                    passed = _numbered(passed, index, calls, spoken)
+                    count = spoken.count
+                    numbered = _numbered(passed, index, calls, spoken)
+                    steady = steady and numbered is passed and spoken.count == count  # more of a call that is known
+                    passed = numbered
             if choice.finish_reason:
                 if choice.finish_reason == "error":
                     self.fault = StreamFault("the backend reported an error", 502)

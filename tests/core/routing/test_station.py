@@ -7,8 +7,8 @@ import pytest
 from ollamux.routing.station import DEGRADED, DEGRADED_COSTS, OUT, READY, Station
 
 
-def crowded(running: int, **told: int) -> Station:
-    station = Station("gpu", "ollama", **told)
+def crowded(running: int, slots: int = 0) -> Station:
+    station = Station("gpu", "ollama", slots=slots)
     station.running = running
     station.crowd()
     return station

@@ -14,8 +14,8 @@ def answer(standing: Standing, now: float, first: float, pace_ms: float = 20.0) 
     standing.ended(now + first + 0.1 * pace_ms, 100, first + 0.1 * pace_ms, first)
 
 
-def plan_of(planner: Planner, field: Field, now: float, **told: int) -> Plan:
-    return planner.plan(field, planner.ask(**told), now)
+def plan_of(planner: Planner, field: Field, now: float, tokens_in: int = 0, tokens_out: int = 0) -> Plan:
+    return planner.plan(field, planner.ask(tokens_in=tokens_in, tokens_out=tokens_out), now)
 
 
 def test_the_time_of_all_tokens_counts_and_not_of_the_first_alone() -> None:
