@@ -56,7 +56,8 @@ _ELSEWHERE = Typical(0.0, 0.0)
 
 class Fleet:
     """See the module. `regions` are those that the configuration allows, none for all; `kwh_price` is in US dollars;
-    `vendors` tells whose models have a name, as types of providers; `formats` in which formats an offer can be called."""
+    `vendors` tells whose models have a name, as types of providers; `formats` in which formats an offer can be
+    called."""
 
     def __init__(
         self,
