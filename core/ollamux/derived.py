@@ -65,9 +65,7 @@ def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
         backend = backends[offer.backend]
         return (*backend.others, backend.calling.name) if backend.calling is not None else ()
 
-    made = Fleet(
-        regions=config.routing.regions, vendor=lambda name: next(iter(vendors_of(name)), None), formats=formats
-    )
+    made = Fleet(regions=config.routing.regions, vendors=vendors_of, formats=formats)
     for backend in backends.values():
         made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)
     return made

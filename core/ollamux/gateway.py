@@ -15,6 +15,7 @@ from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
+from ollamux.automatic import Automatic
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
@@ -101,6 +102,7 @@ class Gateway:
         self.ledger = Ledger()
         self.machine = machine(config)
         self.fleet = fleet(config, self._backends)
+        self.automatic = Automatic(self.catalog, self.fleet, config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.guards = guards(config, self._backends.values(), instance)
@@ -358,7 +360,7 @@ class Gateway:
             case "tags":
                 return SurveyExchange(
                     self,
-                    lambda at: listing.tags(self.catalog.offers(), self.clock, at),
+                    lambda at: listing.tags(self.automatic.listed(), self.clock, at),
                     (*JSON_UTF8, *self._mark),
                 )
             case "ps":

@@ -91,7 +91,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalog:
-    """All offers, by name."""
+    """All offers, by name. `version` is another number whenever they changed."""
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class Catalog:
         self._expected: dict[str, tuple[Offer, ...]] = {}
         self._asked: dict[str, tuple[Offer, ...]] = {}
         self._spellings: dict[tuple[str, str], str] = {}
+        self.version = 0
         self._build()
 
     def stock(self, backend: str, inventory: Inventory) -> bool:
@@ -230,6 +231,7 @@ class Catalog:
         }
         self._expected = {} if self._registered_only else self._not_told()
         self._asked = {}
+        self.version += 1
 
     def _not_told(self) -> dict[str, tuple[Offer, ...]]:
         """What backends that have told nothing yet will have."""

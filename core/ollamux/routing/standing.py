@@ -115,6 +115,35 @@ class Standing:
         "wait_ms",
     )
 
+    first_ms: float
+    read_ms: float
+    token_ms: float
+    load_ms: float
+    wait_ms: float
+    answer_s: float
+    distrust: float
+    cost_each: float
+    cost_in: float
+    cost_out: float
+    primary: float
+    rate: float
+    turn: float
+    _avg_first: float
+    _avg_prompt: float
+    _avg_token: float
+    _avg_load: float
+    _covariance: float
+    _variance: float
+    _first_at: float
+    _token_at: float
+    _load_at: float
+    _loaded_at: float
+    _failures: float
+    _failures_at: float
+    _quickest: float
+    _usual: float
+    _size_ms: float
+
     def __init__(self, station: Station, offer: Offer, *, kwh_price: float = 0.0) -> None:
         self.station = station
         self.kwh_price = kwh_price

@@ -81,7 +81,7 @@ def test_what_is_in_memory_is_told_by_the_names_upstream() -> None:
 
 
 def test_a_preferred_model_and_the_vendors_own_are_marked() -> None:
-    fleet = Fleet(vendor=lambda name: "openai" if name.startswith("gpt") else None)
+    fleet = Fleet(vendors=lambda name: ("openai",) if name.startswith("gpt") else ())
     configs = [backend("o", type="openai"), backend("r", type="openrouter", preferred=["gpt-*"], priority=10.0)]
     field = field_of(fleet, configs, "gpt-5")
     home, other = standing_of(field, "o"), standing_of(field, "r")

@@ -9,7 +9,7 @@ from ollamux.routing.plan import Planner
 
 
 def test_the_vendor_whose_models_have_such_names_is_first_and_then_priority() -> None:
-    fleet = Fleet(vendor=lambda name: "anthropic" if name.startswith("claude") else None)
+    fleet = Fleet(vendors=lambda name: ("anthropic",) if name.startswith("claude") else ())
     configs = [
         backend("router", type="openrouter", priority=90.0),
         backend("vendor", type="anthropic", priority=10.0),
