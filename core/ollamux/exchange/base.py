@@ -7,17 +7,18 @@ client.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
+from ollamux.formats.asking import Incoming
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.guards import Guards
-from ollamux.routing.catalog import Catalog
+from ollamux.routing.catalog import Catalog, Offer
 
-__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Exchange", "House", "Settled", "answer")
+__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Chooser", "Exchange", "House", "Settled", "answer")
 
 FRESH = 1.0
 """Seconds for which what the backends told is taken as true now."""
@@ -28,6 +29,15 @@ PATIENCE = 1.0
 JSON_UTF8: HeaderPairs = (("Content-Type", "application/json; charset=utf-8"),)
 
 
+class Chooser(Protocol):
+    """Who chooses a model where a request leaves that open."""
+
+    def find(self, incoming: Incoming, headers: Mapping[str, str], *, truncates: bool) -> tuple[Offer, ...]:
+        """The offers for a request, the best first; none where its name asks for no choice. `truncates`: its format's
+        own server cuts what is too long. Raises what is wrong with the request."""
+        ...
+
+
 class House(Protocol):
     """What a gateway offers its exchanges."""
 
@@ -35,6 +45,7 @@ class House(Protocol):
     admission: Admission
     clock: Clock
     guards: Guards
+    automatic: Chooser
     queue_timeout: float
     answer_limit: int
     fail_over: bool

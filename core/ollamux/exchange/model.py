@@ -216,6 +216,11 @@ class ModelExchange(SearchState):
         house = self._house
         offers = house.catalog.find(incoming.model)
         if not offers:
+            try:
+                offers = self._chosen(incoming)
+            except (OllamuxError, RecursionError) as error:
+                return self._refuse(failures.of_request(error), now)
+        if not offers:
             if incoming.grammar_error is not None:
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
@@ -333,6 +338,8 @@ class ModelExchange(SearchState):
                 outgoing = called.build(self._neutral, offer.upstream, self._dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
+        if backend.keeping is not None:
+            outgoing = self._kept(backend, incoming, outgoing, now)
         # What the reading of a request loses, one that passes through does not.
         self._warnings = outgoing.warnings if self._relaying else incoming.warnings + outgoing.warnings
         self._attempt += 1

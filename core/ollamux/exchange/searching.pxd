@@ -9,6 +9,7 @@ from ollamux.formats.asking cimport Incoming
 
 
 cdef class SearchState(ModelState):
+    cdef tuple _chosen(self, Incoming incoming)
     cdef list _ordered(self, offers)
     cdef list _following(self)
     cdef _seen_as(self, offer)
@@ -21,4 +22,7 @@ cdef class SearchState(ModelState):
     cdef _wishes(self)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
+    cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
+    cdef str _upstream_of_offer(self)
+    @cython.locals(backend=Backend, incoming=Incoming)
     cdef _let_go(self, double now)

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.exchange import failures
+from ollamux.exchange import failures, sharing
 from ollamux.exchange.state import ModelState
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Calling, Served
+from ollamux.formats.base import Calling, Outgoing, Served
 from ollamux.resilience.fallback import Failure, GiveUp
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
@@ -40,6 +40,11 @@ class SearchState(ModelState):
     __slots__ = ()
 
     # Who can do it ----------------------------------------------------------------------------------------------------
+
+    def _chosen(self, incoming: Incoming) -> tuple[Offer, ...]:
+        """The offers where the name leaves open which model it is. Raises what is wrong with the request. Ollama cuts
+        what is too long for a model, so its clients expect that."""
+        return self._house.automatic.find(incoming, self._request.headers, truncates=self._serving.name == "ollama")
 
     def _ordered(self, offers: Sequence[Offer]) -> list[tuple[Offer, Backend]]:
         """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
@@ -152,9 +157,24 @@ class SearchState(ModelState):
         if not several or (status == 429 and not backend.another_key(self._key, status, now)):
             tries.told(status, headers, now, self._house.clock.unix(now))
 
+    def _kept(self, backend: Backend, incoming: Incoming, outgoing: Outgoing, now: float) -> Outgoing:
+        """The request as it goes to a backend that loads models by itself, so that those under way share one."""
+        assert backend.keeping is not None
+        self._keeps = True
+        stay = self._house.keep_alive
+        return sharing.begun(backend.keeping, backend.id, self._upstream_of_offer(), incoming, stay, outgoing, now)
+
+    def _upstream_of_offer(self) -> str:
+        assert self._offer is not None
+        return self._offer.upstream
+
     def _let_go(self, now: float) -> None:
         """Gives back what the call held."""
-        assert self._tries is not None
+        backend, incoming = self._backend, self._incoming
+        assert self._tries is not None and backend is not None and incoming is not None
+        if self._keeps and backend.keeping is not None:
+            self._keeps = False
+            sharing.ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
         used = -1.0
         if self._tries.metered and self._converter is not None and self._converter.usage is not None:
             usage = self._converter.usage

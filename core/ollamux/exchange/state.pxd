@@ -19,7 +19,7 @@ cdef class ModelState(Exchange):
     cdef tuple _warnings
     cdef str _upstream
     cdef long _attempt, _collected_size, _status, _key
-    cdef bint _committed, _relaying
+    cdef bint _committed, _keeps, _relaying
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
     cdef str _stream_type(self)

@@ -61,6 +61,7 @@ class ModelState(Exchange):
         "_house",
         "_incoming",
         "_keepalive_at",
+        "_keeps",
         "_key",
         "_lost",
         "_neutral",
@@ -113,6 +114,7 @@ class ModelState(Exchange):
         self._collected: list[bytes] | None = None
         self._collected_size = 0
         self._committed = False
+        self._keeps = False
         self._relaying = False
         self._status = 0
         self._head_headers: Sequence[tuple[str, str]] = ()

@@ -123,3 +123,28 @@ def test_who_matters_more_goes_first_where_places_are_short() -> None:
         running.called.answer(200, WHOLE)
         run.drain()
         assert [name for name, asked in waiting.items() if asked.calls] == [first]
+
+
+def test_auto_chooses_among_the_models_that_there_are() -> None:
+    run = driven(learn=False, a="vllm", b="vllm")
+    run.learn(a=["one"], b=["two"])
+    asked = run.chat("auto")
+    assert len(asked.calls) == 1 and asked.called.json["model"] in ("one", "two")
+    assert run.chat("automatic").status == 404
+
+
+def test_a_headers_mistake_is_told_where_a_choice_depends_on_it() -> None:
+    run = driven(a="vllm")
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+    assert run.ask("POST", "/api/chat", body, {"x-media-type": "smell"}).status == 400
+
+
+def test_requests_to_an_ollama_share_a_model_and_the_end_of_each_is_told() -> None:
+    run = driven(a="ollama")
+    keeping = run.gateway.machine.vram.keeping
+    first, second = run.chat(options={"num_ctx": 8192}), run.chat(options={"num_ctx": 2048})
+    assert [asked.called.json["options"]["num_ctx"] for asked in (first, second)] == [8192, 8192]
+    assert keeping.use("a", "m").running == 2
+    first.called.fail("reset")
+    second.leave()
+    assert keeping.use("a", "m").running == 0
