@@ -36,6 +36,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.clock",
     "ollamux.exchange.base",
     "ollamux.exchange.heads",
+    "ollamux.exchange.hedged",
     "ollamux.exchange.model",
     "ollamux.exchange.searching",
     "ollamux.exchange.state",

@@ -13,7 +13,7 @@ cdef class Gateway:
     cdef public long answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry
-    cdef bint _careful
+    cdef bint _careful, _hedges
     cdef object _limits
     cdef object _management, _lists, _responses, _probing, _status
     cdef str _instance

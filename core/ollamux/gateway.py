@@ -22,7 +22,7 @@ from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
 from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
-from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
+from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
@@ -108,6 +108,7 @@ class Gateway:
         self.guards = guards(config, self._backends.values(), instance)
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
+        self._hedges = self.guards.hedging is not None
         self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
@@ -281,6 +282,9 @@ class Gateway:
     def fallbacks(self, model: str) -> tuple[str, ...]:
         return self._fallbacks.get(canonical_key(self.catalog.target(model)), ())
 
+    def besides(self, backend: str) -> House:
+        return cast(House, Narrowed(self, frozenset(self._backends) - {backend}))
+
     def managers(self) -> Sequence[Backend]:
         found = [backend for backend in self._backends.values() if backend.provider.manages_models]
         return sorted(found, key=lambda backend: (not backend.health.usable, -backend.config.priority))
@@ -349,6 +353,8 @@ class Gateway:
             place = target.place
             if query:
                 place = place._replace(query=query)
+            if self._hedges:
+                return HedgedExchange(self, request, target.serving, target.route, place)
             return ModelExchange(self, request, target.serving, target.route, place)
         match target.handler:
             case "root":

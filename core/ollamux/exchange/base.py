@@ -45,11 +45,19 @@ class House(Protocol):
     admission: Admission
     clock: Clock
     guards: Guards
-    automatic: Chooser
     queue_timeout: float
     answer_limit: int
     fail_over: bool
     keep_alive: float | None
+
+    @property
+    def automatic(self) -> Chooser:
+        """Who chooses a model."""
+        ...
+
+    def besides(self, backend: str) -> House:
+        """The same house without this backend."""
+        ...
 
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""

@@ -88,6 +88,16 @@ class ModelExchange(SearchState):
             return self._dispatch(now)
         return None
 
+    def number_from(self, attempt: int, calls: int) -> None:
+        """Its attempts have numbers above this one, and so many calls were made for its request already."""
+        self._attempt = attempt
+        self._before = calls
+
+    @property
+    def waits_for_a_place(self) -> bool:
+        """Whether it stands in the queue."""
+        return self._phase is _QUEUED
+
     @property
     def wanted(self) -> Sequence[str]:
         """The backends on which a place would do, for the queue."""
@@ -247,6 +257,7 @@ class ModelExchange(SearchState):
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
         self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1])
+        self._tries.before = self._before
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)

@@ -18,7 +18,7 @@ cdef class ModelState(Exchange):
     cdef list _collected, _others, _playing
     cdef tuple _warnings
     cdef str _upstream
-    cdef long _attempt, _collected_size, _status, _key
+    cdef long _attempt, _before, _collected_size, _status, _key
     cdef bint _committed, _keeps, _relaying
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 

@@ -48,6 +48,7 @@ class ModelState(Exchange):
         "_arrived",
         "_attempt",
         "_backend",
+        "_before",
         "_called",
         "_collected",
         "_collected_size",
@@ -101,6 +102,7 @@ class ModelState(Exchange):
         self._phase = _LOOKING
         self._incoming: Incoming | None = None
         self._attempt = 0
+        self._before = 0
         self._called: Calling | None = None
         self._backend: Backend | None = None
         self._offer: Offer | None = None

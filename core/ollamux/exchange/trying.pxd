@@ -22,7 +22,7 @@ cdef class Tries:
     cdef bint _force, _loading
     cdef public list candidates, wanted
     cdef public tuple choices
-    cdef public long calls
+    cdef public long before, calls
     cdef public double after, tokens
 
     @cython.locals(guards=Guards, admission=Admission, backend=Backend, quota=Quota)

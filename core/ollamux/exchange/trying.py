@@ -27,8 +27,8 @@ _ONE = (0,)
 
 
 class Tries:
-    """See the module. `calls` counts all calls; `after` is for how many seconds to rest before the next one; `tokens`
-    is what the request is taken to need of a quota."""
+    """See the module. `calls` counts all calls, `before` those that were made for the same request elsewhere; `after`
+    is for how many seconds to rest before the next one; `tokens` is what the request is taken to need of a quota."""
 
     __slots__ = (
         "_admission",
@@ -44,6 +44,7 @@ class Tries:
         "_quota",
         "_shut",
         "after",
+        "before",
         "calls",
         "candidates",
         "choices",
@@ -57,6 +58,7 @@ class Tries:
         self.candidates = candidates
         self.choices: tuple[int, ...] = _ONE if len(candidates) == 1 else tuple(range(len(candidates)))
         self.calls = 0
+        self.before = 0
         self.after = 0.0
         self.tokens = 0.0
         self.wanted: list[str] = []
@@ -167,7 +169,7 @@ class Tries:
         found = next_step(
             guards.policy_of(last) if self.calls else guards.policy,
             known,
-            used=self.calls,
+            used=self.before + self.calls,
             failed=self._position,
             failure=failure,
             now=now,
