@@ -144,20 +144,22 @@ class HedgedExchange(ModelExchange):
             return wants
         assert self._second is not None
         found: list[Want] = []
+        won = False
         for want in wants if wants is not None and not isinstance(wants, bytes) else ():
             if isinstance(want, Head):
                 if want.status >= 400:
                     return _joined(found, self._lose(now))
                 found += self._yield(now)
+                won = True
                 if not self._committed:
                     found.append(want)
-            elif isinstance(want, WakeAt) and not self._won:
+            elif isinstance(want, WakeAt) and not won:
                 self._second_at = want.when
             else:
                 found.append(want)
         if self._second.waits_for_a_place:
             return _joined(found, _joined(self._drop(now), self._lose(now)))
-        return found if self._won else (*found, self._wake(now))
+        return found if won else (*found, self._wake(now))
 
     def _own(self, wants: Wants, now: float) -> Wants:
         """What this exchange itself wants, beside the second one."""
