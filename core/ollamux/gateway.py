@@ -24,6 +24,7 @@ from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
+from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
@@ -397,6 +398,12 @@ class Gateway:
             status, body = kept.delete(id_, now, owner)
         else:
             status, body = kept.get(id_, now, owner, query)
+        model = kept.behind(id_, owner)
+        if model and (status == 404 or request.method == "DELETE"):  # its backend has it, too, or has it alone
+            rest = "/input_items" if target.handler == "response_input" else ""
+            forward = kept_behind(self, model, id_, rest, query)
+            if forward is not None:
+                return ForwardExchange(self, request, lambda at: forward, told=serving)
         return Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
 
     @property

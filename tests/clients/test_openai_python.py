@@ -167,7 +167,9 @@ def test_ollamas_options_are_an_extension(create: Any, speaker: Speaker) -> None
         assert answer.choices[0].finish_reason == "length"
 
 
-def test_more_than_one_choice_is_refused_where_it_is_translated(create: Any) -> None:
+def test_several_choices_are_given_by_every_backend_but_the_demo(create: Any) -> None:
+    answer = create(model="tiny", messages=user("Hello"), n=2)
+    assert [choice.index for choice in answer.choices] == [0, 1]
     with pytest.raises(openai.BadRequestError) as caught:
         create(model="demo", messages=user("Hello"), n=2)
     assert caught.value.param == "n"

@@ -237,12 +237,15 @@ def test_a_stop_in_a_later_empty_chunk_is_told_once_and_brings_no_empty_text() -
     ],
 )
 @pytest.mark.parametrize("id_", ["functions.Bash:0", "x" * 83, "a1b2c3d4e"])
+@pytest.mark.parametrize("client", [CHAT, "/api/chat"])
 def test_an_id_that_a_backend_does_not_take_is_mapped_alike_in_call_and_result(
-    type_: str, path: list[Any], told: list[Any], id_: str
+    client: str, type_: str, path: list[Any], told: list[Any], id_: str
 ) -> None:
     call = {"id": id_, "type": "function", "function": {"name": "f", "arguments": "{}"}}
     history = [USER, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": id_, "content": "1"}]
-    sent: Any = behind(type_).ask("POST", CHAT, chat(messages=history)).called.json
+    if client == "/api/chat":
+        call["function"] = {"name": "f", "arguments": {}}
+    sent: Any = behind(type_).ask("POST", client, chat(messages=history)).called.json
     of_call, of_result = sent, sent
     for key in path:
         of_call = of_call[key]
@@ -432,11 +435,14 @@ def test_tokens_are_counted_whatever_stands_in_the_query() -> None:
 
 
 def image_of(type_: str, url: str) -> Any:
-    """What a backend of this type is sent for a picture at this address; the status where it is refused."""
+    """What a backend of this type is sent for a picture at this address; the status where it is refused, the address
+    where it is fetched for the backend."""
     part = {"type": "image_url", "image_url": {"url": url}}
     asked = behind(type_).ask("POST", CHAT, chat(messages=[{"role": "user", "content": [part]}]))
     if not asked.calls:
         return asked.status
+    if asked.called.call.public_only:
+        return asked.called.url
     message = asked.called.json["messages"][0]
     return message["images"] if type_ == "ollama" else message["content"][0]
 
@@ -454,7 +460,7 @@ def test_a_pdf_is_a_document_and_an_address_goes_only_where_it_is_read() -> None
         "type": "image",
         "source": {"type": "url", "url": "https://a.example/1.png"},
     }
-    assert image_of("ollama", "https://a.example/1.png") == 400
+    assert image_of("ollama", "https://a.example/1.png") == "https://a.example/1.png"
     assert image_of("aws_bedrock", "data:;base64,") == 400
     assert image_of("ollama", "data:image/png,raw") == 400
 

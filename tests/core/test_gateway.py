@@ -297,6 +297,28 @@ def test_a_front_without_paths_keeps_responses_where_the_paths_find_them() -> No
     assert run.ask("GET", f"/v1/responses/{asked.json['id']}").status == 200
 
 
+def test_a_response_that_its_backend_keeps_is_asked_for_there_where_it_is_gone_here_and_deleted_there_too() -> None:
+    settings = {"models": {"m": {"backend": "o", "api_model": "up"}}, "responses": {"size": 1}}
+    run = driven(settings, o={"type": "openai", "api_key": "k"})
+    mine, other = {"authorization": "Bearer one"}, {"authorization": "Bearer two"}
+    for id_ in ("resp_1", "resp_2"):
+        made = run.ask("POST", "/v1/responses", {"model": "m", "input": "hello"}, mine)
+        told: dict[str, Any] = {"id": id_, "object": "response", "status": "completed", "model": "up", "output": []}
+        made.called.answer(200, told)
+    assert run.ask("GET", "/v1/responses/resp_2", headers=mine).calls == []
+    asked = run.ask("GET", "/v1/responses/resp_1", headers=mine)
+    assert asked.called.url.endswith("/responses/resp_1")
+    asked.called.answer(200, {"id": "resp_1"})
+    assert asked.json == {"id": "resp_1"}
+    assert run.ask("GET", "/v1/responses/resp_1", headers=other).status == 404
+    items = run.ask("GET", "/v1/responses/resp_1/input_items?limit=2", headers=mine)
+    assert items.called.url.endswith("/responses/resp_1/input_items?limit=2")
+    gone = run.ask("DELETE", "/v1/responses/resp_2", headers=mine)
+    assert gone.called.call.method == "DELETE" and gone.called.url.endswith("/responses/resp_2")
+    gone.called.answer(200, {"id": "resp_2", "deleted": True})
+    assert gone.json["deleted"] is True
+
+
 # Hardware -------------------------------------------------------------------------------------------------------------
 
 

@@ -12,24 +12,13 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from ollamux.conversation import Answer, EmbedAnswer, EmbedRequest
 from ollamux.formats.base import Dialect, Neutral
-from ollamux.streaming.translator import Renderer
 
-__all__ = ("Fan", "SeveralRenderer", "fan_of", "joined", "split")
-
-
-class SeveralRenderer(Renderer, Protocol):
-    """A renderer for a request with several choices. Streams come one after the other, each with its `end`, after the
-    last of which the client's stream is complete."""
-
-    def whole_of(self, answers: Sequence[Answer], now: float) -> bytes:
-        """The choices as one whole answer. Raises BackendError where one of them cannot be told."""
-        ...
+__all__ = ("Fan", "fan_of", "joined", "split")
 
 
 def split(request: Neutral, choices: int, most_inputs: int) -> tuple[Neutral, ...]:

@@ -10,6 +10,7 @@ cdef class HedgedExchange(ModelExchange):
     cdef bint _refused, _won
     cdef double _hedge_at, _second_at
 
+    cdef bint _may_hedge(self) except -1
     cdef double _due(self) except? -1
     cdef _hedge(self, double now)
     cdef _of_second(self, wants, double now)

@@ -23,7 +23,7 @@ from ollamux.formats.base import NOWHERE, Place, Serving, ServingRoute
 
 __all__ = ("HedgedExchange",)
 
-_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
 _APART = 1_000_000_000
@@ -98,7 +98,7 @@ class HedgedExchange(ModelExchange):
             if self._won or self._phase is _OVER:
                 return found
             return _joined(found, self._own(ModelExchange.woken(self, now), now))
-        if second is None and self._phase is _CALLING and self._paused_at is None and now >= self._hedge_at:
+        if second is None and self._may_hedge() and now >= self._hedge_at:
             self._hedge_at = math.inf
             return _joined(self._hedge(now), ModelExchange.woken(self, now))
         return self._own(ModelExchange.woken(self, now), now)
@@ -107,12 +107,16 @@ class HedgedExchange(ModelExchange):
 
     def _next_wake(self, now: float) -> float:
         when = ModelExchange._next_wake(self, now)
-        if self._phase is _CALLING and self._paused_at is None and self._second is None:
+        if self._second is None and self._may_hedge():
             if self._hedged == 0 and self._attempt != 0:
                 self._hedged = 1
                 self._hedge_at = self._due()
             when = min(when, self._hedge_at)
         return min(when, self._second_at)
+
+    def _may_hedge(self) -> bool:
+        """Whether a call is under way, and nothing of the answer has gone out."""
+        return self._phase is _CALLING and self._paused_at is None and not self._going_on
 
     def _due(self) -> float:
         """When a second attempt is to begin beside the first one."""
@@ -163,7 +167,7 @@ class HedgedExchange(ModelExchange):
 
     def _own(self, wants: Wants, now: float) -> Wants:
         """What this exchange itself wants, beside the second one."""
-        under_way = self._phase in (_CALLING, _QUEUED, _RESTING)
+        under_way = self._phase in (_CALLING, _FETCHING, _QUEUED, _RESTING)
         if self._second is None or self._won or self._held is not None or under_way:
             return wants
         told = () if wants is None or isinstance(wants, bytes) else wants

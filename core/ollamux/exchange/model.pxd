@@ -3,13 +3,13 @@
 cimport cython
 
 from ollamux.backends cimport Backend
-from ollamux.exchange.searching cimport SearchState
+from ollamux.exchange.sending cimport SendState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 
 
-cdef class ModelExchange(SearchState):
+cdef class ModelExchange(SendState):
     @cython.locals(incoming=Incoming, backend=Backend)
     cdef _look_up(self, double now, bint last)
     cdef _answer_here(self, Incoming incoming, offer, double now)
@@ -20,23 +20,22 @@ cdef class ModelExchange(SearchState):
     cdef _go_on(self, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
-    cdef dict _defaults(self, offer)
-    cdef _next(self, error, double now, failure=*)
-    cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
-    cdef _make_converter(self)
+    cdef tuple _translate(self, double now)
+    cdef tuple _next_part(self, double now)
+    cdef _picture_head(self, status, headers, double now)
+    cdef _picture_end(self, double now)
+    cdef tuple _no_picture(self, error, double now)
+    cdef _next(self, error, double now, failure=*)
     cdef tuple _begin(self, bytes out, double now)
     cdef _collect(self, bytes data, double now)
     @cython.locals(incoming=Incoming, backend=Backend)
     cdef _whole(self, bytes body, double now)
-    cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _error_status(self, bytes body, double now)
-    cdef tuple _kept_head(self, error, tuple told)
     cdef _answer_itself(self, offer, Backend backend, double now)
     cdef _play(self, double now)
     cdef _too_slow(self, double now)
     cdef _keep_alive(self, double now)
     cdef _break_off(self, error, double now, bytes out=*, outcome=*)
     cdef tuple _refuse(self, error, double now, tuple decision=*)
-    cdef tuple _release(self, double now)
     cdef _over(self, double now)

@@ -4,7 +4,8 @@ Strategy: candidates are ordered once (healthy before unhealthy, then as the cat
 them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
 at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
 candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a
-made-up end: a stream that broke is told as broken, in the client's own format.
+made-up end: a stream that broke is told as broken, in the client's own format. Where a backend takes a request only in
+parts, or without the addresses of pictures, its place is held until all of that is done.
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
 of the converter and returns bytes.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
@@ -28,30 +30,27 @@ from ollamux.contract import (
     Want,
     Wants,
 )
-from ollamux.conversation import Answer, EmbedRequest
-from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
+from ollamux.conversation import ChatRequest, EmbedRequest
+from ollamux.errors import BackendTimeout, BackendUnavailable, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
+from ollamux.exchange.fanout import fan_of
 from ollamux.exchange.gathering import gathered
+from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.searching import SearchState
+from ollamux.exchange.sending import SendState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import (
-    Calling,
-    Neutral,
-)
+from ollamux.formats.base import WholeRenderer
 from ollamux.formats.failures import quota_spent
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
-from ollamux.streaming.convert import converter_for
-from ollamux.streaming.translator import Converter, Translator
 
 __all__ = ("KEEPALIVE", "ModelExchange")
 
-_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
 KEEPALIVE = 15.0
@@ -61,7 +60,7 @@ _PLAY_EVERY = 0.02
 _ANSWERED_HERE = ("load", "unload", "count")
 
 
-class ModelExchange(SearchState):
+class ModelExchange(SendState):
     """See the module."""
 
     __slots__ = ()
@@ -104,8 +103,10 @@ class ModelExchange(SearchState):
         return self._tries.wanted if self._tries is not None else ()
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
-        if attempt != self._attempt or self._phase is not _CALLING:
+        if attempt != self._attempt:
             return None
+        if self._phase is not _CALLING:
+            return self._picture_head(status, headers, now) if self._phase is _FETCHING else None
         assert self._backend is not None
         self._activity = now
         self._status = status
@@ -145,8 +146,10 @@ class ModelExchange(SearchState):
         return self._begin(out, now)
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
-        if attempt != self._attempt or self._phase not in (_CALLING, _ANSWERING):
+        if attempt != self._attempt:
             return None
+        if self._phase not in (_CALLING, _ANSWERING):
+            return self._picture_end(now) if self._phase is _FETCHING else None
         converter = self._converter
         if converter is None:
             return self._whole(b"".join(self._collected or ()), now)
@@ -161,11 +164,21 @@ class ModelExchange(SearchState):
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
+        if self._fan is not None and self._fan.streamed():
+            self._going_on = True
+            self._keepalive_at = now + KEEPALIVE
+            wants = self._next_part(now)
+            return (*first, *wants)
         self._over(now)
         return (*first, End())
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
-        if attempt != self._attempt or self._phase not in (_CALLING, _ANSWERING):
+        if attempt != self._attempt:
+            return None
+        if self._phase is _FETCHING:
+            assert self._fetching is not None
+            return self._no_picture(self._fetching.failed(kind), now)
+        if self._phase not in (_CALLING, _ANSWERING):
             return None
         assert self._backend is not None
         if self._converter is not None and self._converter.complete:
@@ -190,12 +203,12 @@ class ModelExchange(SearchState):
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
             return (Read(self._attempt, True), WakeAt(self._next_wake(now)))
-        return (WakeAt(self._next_wake(now)),) if self._phase in (_QUEUED, _RESTING) else None
+        return (WakeAt(self._next_wake(now)),) if self._phase in (_QUEUED, _RESTING, _FETCHING) else None
 
     def client_gone(self, now: float) -> Wants:
         if self._phase is _OVER:
             return None
-        attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
+        attempt = self._attempt if self._phase in (_FETCHING, _CALLING, _ANSWERING) else 0
         self._over(now)
         return (Cancel(attempt),) if attempt else None
 
@@ -212,7 +225,11 @@ class ModelExchange(SearchState):
             return self._refuse(failures.long_wait(), now)
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
-        if phase in (_CALLING, _ANSWERING) and self._paused_at is None and now >= self._deadline():
+        if phase is _FETCHING:
+            assert self._fetching is not None
+            if now >= self._fetching.deadline:
+                return self._no_picture(self._fetching.too_slow(), now)
+        elif phase in (_CALLING, _ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
         if now >= self._keepalive_at and phase is not _ANSWERING and self._paused_at is None:
             return self._keep_alive(now)
@@ -329,6 +346,7 @@ class ModelExchange(SearchState):
         self._converter = None
         self._collected = None
         self._renderer = None  # what an earlier attempt told it is no part of this answer
+        self._fan = None
         self._queued_until = math.inf
         self._dispatched = self._activity = self._context.dispatched = now
         self._called = called = self._calling(offer, backend)
@@ -346,25 +364,79 @@ class ModelExchange(SearchState):
                     incoming.keep_alive = self._house.keep_alive
                 self._neutral = incoming.neutral(self._seen_as(offer), offer.options)
                 self._dialect = backend.dialect_for(offer.upstream)
-                outgoing = called.build(self._neutral, offer.upstream, self._dialect)
+                return self._translate(now)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
-        if backend.keeping is not None:
-            outgoing = self._kept(backend, incoming, outgoing, now)
-        # What the reading of a request loses, one that passes through does not.
-        self._warnings = outgoing.warnings if self._relaying else incoming.warnings + outgoing.warnings
-        self._attempt += 1
-        self._key = backend.choose_key(now) if backend.watched else 0
-        call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
-        wake = WakeAt(self._next_wake(now))
-        return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
+        self._warnings = outgoing.warnings  # what the reading of a request loses, one that passes through does not
+        return self._send(outgoing, now)
 
-    def _defaults(self, offer: Offer) -> dict[str, object]:
-        """The configured options for a request that passes through, and the default keep_alive beside them."""
-        defaults = dict(offer.options)
-        if self._house.keep_alive is not None:
-            defaults["keep_alive"] = self._house.keep_alive
-        return defaults
+    def _translate(self, now: float) -> tuple[Want, ...]:
+        """The neutral request goes out: its pictures first have to be there, and all but the first part of it waits.
+        Raises InvalidRequest."""
+        incoming, called, dialect, request = self._incoming, self._called, self._dialect, self._neutral
+        assert incoming is not None and called is not None and dialect is not None and request is not None
+        if not dialect.image_urls and isinstance(request, ChatRequest):
+            have = self._pictures or {}
+            wanted = [url for url in addresses(request, dialect) if url not in have]
+            if wanted:
+                self._fetching = Fetching(wanted, now)
+                return self._fetch(now)
+            if have:
+                self._neutral = request = with_pictures(request, have)
+        choices = incoming.choices
+        if choices > 1 or dialect.most_inputs:
+            self._fan = fan_of(request, choices, dialect)
+            if self._fan is not None:
+                request = self._fan.request
+                if choices > 1 and incoming.stream:
+                    self._renderer = cast("WholeRenderer", incoming.several(self._context))
+        outgoing = called.build(request, self._upstream, dialect)
+        self._warnings = incoming.warnings + outgoing.warnings
+        return self._send(outgoing, now)
+
+    def _next_part(self, now: float) -> tuple[Want, ...]:
+        """The next part of a request that its backend takes only in parts: on the same backend, in the same place."""
+        called, dialect, fan = self._called, self._dialect, self._fan
+        assert called is not None and dialect is not None and fan is not None
+        self._phase = _CALLING
+        self._status = 0
+        self._converter = None
+        self._collected = None
+        self._dispatched = self._activity = now
+        try:
+            outgoing = called.build(fan.request, self._upstream, dialect)
+        except (OllamuxError, RecursionError) as error:
+            return self._refuse(failures.of_request(error), now)
+        return self._send(outgoing, now)
+
+    def _picture_head(self, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
+        assert self._fetching is not None
+        try:
+            self._fetching.head(status, headers)
+        except OllamuxError as error:
+            return self._no_picture(error, now)
+        return None
+
+    def _picture_end(self, now: float) -> Wants:
+        """A picture is there, or where it is."""
+        fetching = self._fetching
+        assert fetching is not None
+        try:
+            if fetching.end():
+                return self._fetch(now)
+            self._pictures = {**(self._pictures or {}), **fetching.fetched}
+            self._fetching = None
+            self._phase = _CALLING
+            self._dispatched = self._activity = self._context.dispatched = now
+            return self._translate(now)
+        except (OllamuxError, RecursionError) as error:
+            return self._no_picture(failures.of_request(error), now)
+
+    def _no_picture(self, error: OllamuxError, now: float) -> tuple[Want, ...]:
+        """A picture cannot be had, so the request cannot be understood."""
+        attempt = self._attempt
+        refused = self._refuse(error, now)
+        return (Cancel(attempt), *refused)
 
     def _next(self, error: OllamuxError, now: float, failure: Failure | None = None) -> Wants:
         """The attempt is lost, by the failure that the error speaks of where none is named: another, or this error."""
@@ -374,28 +446,12 @@ class ModelExchange(SearchState):
         assert tries is not None
         tries.failed(failures.outcome(failure), now)
         self._lost = error
-        found = self._decide(now, failure)
+        again = not self._going_on and self._decide(now, failure) is None
         cancel = self._release(now)
-        wants = self._go_on(now) if found is None else self._refuse(error, now)
+        wants = self._go_on(now) if again else self._refuse(error, now)
         return (*cancel, *wants) if isinstance(wants, tuple) else cancel
 
     # Answering --------------------------------------------------------------------------------------------------------
-
-    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
-        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
-        if not self._relaying:
-            return True
-        kind = heads.header(headers, "content-type")
-        return kind.startswith(self._stream_type().partition(";")[0])
-
-    def _make_converter(self) -> Converter:
-        incoming, called = self._incoming, self._called
-        assert incoming is not None and self._dialect is not None and called is not None
-        if self._relaying:
-            return self._serving.relay(incoming, self._context, self._upstream)
-        assert self._neutral is not None
-        reader = called.reader(self._neutral, self._dialect)
-        return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
 
     def _begin(self, out: bytes, now: float) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
@@ -409,6 +465,13 @@ class ModelExchange(SearchState):
         return (self._stream_head(), Data(out))
 
     def _collect(self, data: bytes, now: float) -> Wants:
+        if self._phase is _FETCHING:
+            assert self._fetching is not None
+            try:
+                self._fetching.data(data)
+            except OllamuxError as error:
+                return self._no_picture(error, now)
+            return None
         if self._collected is None:
             return None
         self._collected_size += len(data)
@@ -429,8 +492,13 @@ class ModelExchange(SearchState):
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
-                assert self._neutral is not None
-                rendered = self._render_whole(self._called, self._neutral, body, now)
+                assert self._neutral is not None and self._dialect is not None
+                if self._fan is None:
+                    rendered = self._render_whole(self._called, self._neutral, body, now)
+                elif self._fan.took(self._called.whole(self._fan.request, body, self._dialect)):
+                    return self._next_part(now)
+                else:
+                    rendered = self._render_parts(self._fan, now)
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
@@ -439,12 +507,6 @@ class ModelExchange(SearchState):
         if self._warnings:
             told += heads.warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
-
-    def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
-        assert self._dialect is not None
-        found = called.whole(neutral, body, self._dialect)
-        renderer = self._make_renderer()
-        return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
         backend, tries = self._backend, self._tries
@@ -467,7 +529,7 @@ class ModelExchange(SearchState):
             another_key=backend.another_key(self._key, self._status, now),
         )
         tries.failed(failures.outcome(failure), now)
-        if self._decide(now, failure) is None:
+        if not self._going_on and self._decide(now, failure) is None:
             self._lost = error
             cancel = self._release(now)
             wants = self._go_on(now)
@@ -481,19 +543,13 @@ class ModelExchange(SearchState):
         self._over(now)
         return self._answer(self._status, self._kept_head(error, told), body)
 
-    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
-        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
-        _, made, _ = self._serving.failure(error, streaming=False)
-        names = {name for name, _ in told} | {"content-type"}
-        ours = tuple([pair for pair in made if pair[0].lower() not in names])
-        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
-        return (("Content-Type", kind), *ours, *told)
-
     def _answer_itself(self, offer: Offer, backend: Backend, now: float) -> Wants:
         """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
         incoming, source = self._incoming, backend.answers_itself
         assert incoming is not None and source is not None
         neutral = incoming.neutral(self._seen_as(offer), offer.options)
+        if incoming.choices > 1:
+            return self._refuse(InvalidRequest("this backend gives one choice: n must be 1", param="n"), now)
         self._warnings = incoming.warnings
         renderer = self._make_renderer()
         if isinstance(neutral, EmbedRequest):
@@ -555,6 +611,7 @@ class ModelExchange(SearchState):
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._tries.failed(outcome, now)
         cancel = self._release(now)
+        self._name_request(error)
         told = self._make_renderer().fault(error)
         self._over(now)
         return (*cancel, *first, Data(told), End())
@@ -562,6 +619,7 @@ class ModelExchange(SearchState):
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
+        self._name_request(error)
         if self._committed:
             told = self._make_renderer().fault(error)
             self._over(now)
@@ -569,16 +627,6 @@ class ModelExchange(SearchState):
         self._over(now)
         status, headers, body = self._serving.failure(error, streaming=streaming)
         return self._answer(status, headers + decision, body)
-
-    def _release(self, now: float) -> tuple[Want, ...]:
-        """Gives the place back and stops what is under way."""
-        if self._backend is None:
-            return ()
-        self._let_go(now)
-        attempt, self._attempt = self._attempt, self._attempt + 1
-        self._status = 0
-        self._head_headers = ()
-        return (Cancel(attempt),) if attempt else ()
 
     def _over(self, now: float) -> None:
         if self._backend is not None:

@@ -13,6 +13,7 @@ class Phase(Enum):
     LOOKING = "the model is not known yet; the backends are asked what they have"
     QUEUED = "every backend that serves it is full"
     RESTING = "the next attempt is to begin later"
+    FETCHING = "a backend is chosen; pictures that it cannot fetch itself are fetched"
     CALLING = "an attempt is under way, its answer has not begun"
     ANSWERING = "content goes to the client; there is no way back"
     PLAYING = "a backend without a wire behind it plays its answer out in pieces"

@@ -23,6 +23,7 @@ cdef class SearchState(ModelState):
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
     cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
+    cdef _keep_no_more(self, Backend backend, Incoming incoming, double now)
     cdef str _upstream_of_offer(self)
     @cython.locals(backend=Backend, incoming=Incoming)
     cdef _let_go(self, double now)

@@ -164,6 +164,12 @@ class SearchState(ModelState):
         stay = self._house.keep_alive
         return sharing.begun(backend.keeping, backend.id, self._upstream_of_offer(), incoming, stay, outgoing, now)
 
+    def _keep_no_more(self, backend: Backend, incoming: Incoming, now: float) -> None:
+        """What `_kept` began is over."""
+        assert backend.keeping is not None
+        self._keeps = False
+        sharing.ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
+
     def _upstream_of_offer(self) -> str:
         assert self._offer is not None
         return self._offer.upstream
@@ -172,9 +178,8 @@ class SearchState(ModelState):
         """Gives back what the call held."""
         backend, incoming = self._backend, self._incoming
         assert self._tries is not None and backend is not None and incoming is not None
-        if self._keeps and backend.keeping is not None:
-            self._keeps = False
-            sharing.ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
+        if self._keeps:
+            self._keep_no_more(backend, incoming, now)
         used = -1.0
         if self._tries.metered and self._converter is not None and self._converter.usage is not None:
             usage = self._converter.usage

@@ -10,7 +10,8 @@ from ollamux.formats.asking cimport Incoming
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
-    cdef object _lost, _constraints
+    cdef object _lost, _constraints, _fan, _fetching
+    cdef dict _pictures
     cdef Tries _tries
     cdef RenderContext _context
     cdef Incoming _incoming
@@ -19,7 +20,7 @@ cdef class ModelState(Exchange):
     cdef tuple _warnings
     cdef str _upstream
     cdef long _attempt, _before, _collected_size, _status, _key
-    cdef bint _committed, _keeps, _relaying
+    cdef bint _committed, _going_on, _keeps, _relaying
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
     cdef str _stream_type(self)

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-from ollamux.conversation import Event
+from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
+from ollamux.exchange.fanout import Fan
+from ollamux.exchange.images import Fetching
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
@@ -36,7 +38,7 @@ from ollamux.streaming.translator import Converter
 
 __all__ = ("ModelState",)
 
-_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
 
@@ -58,6 +60,9 @@ class ModelState(Exchange):
         "_converter",
         "_dialect",
         "_dispatched",
+        "_fan",
+        "_fetching",
+        "_going_on",
         "_head_headers",
         "_house",
         "_incoming",
@@ -70,6 +75,7 @@ class ModelState(Exchange):
         "_others",
         "_paused_at",
         "_phase",
+        "_pictures",
         "_place",
         "_playing",
         "_queued_until",
@@ -130,6 +136,10 @@ class ModelState(Exchange):
         self._constraints: Constraints | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
+        self._fan: Fan | None = None
+        self._fetching: Fetching | None = None
+        self._pictures: dict[str, Bytes] | None = None
+        self._going_on = False
 
     def _stream_type(self) -> str:
         assert self._incoming is not None
@@ -165,6 +175,9 @@ class ModelState(Exchange):
         if phase is _QUEUED or phase is _RESTING:
             until = self._queued_until if phase is _QUEUED else self._rested_until
             return until if self._paused_at is not None else min(until, self._keepalive_at)
+        if phase is _FETCHING:
+            assert self._fetching is not None
+            return min(self._fetching.deadline, self._keepalive_at)
         if self._paused_at is not None:  # every clock stands still but that of a wait
             return math.inf
         backend = self._backend

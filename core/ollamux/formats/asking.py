@@ -13,16 +13,20 @@ from ollamux.errors import ModelNotFound, NotSupported, OllamuxError
 
 if TYPE_CHECKING:
     from ollamux.conversation import Operation
-    from ollamux.formats.base import Neutral, Served
+    from ollamux.formats.answering import RenderContext
+    from ollamux.formats.base import Neutral, Served, SeveralRenderer
 
 __all__ = ("Incoming",)
 
 
 class Incoming:
     """A client's request as its format understood it. `needs` are the capabilities that it asks for; `grammar_error` is
-    for whoever finds that nobody serves the model; `warnings` say what the client's request lost when it was read."""
+    for whoever finds that nobody serves the model; `warnings` say what the client's request lost when it was read.
+    `choices` are the answers that are asked for, known when `neutral` has read the request whole."""
 
     __slots__ = ("body", "grammar_error", "keep_alive", "model", "needs", "operation", "stream", "warnings")
+
+    choices = 1
 
     body: bytes
     model: str
@@ -43,3 +47,7 @@ class Incoming:
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> Neutral:
         """The request in the neutral model; `defaults` are configured options (Ollama's names), weaker than its own."""
         raise NotSupported("this request cannot be told in another format")
+
+    def several(self, context: RenderContext) -> SeveralRenderer:
+        """What writes several choices as one answer, in a format that knows them."""
+        raise NotSupported("this format has one choice")

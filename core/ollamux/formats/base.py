@@ -10,7 +10,7 @@ cannot carry is dropped with a warning (`Outgoing.warnings`), what would change 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -35,6 +35,7 @@ __all__ = (
     "Served",
     "Serving",
     "ServingRoute",
+    "SeveralRenderer",
     "WholeRenderer",
 )
 
@@ -144,6 +145,15 @@ class WholeRenderer(Renderer, Protocol):
 
     def counted(self, tokens: int, now: float) -> bytes:
         """How many tokens a request has."""
+        ...
+
+
+class SeveralRenderer(Renderer, Protocol):
+    """A renderer for a request with several choices. Streams come one after the other, each with its `end`, after the
+    last of which the client's stream is complete."""
+
+    def whole_of(self, answers: Sequence[Answer], now: float) -> bytes:
+        """The choices as one whole answer. Raises BackendError where one of them cannot be told."""
         ...
 
 

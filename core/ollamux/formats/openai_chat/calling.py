@@ -12,15 +12,17 @@ from typing import Any
 import msgspec
 
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
-from ollamux.errors import OllamuxError
+from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing, Served
 from ollamux.formats.failures import backend_failure
 from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
 from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
+from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
 from ollamux.formats.openai_chat.reading import ChatReader, error_message, read_answer, read_vectors
 from ollamux.formats.splice import replace
+from ollamux.streaming.translator import Reader
 
 __all__ = ("OpenAIChatCalling",)
 
@@ -35,7 +37,7 @@ class OpenAIChatCalling:
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):
-            return build_chat(request, upstream_model, dialect)
+            return build_chat(fitted(request, dialect), upstream_model, dialect)
         if isinstance(request, CompletionRequest):
             if not dialect.completions:
                 return build_chat(chat_of(request), upstream_model, dialect)
@@ -62,18 +64,25 @@ class OpenAIChatCalling:
         if isinstance(incoming, CompletionsIncoming) and not dialect.completions:
             incoming.as_chat = True
             served = Served(incoming.model, incoming.model, frozenset())
-            return self.build(incoming.neutral(served, defaults), upstream_model, dialect)
+            request = incoming.neutral(served, defaults)
+            if incoming.choices > 1:
+                raise InvalidRequest("this model's backend answers with one choice: n must be 1", param="n")
+            return self.build(request, upstream_model, dialect)
         if isinstance(incoming, CompletionsIncoming):
             incoming.as_chat = False
         return adapted(incoming, upstream_model, defaults, dialect)
 
-    def reader(self, request: Neutral, dialect: Dialect) -> ChatReader:
-        return ChatReader(dialect.reasoning_fields)
+    def reader(self, request: Neutral, dialect: Dialect) -> Reader:
+        reader: Reader = ChatReader(dialect.reasoning_fields)
+        names = names_of(request, dialect) if isinstance(request, ChatRequest) else None
+        return reader if names is None else NamedReader(reader, names)
 
     def whole(self, request: Neutral, body: bytes, dialect: Dialect) -> Answer | EmbedAnswer:
         if isinstance(request, EmbedRequest):
             return read_vectors(body, len(request.inputs))
-        return read_answer(body, dialect.reasoning_fields)
+        answer = read_answer(body, dialect.reasoning_fields)
+        names = names_of(request, dialect) if isinstance(request, ChatRequest) else None
+        return answer if names is None else named(answer, names)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         text = body.decode("utf-8", "replace")

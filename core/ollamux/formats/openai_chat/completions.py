@@ -34,7 +34,8 @@ from ollamux.conversation import (
     UsageUpdate,
 )
 from ollamux.errors import BackendError, InvalidRequest, NotSupported, OllamuxError
-from ollamux.formats.base import RenderContext, Served
+from ollamux.formats.base import RenderContext, Served, WholeRenderer
+from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
 from ollamux.formats.openai_chat.faults import error_body
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
 from ollamux.formats.openai_chat.knobs import sampling_of
@@ -98,9 +99,9 @@ class CompletionsIncoming(OpenAIIncoming):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequest(str(error)) from None
         # OpenAI lets `best_of` be 0, which its own client's tests send.
-        for name, count in (("n", request.n), ("best_of", request.best_of or None)):
-            if count is not None and count != 1:
-                raise InvalidRequest(f"only one choice can be generated: {name} must be 1", param=name)
+        if request.best_of not in (None, 0, request.n or 1):
+            raise InvalidRequest("the best of several cannot be told: best_of must be n", param="best_of")
+        self.choices = choices_of(request.n)
         prompt = _prompt(request.prompt)
         self.echo = prompt if request.echo else ""
         tops = int(request.logprobs or 0)
@@ -114,6 +115,14 @@ class CompletionsIncoming(OpenAIIncoming):
             top_logprobs=tops,
             keep_alive=self.keep_alive,
         )
+
+    def several(self, context: RenderContext) -> ChoicesRenderer:
+        """What writes several choices as one answer."""
+
+        def make(usage: bool) -> WholeRenderer:
+            return CompletionsRenderer(context, include_usage=usage, echo=self.echo)
+
+        return ChoicesRenderer(context, make, self.choices, include_usage=self.include_usage)
 
 
 def read_completion(body: bytes) -> CompletionsIncoming:

@@ -6,6 +6,7 @@ from ollamux.formats.asking cimport Incoming
 cdef class OpenAIIncoming(Incoming):
     cdef public bint include_usage, plain
     cdef public object extensions
+    cdef public int choices
 
 
 cdef class OpenAIChatIncoming(OpenAIIncoming):

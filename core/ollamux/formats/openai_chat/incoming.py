@@ -3,8 +3,8 @@
 Strategy: what routing needs is read in one typed decode that skips the rest; the whole request is read only where it
 has to be translated.
 
-Rules: what would change the meaning is refused (more than one choice, tools that are no functions, sounds as an
-answer); what no other format knows is carried among the sampling's `other` knobs, so that whoever drops it says so.
+Rules: what would change the meaning is refused (tools that are no functions, sounds as an answer); what no other format
+knows is carried among the sampling's `other` knobs, so that whoever drops it says so.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from msgspec import UNSET
 from ollamux.conversation import ChatRequest, EmbedRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Neutral, Served
+from ollamux.formats.base import Neutral, RenderContext, Served, WholeRenderer
+from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
 from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
+from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.openai_chat.request import ChatBody, ResponseFormatIn, Routing, decode_chat, decode_routing
 from ollamux.formats.openai_chat.turns import choice_of, messages_of, tool_of
 
@@ -30,9 +32,10 @@ _COMPLETION: frozenset[str] = frozenset(("completion",))
 
 class OpenAIIncoming(Incoming):
     """What the routes share. `path` is the route's below a backend's base. `plain` is a request in which nothing has to
-    change where it passes through but the model's name; `as_chat` says that a backend answers it as a chat."""
+    change where it passes through but the model's name; `as_chat` says that a backend answers it as a chat; `choices`
+    are the answers that are asked for, known when the request has been read whole."""
 
-    __slots__ = ("extensions", "include_usage", "plain")
+    __slots__ = ("choices", "extensions", "include_usage", "plain")
 
     path = ""
     as_chat = False
@@ -47,6 +50,7 @@ class OpenAIIncoming(Incoming):
         self.warnings: tuple[str, ...] = ()
         self.needs = _COMPLETION
         self.include_usage = False
+        self.choices = 1
         self.plain = True
         self.extensions: Extensions | None = None
         options = routing.stream_options
@@ -99,6 +103,7 @@ class OpenAIChatIncoming(OpenAIIncoming):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidRequest(str(error)) from None
         _refuse(request)
+        self.choices = choices_of(request.n)
         return ChatRequest(
             self.model,
             messages_of(request.messages or ()),
@@ -116,6 +121,14 @@ class OpenAIChatIncoming(OpenAIIncoming):
             metadata=request.metadata,
             service_tier=request.service_tier,
         )
+
+    def several(self, context: RenderContext) -> ChoicesRenderer:
+        """What writes several choices as one answer."""
+
+        def make(usage: bool) -> WholeRenderer:
+            return OpenAIChatRenderer(context, include_usage=usage)
+
+        return ChoicesRenderer(context, make, self.choices, include_usage=self.include_usage)
 
 
 def read_route(body: bytes) -> OpenAIChatIncoming:
@@ -142,8 +155,6 @@ def routing_of(body: bytes) -> Routing:
 
 def _refuse(request: ChatBody) -> None:
     """Raises for what would change the meaning where it was left out."""
-    if request.n is not None and request.n != 1:
-        raise InvalidRequest("only one choice can be generated: n must be 1", param="n")
     if not request.messages:
         raise InvalidRequest("[] is too short - 'messages'", param="messages")
     if request.functions:

@@ -91,13 +91,18 @@ def test_the_best_of_none_or_of_one_is_the_one_there_is(count: int) -> None:
     [
         ({"prompt": None}, "prompt"), ({"prompt": 5}, "prompt"), ({"prompt": []}, "prompt"),
         ({"prompt": ["a", "b"]}, "prompt"), ({"prompt": [1, 2]}, "prompt"), ({"prompt": [[1], [2]]}, "prompt"),
-        ({"n": 2}, "n"), ({"best_of": 3}, "best_of"),
+        ({"n": 17}, "n"), ({"n": 0}, "n"), ({"best_of": 3}, "best_of"), ({"n": 2, "best_of": 3}, "best_of"),
     ],
 )  # fmt: skip
 def test_what_only_the_models_own_server_could_do_is_refused_by_its_name(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         neutral(**fields)
     assert caught.value.param == param and caught.value.status == 400
+
+
+def test_a_chat_in_place_of_a_completion_gives_one_choice() -> None:
+    with pytest.raises(InvalidRequest):
+        CALLING.passthrough(read(n=2), "up", {}, Dialect(completions=False))
 
 
 def test_tokens_and_many_prompts_pass_to_such_a_server() -> None:

@@ -150,7 +150,8 @@ def test_parts(part: dict[str, Any], expected: object) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"n": 2},
+        {"n": 0},
+        {"n": 17},
         {"messages": [{"role": "alien", "content": "x"}]},
         {"messages": [{"role": "user", "content": [{"type": "video", "video": "x"}]}]},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "data:image/png,raw"}]}]},

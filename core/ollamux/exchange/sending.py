@@ -1,0 +1,117 @@
+"""How a call goes out to the backend that was chosen, and how what comes back is read and written.
+
+Strategy: what passes through is relayed, all else goes through the neutral model. A request that its backend takes only
+in parts goes out part by part, and its answer is written when the last of them has come.
+
+Rules: whom to call, and what to do when it fails, is decided elsewhere; a part, too, is a call that uses a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ollamux.contract import Cancel, HeaderPairs, Read, WakeAt, Want
+from ollamux.conversation import Answer
+from ollamux.errors import OllamuxError
+from ollamux.exchange import heads
+from ollamux.exchange.fanout import Fan, joined
+from ollamux.exchange.phases import Phase
+from ollamux.exchange.searching import SearchState
+from ollamux.formats.base import Calling, Neutral, Outgoing
+from ollamux.routing.catalog import Offer
+from ollamux.streaming.convert import converter_for
+from ollamux.streaming.translator import Converter, Translator
+
+__all__ = ("SendState",)
+
+_FETCHING = Phase.FETCHING
+_LONGEST_ID = 128
+
+
+class SendState(SearchState):
+    """See the module."""
+
+    __slots__ = ()
+
+    # Out --------------------------------------------------------------------------------------------------------------
+
+    def _defaults(self, offer: Offer) -> dict[str, object]:
+        """The configured options for a request that passes through, and the default keep_alive beside them."""
+        defaults = dict(offer.options)
+        if self._house.keep_alive is not None:
+            defaults["keep_alive"] = self._house.keep_alive
+        return defaults
+
+    def _send(self, outgoing: Outgoing, now: float) -> tuple[Want, ...]:
+        """Calls the backend with this request, or with this part of it."""
+        backend, incoming = self._backend, self._incoming
+        assert backend is not None and incoming is not None
+        if backend.keeping is not None:
+            if self._keeps:
+                self._keep_no_more(backend, incoming, now)
+            outgoing = self._kept(backend, incoming, outgoing, now)
+        self._attempt += 1
+        self._key = backend.choose_key(now) if backend.watched else 0
+        call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
+        wake = WakeAt(self._next_wake(now))
+        return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
+
+    def _fetch(self, now: float) -> tuple[Want, ...]:
+        """Asks for the next picture. Raises InvalidRequest."""
+        assert self._fetching is not None
+        self._phase = _FETCHING
+        self._attempt += 1
+        return (self._fetching.call(self._attempt), WakeAt(self._next_wake(now)))
+
+    def _release(self, now: float) -> tuple[Want, ...]:
+        """Gives the place back and stops what is under way."""
+        if self._backend is None:
+            return ()
+        self._let_go(now)
+        attempt, self._attempt = self._attempt, self._attempt + 1
+        self._status = 0
+        self._head_headers = ()
+        return (Cancel(attempt),) if attempt else ()
+
+    # Back -------------------------------------------------------------------------------------------------------------
+
+    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
+        if not self._relaying:
+            return True
+        kind = heads.header(headers, "content-type")
+        return kind.startswith(self._stream_type().partition(";")[0])
+
+    def _make_converter(self) -> Converter:
+        incoming, called = self._incoming, self._called
+        assert incoming is not None and self._dialect is not None and called is not None
+        if self._relaying:
+            return self._serving.relay(incoming, self._context, self._upstream)
+        assert self._neutral is not None
+        reader = called.reader(self._neutral, self._dialect)
+        return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
+
+    def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
+        assert self._dialect is not None
+        found = called.whole(neutral, body, self._dialect)
+        renderer = self._make_renderer()
+        return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
+
+    def _render_parts(self, fan: Fan, now: float) -> bytes:
+        if fan.vectors:
+            return self._make_renderer().embedded(joined(fan.vectors), now)
+        assert self._incoming is not None
+        return self._incoming.several(self._context).whole_of(fan.answers, now)
+
+    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
+        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
+        _, made, _ = self._serving.failure(error, streaming=False)
+        names = {name for name, _ in told} | {"content-type"}
+        ours = tuple([pair for pair in made if pair[0].lower() not in names])
+        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
+        return (("Content-Type", kind), *ours, *told)
+
+    def _name_request(self, error: OllamuxError) -> None:
+        """Says in the error which request it ends, where the client has a name for it."""
+        if not error.request_id:
+            error.request_id = self._request.headers.get("x-request-id", "")[:_LONGEST_ID]
