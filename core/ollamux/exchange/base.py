@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
+from ollamux.news import Feed
 from ollamux.resilience.admission import Admission
 from ollamux.routing.catalog import Catalog
 
@@ -32,6 +34,8 @@ class House(Protocol):
 
     catalog: Catalog
     admission: Admission
+    ledger: Ledger
+    feed: Feed
     clock: Clock
     attempts: int
     retry_on: frozenset[int]
@@ -42,6 +46,10 @@ class House(Protocol):
 
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
+        ...
+
+    def notice(self, backend: Backend, now: float) -> None:
+        """Something was learned of this backend's health."""
         ...
 
     def managers(self) -> Sequence[Backend]:

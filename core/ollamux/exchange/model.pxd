@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux.accounting.ledger cimport Ledger
 from ollamux.backends cimport Backend
 from ollamux.exchange.state cimport ModelState
 from ollamux.formats.asking cimport Incoming
@@ -37,5 +38,9 @@ cdef class ModelExchange(ModelState):
     cdef _keep_alive(self, double now)
     cdef _break_off(self, error, double now, bytes out=*)
     cdef tuple _refuse(self, error, double now, tuple decision=*)
-    cdef tuple _release(self)
-    cdef _over(self)
+    cdef tuple _release(self, str failure, double now)
+    @cython.locals(ledger=Ledger)
+    cdef _over(self, double now, str failure=*)
+    @cython.locals(ledger=Ledger)
+    cdef _account(self, str failure, double now)
+    cdef _tell(self, str failure, double now)

@@ -15,6 +15,8 @@ import math
 from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
+from ollamux.accounting.kinds import kind_of
+from ollamux.accounting.ledger import GONE
 from ollamux.backends import Backend
 from ollamux.contract import (
     Cancel,
@@ -27,7 +29,7 @@ from ollamux.contract import (
     Want,
     Wants,
 )
-from ollamux.conversation import Answer, EmbedRequest
+from ollamux.conversation import Answer, EmbedRequest, Usage
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
@@ -41,6 +43,8 @@ from ollamux.formats.base import (
     Neutral,
     Served,
 )
+from ollamux.formats.telling import usage_told
+from ollamux.news import Decision
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
@@ -147,7 +151,7 @@ class ModelExchange(ModelState):
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
         first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
-        self._over()
+        self._over(now)
         return (*first, End())
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
@@ -182,7 +186,7 @@ class ModelExchange(ModelState):
         if self._phase is _OVER:
             return None
         attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
-        self._over()
+        self._over(now, GONE)
         return (Cancel(attempt),) if attempt else None
 
     def woken(self, now: float) -> Wants:
@@ -279,6 +283,8 @@ class ModelExchange(ModelState):
         if not admission.wait(self):
             return self._refuse(failures.queue_full(), now)
         self._phase = _QUEUED
+        if self._queued_at < 0.0:
+            self._queued_at = now
         self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
         return (WakeAt(self._next_wake(now)),)
 
@@ -293,13 +299,18 @@ class ModelExchange(ModelState):
                 body = renderer.loaded(incoming.operation, now)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
-        self._over()
+        self._over(now)
         return self._answer(200, (("Content-Type", self._serving.whole_type),), body)
 
     def _call(self, offer: Offer, backend: Backend, now: float) -> Wants:
         incoming = self._incoming
         assert incoming is not None
         self._phase = _CALLING
+        if self._queued_at >= 0.0:
+            self._waited += now - self._queued_at
+            self._queued_at = -1.0
+        self._first_token = -1.0
+        self._usage = None
         self._backend = backend
         if offer is not self._offer:
             self._offer = offer
@@ -345,7 +356,7 @@ class ModelExchange(ModelState):
 
     def _next(self, error: OllamuxError, now: float) -> Wants:
         """The attempt is lost: the next candidate, or this error."""
-        cancel = self._release()
+        cancel = self._release(kind_of(error), now)
         if self._candidates and self._calls < self._house.attempts:
             wants = self._dispatch(now)
             return (*cancel, *wants) if isinstance(wants, tuple) else cancel
@@ -373,6 +384,7 @@ class ModelExchange(ModelState):
     def _begin(self, out: bytes) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
         self._phase = _ANSWERING
+        self._first_token = self._activity - self._dispatched
         self._keepalive_at = math.inf
         if self._committed:
             return (Data(out),)
@@ -398,13 +410,14 @@ class ModelExchange(ModelState):
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
+                self._usage = usage_told(self._called.name, body)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None
                 rendered = self._render_whole(self._called, self._neutral, body, now)
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
-        self._over()
+        self._over(now)
         told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
@@ -413,6 +426,7 @@ class ModelExchange(ModelState):
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._dialect is not None
         found = called.whole(neutral, body, self._dialect)
+        self._usage = found.usage if isinstance(found, Answer) else Usage(found.input_tokens)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
@@ -441,7 +455,8 @@ class ModelExchange(ModelState):
         told += backend.decision
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
-        self._over()
+        self._told = self._status
+        self._over(now, kind_of(error))
         return self._answer(self._status, self._kept_head(error, told), body)
 
     def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
@@ -467,7 +482,7 @@ class ModelExchange(ModelState):
             return self._play(now)
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
-        self._over()
+        self._over(now)
         told = backend.decision + heads.warned(self._warnings)
         return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
@@ -484,7 +499,7 @@ class ModelExchange(ModelState):
         self._keepalive_at = math.inf
         if self._playing:
             return (*first, WakeAt(now + _PLAY_EVERY))
-        self._over()
+        self._over(now)
         return (*first, Data(renderer.end(now)), End())
 
     # Waiting ----------------------------------------------------------------------------------------------------------
@@ -515,26 +530,29 @@ class ModelExchange(ModelState):
         if self._phase is _CALLING and not out:
             return self._next(error, now)
         first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
-        cancel = self._release()
+        self._told = error.status
+        cancel = self._release(kind_of(error), now)
         told = self._make_renderer().fault(error)
-        self._over()
+        self._over(now, kind_of(error))
         return (*cancel, *first, Data(told), End())
 
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
+        self._told = error.status
         if self._committed:
             told = self._make_renderer().fault(error)
-            self._over()
+            self._over(now, kind_of(error))
             return (Data(told), End())
-        self._over()
+        self._over(now, kind_of(error))
         status, headers, body = self._serving.failure(error, streaming=streaming)
         return self._answer(status, headers + decision, body)
 
-    def _release(self) -> tuple[Want, ...]:
+    def _release(self, failure: str, now: float) -> tuple[Want, ...]:
         """Gives the place back and stops what is under way."""
         if self._backend is None:
             return ()
+        self._account(failure, now)
         self._house.admission.give_back(self._backend.id)
         self._backend = None
         attempt, self._attempt = self._attempt, self._attempt + 1
@@ -542,8 +560,9 @@ class ModelExchange(ModelState):
         self._head_headers = ()
         return (Cancel(attempt),) if attempt else ()
 
-    def _over(self) -> None:
+    def _over(self, now: float, failure: str = "") -> None:
         if self._backend is not None:
+            self._account(failure, now)
             self._house.admission.give_back(self._backend.id)
             self._backend = None
         if self._phase is _QUEUED:
@@ -552,6 +571,48 @@ class ModelExchange(ModelState):
             self._house.forget(self)
         self._phase = _OVER
         self._attempt += 1  # whatever is reported now comes too late
+        house = self._house
+        ledger = house.ledger
+        ledger.exchange(self._serving.name, failure, self._waited, self._calls)
+        feed = house.feed
+        if feed.heard and (feed.detailed or failure or self._calls > 1):
+            self._tell(failure, now)
+
+    def _account(self, failure: str, now: float) -> None:
+        """An attempt is over: counts it, and lets its backend's health be seen where it failed."""
+        backend, offer, incoming = self._backend, self._offer, self._incoming
+        assert backend is not None and offer is not None and incoming is not None
+        usage = self._usage if self._converter is None else self._converter.usage
+        seconds = now - self._dispatched
+        ledger = self._house.ledger
+        ledger.attempt(offer, incoming.operation, seconds, self._first_token, usage, failure, now)
+        if failure and failure is not GONE:
+            self._house.notice(backend, now)
+
+    def _tell(self, failure: str, now: float) -> None:
+        """Tells those who listen how it ended."""
+        offer, incoming = self._offer, self._incoming
+        usage = self._usage if self._converter is None else self._converter.usage
+        self._house.feed.tell(
+            Decision(
+                at=now,
+                request_id=self._request.headers.get("x-request-id", ""),
+                format=self._serving.name,
+                operation=incoming.operation if incoming is not None else "chat",
+                model=incoming.model if incoming is not None else "",
+                backend=offer.backend if offer is not None else "",
+                upstream=offer.upstream if offer is not None else "",
+                reason="",
+                calls=self._calls,
+                failure=failure,
+                status=self._told,
+                waited=self._waited,
+                first_token=self._first_token if self._first_token >= 0.0 else None,
+                seconds=now - self._arrived,
+                input_tokens=usage.input if usage is not None else None,
+                output_tokens=usage.output if usage is not None else None,
+            )
+        )
 
 
 def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:

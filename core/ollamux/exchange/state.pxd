@@ -7,7 +7,7 @@ from ollamux.formats.asking cimport Incoming
 
 
 cdef class ModelState(Exchange):
-    cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
+    cdef object _usage, _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
     cdef RenderContext _context
     cdef Incoming _incoming
@@ -15,9 +15,9 @@ cdef class ModelState(Exchange):
     cdef list _candidates, _collected, _playing
     cdef tuple _warnings
     cdef str _upstream
-    cdef long _attempt, _calls, _collected_size, _status, _key
+    cdef long _attempt, _calls, _collected_size, _status, _key, _told
     cdef bint _committed, _relaying
-    cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until
+    cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _queued_at, _first_token, _waited
 
     cdef str _stream_type(self)
     cdef _make_renderer(self)

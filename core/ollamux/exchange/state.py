@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-from ollamux.conversation import Event
+from ollamux.conversation import Event, Usage
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
@@ -55,6 +55,7 @@ class ModelState(Exchange):
         "_converter",
         "_dialect",
         "_dispatched",
+        "_first_token",
         "_head_headers",
         "_house",
         "_incoming",
@@ -66,6 +67,7 @@ class ModelState(Exchange):
         "_phase",
         "_place",
         "_playing",
+        "_queued_at",
         "_queued_until",
         "_relaying",
         "_renderer",
@@ -74,7 +76,10 @@ class ModelState(Exchange):
         "_served",
         "_serving",
         "_status",
+        "_told",
         "_upstream",
+        "_usage",
+        "_waited",
         "_warnings",
     )
 
@@ -116,6 +121,10 @@ class ModelState(Exchange):
         self._arrived = self._dispatched = self._activity = 0.0
         self._keepalive_at = math.inf
         self._queued_until = math.inf
+        self._queued_at = self._first_token = -1.0
+        self._waited = 0.0
+        self._told = 200
+        self._usage: Usage | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
 
