@@ -1,13 +1,19 @@
-"""What one chunk of a stream costs: converted and passed through, by each build, one chunk a read and twenty.
+"""What a delta of a stream costs: every pair of formats, text, thinking and arguments, by each build, one a read and
+twenty; and streams that pass through.
 
-`ns_per_event` and `mb_per_s` (of the backend's bytes) stand in extra_info; the loop's own share is a few ns.
+The backends' streams are what the formats' own renderers write. `ns_per_event` and `mb_per_s` (of the backend's bytes)
+stand in extra_info, and `empty_calls`: the same in empty calls of Python functions, measured beside it.
 
-    pytest bench/test_converters.py --benchmark-columns=median
+    pytest bench/test_converters.py --benchmark-columns=median     everything
+    python -m bench.test_converters                                the table of bench/README.md
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -15,69 +21,116 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from ollamux.clock import Clock
-from ollamux.formats.base import RenderContext
-from ollamux.formats.ollama.rendering import OllamaRenderer
-from ollamux.formats.openai_chat import CALLING
-from ollamux.formats.openai_chat.reading import ChatReader
+from ollamux.conversation import Event, ReasoningDelta, Start, TextDelta, ToolCallDelta, ToolCallStart
+from ollamux.formats import calling, servings
+from ollamux.formats.base import Dialect, Incoming, Place, RenderContext, Served
 from ollamux.streaming import convert
 from ollamux.streaming.ndjson_relay import NdjsonRelay
 from ollamux.streaming.sse_relay import SseRelay
 from ollamux.streaming.translator import Converter, Translator
 
-EVENTS = 2000
+EVENTS = 400
 CLOCK = Clock()
 CLOCK.set(1_790_000_000.0, 0, 0.0)
+SERVINGS = {serving.name: serving for serving in servings()}
+SOURCES = ("openai_chat", "ollama", "anthropic", "gemini", "openai_responses")
+TARGETS = ("ollama", "openai_chat", "anthropic", "openai_responses")
+KINDS = ("text", "thinking", "arguments")
+WHOLE = ("ollama", "gemini")
+"""Formats whose calls come whole."""
+
+_ROUTES = {"openai_responses": "responses", "gemini": "v1beta/streamGenerateContent"}
 
 
-def chat_chunk(n: int) -> bytes:
-    choice = {"index": 0, "delta": {"content": f" word{n % 10}"}, "logprobs": None, "finish_reason": None}
-    head = {"id": "chatcmpl-0123456789", "object": "chat.completion.chunk", "created": 1_790_000_000, "model": "up"}
-    return b"data: " + msgspec.json.encode({**head, "choices": [choice]}) + b"\n\n"
+@lru_cache
+def asked(name: str) -> Incoming:
+    """A client's request for a stream."""
+    said = [{"role": "user", "content": "hi"}]
+    body: dict[str, object] = {"model": "mine", "stream": True, "messages": said, "max_tokens": 100}
+    place = Place()
+    if name == "openai_responses":
+        body = {"model": "mine", "stream": True, "input": said}
+    elif name == "gemini":
+        body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+        place = Place("mine", "alt=sse")
+    routes = SERVINGS[name].routes
+    route = next(route for route in routes if route.name == _ROUTES.get(name, "chat"))
+    return SERVINGS[name].read(route, msgspec.json.encode(body), {}, place)
 
 
-def varied_chunk(n: int) -> bytes:
-    """As llama.cpp and OpenAI write them: the second, and padding, differ from chunk to chunk."""
-    chunk = chat_chunk(n).replace(b"1790000000", b"%d" % (1_790_000_000 + n))
-    return chunk.replace(b"]}\n\n", b'],"obfuscation":"' + b"x" * (n % 9) + b'"}\n\n')
+def delta(kind: str, n: int) -> Event:
+    if kind == "text":
+        return TextDelta(f" word{n % 10}")
+    return ReasoningDelta(f" hm{n % 10}") if kind == "thinking" else ToolCallDelta(0, f" {n % 10},")
 
 
-def ollama_line(n: int) -> bytes:
-    head = {"model": "up", "created_at": f"2026-01-01T00:00:00.{n:06}Z"}
-    line = {**head, "message": {"role": "assistant", "content": f" word{n % 10}"}, "done": False}
-    return msgspec.json.encode(line) + b"\n"
+def streamed(source: str, kind: str, count: int = EVENTS) -> tuple[bytes, list[bytes]]:
+    """What a backend sends before the deltas, with the first of them, and the deltas, one by one."""
+    writer = SERVINGS[source].renderer(asked(source), RenderContext("up", CLOCK, 0.0, 0.0))
+    begun: list[Event] = [Start("r1", "up", 1_790_000_000)]
+    begun += [ToolCallStart(0, "c1", "f"), ToolCallDelta(0, '{"a":[')] if kind == "arguments" else []
+    begun += [delta(kind, n) for n in range(3)]
+    head = b"".join([writer.events([event], 1.0) for event in begun])
+    return head, [writer.events([delta(kind, n)], 1.0) for n in range(count)]
 
 
-def translator() -> Converter:
-    general = Translator(ChatReader(), OllamaRenderer("chat", RenderContext("mine", CLOCK, 0.0, 0.0)))
-    return convert.converter_for(general, CLOCK, CALLING.text_markers)
+def translated(source: str, target: str) -> Converter:
+    neutral = asked(target).neutral(Served("mine", "mine", frozenset({"completion", "tools", "thinking"})), {})
+    renderer = SERVINGS[target].renderer(asked(target), RenderContext("mine", CLOCK, 0.0, 0.0))
+    by = calling(source)
+    return convert.converter_for(Translator(by.reader(neutral, Dialect()), renderer), CLOCK, by.text_markers)
 
 
-CASES: dict[str, tuple[Callable[[int], bytes], Callable[[], Converter]]] = {
-    "chat to ollama": (chat_chunk, translator),
-    "chat to ollama, varied": (varied_chunk, translator),
-    "chat to chat": (varied_chunk, lambda: convert.relay_for(SseRelay("up", "up"))),
-    "chat to chat, renamed": (varied_chunk, lambda: convert.relay_for(SseRelay("up", "mine"))),
-    "ollama to ollama": (ollama_line, lambda: convert.relay_for(NdjsonRelay("up", "up"))),
-    "ollama to ollama, renamed": (ollama_line, lambda: convert.relay_for(NdjsonRelay("up", "mine"))),
+def varied() -> tuple[bytes, list[bytes]]:
+    """As llama.cpp and OpenAI write chunks: the second, and padding, differ from chunk to chunk."""
+    head, events = streamed("openai_chat", "text")
+    odd = [event.replace(b"1790000000", b"%d" % (1_790_000_000 + n)) for n, event in enumerate(events)]
+    return head, [
+        event.replace(b"]}\n\n", b'],"obfuscation":"' + b"x" * (n % 9) + b'"}\n\n') for n, event in enumerate(odd)
+    ]
+
+
+Case = tuple[Callable[[], tuple[bytes, list[bytes]]], Callable[[], Converter]]
+
+
+def pair(source: str, target: str, kind: str) -> Case:
+    return lambda: streamed(source, kind), lambda: translated(source, target)
+
+
+CASES: dict[str, Case] = {
+    f"{source} to {target}, {kind}": pair(source, target, kind)
+    for source, target, kind in product(SOURCES, TARGETS, KINDS)
+    if source != target and not (kind == "arguments" and source in WHOLE)
+} | {
+    "openai_chat to ollama, varied": (varied, lambda: translated("openai_chat", "ollama")),
+    "openai_chat passed": (varied, lambda: convert.relay_for(SseRelay("up", "up"))),
+    "openai_chat passed, renamed": (varied, lambda: convert.relay_for(SseRelay("up", "mine"))),
+    "openai_chat passed, arguments": (
+        lambda: streamed("openai_chat", "arguments"),
+        lambda: convert.relay_for(SseRelay("up", "up")),
+    ),
+    "ollama passed": (lambda: streamed("ollama", "text"), lambda: convert.relay_for(NdjsonRelay("up", "up"))),
+    "ollama passed, renamed": (
+        lambda: streamed("ollama", "text"),
+        lambda: convert.relay_for(NdjsonRelay("up", "mine")),
+    ),
 }
 
 
-@pytest.mark.parametrize("events_a_read", [1, 20])
-@pytest.mark.parametrize("build", ["pure", "compiled"])
-@pytest.mark.parametrize("case", CASES)
-def test_the_cost_of_a_chunk(
-    benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch, case: str, build: str, events_a_read: int
-) -> None:
-    event, make = CASES[case]
-    if build == "pure":
-        monkeypatch.setattr(convert, "_front", None)
-    elif convert._front is None:
-        pytest.skip("the extension is not built")
-    events = [event(n) for n in range(EVENTS)]
+class Empty:
+    """What a call costs that does nothing."""
+
+    def feed(self, data: bytes, now: float) -> None:
+        return None
+
+
+def passes(case: str, events_a_read: int) -> tuple[Callable[[], None], int]:
+    """One pass over a stream that is under way, and its bytes."""
+    make_stream, make = CASES[case]
+    head, events = make_stream()
     reads = [b"".join(events[at : at + events_a_read]) for at in range(0, EVENTS, events_a_read)]
     converter = make()
-    for read in reads[:10]:
-        assert converter.feed(read, 1.0)
+    converter.feed(head, 1.0)
     feed = converter.feed
 
     def stream() -> None:
@@ -86,9 +139,73 @@ def test_the_cost_of_a_chunk(
             now += 0.05
             feed(read, now)
 
+    return stream, sum(map(len, reads))
+
+
+def best(run: Callable[[], None], rounds: int) -> float:
+    """Nanoseconds for one event, in the quickest pass."""
+    found = float("inf")
+    for _ in range(rounds):
+        began = time.perf_counter()
+        run()
+        found = min(found, time.perf_counter() - began)
+    return found / EVENTS * 1e9
+
+
+def empty_call(rounds: int = 200) -> float:
+    """Nanoseconds for a call that does nothing, in the same loop."""
+    feed = Empty().feed
+
+    def run() -> None:
+        now = 1.0
+        for _ in range(EVENTS):
+            now += 0.05
+            feed(b"", now)
+
+    return best(run, rounds)
+
+
+@pytest.mark.parametrize("events_a_read", [1, 20])
+@pytest.mark.parametrize("build", ["pure", "compiled"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_cost_of_a_delta(
+    benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch, case: str, build: str, events_a_read: int
+) -> None:
+    if build == "pure":
+        monkeypatch.setattr(convert, "_front", None)
+    elif convert._front is None:
+        pytest.skip("the extension is not built")
+    stream, size = passes(case, events_a_read)
     benchmark.pedantic(stream, rounds=30, warmup_rounds=2)  # type: ignore[no-untyped-call]
     stats: Any = benchmark.stats
     assert stats is not None
     seconds: float = stats.stats.median
     benchmark.extra_info["ns_per_event"] = round(seconds / EVENTS * 1e9, 1)
-    benchmark.extra_info["mb_per_s"] = round(sum(map(len, reads)) / seconds / 1e6)
+    benchmark.extra_info["mb_per_s"] = round(size / seconds / 1e6)
+    benchmark.extra_info["empty_calls"] = round(seconds / EVENTS * 1e9 / empty_call(50), 2)
+
+
+def table() -> None:
+    """Every case as a row of Markdown: ns for an event, and empty calls where it is one a read."""
+    front = convert._front
+    empty = empty_call()
+    print(f"An empty call: {empty:.0f} ns.\n")
+    print("| stream | compiled, 1 a read | in empty calls | compiled, 20 a read | MB/s | general, 1 a read | factor |")
+    print("|---|---|---|---|---|---|---|")
+    for case in CASES:
+        one = best(passes(case, 1)[0], 60)
+        twenty, size = passes(case, 20)
+        twenties = best(twenty, 60)
+        convert._front = None
+        general = best(passes(case, 1)[0], 4)
+        convert._front = front
+        speed = size / EVENTS / twenties * 1000
+        print(
+            f"| {case} | {one:.0f} | {one / empty:.1f} | {twenties:.0f} | {speed:.0f} | {general:,.0f} "
+            f"| {general / one:.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    table()

@@ -80,8 +80,13 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.routing.strategies.power_efficient",
     "ollamux.routing.strategies.prefix_affinity",
     "ollamux.routing.strategies.round_robin",
+    "ollamux.streaming._chunk",
+    "ollamux.streaming._lane",
+    "ollamux.streaming._skeleton",
     "ollamux.streaming._template",
     "ollamux.streaming.framing",
+    "ollamux.streaming.sse_relay",
+    "ollamux.streaming.translator",
 )
 """Dotted names of the core's extension modules, sorted; a test holds them against the sources."""
 

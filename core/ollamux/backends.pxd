@@ -4,7 +4,7 @@ from ollamux.resilience.health cimport Health
 
 
 cdef class Backend:
-    cdef public object config, provider, answers_itself, files, calling, token, endpoint, probe_key
+    cdef public object config, provider, answers_itself, files, calling, token, endpoint, keeping, probe_key
     cdef public Health health
     cdef public dict others
     cdef public str id, misconfigured, root, base

@@ -22,6 +22,7 @@ from ollamux.credentials.ring import KeyRing, rest_after
 from ollamux.credentials.sigv4 import SigV4
 from ollamux.formats import calling, callings
 from ollamux.formats.base import Calling, Dialect, Outgoing
+from ollamux.hardware.keeping import Keeping
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
 from ollamux.routing.catalog import Offer
@@ -40,8 +41,9 @@ _JOINED = 64
 
 class Backend:
     """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered;
-    `watched` says whether it has to hear of each answer's status; `named` tells what the provider itself calls a model
-    that has another name here (a deployment)."""
+    `watched` says whether it has to hear of each answer's status; `keeping` follows what is in its memory, None where
+    requests have no say in that; `named` tells what the provider itself calls a model that has another name here
+    (a deployment)."""
 
     __slots__ = (
         "_clock",
@@ -70,6 +72,7 @@ class Backend:
         "health",
         "id",
         "idle",
+        "keeping",
         "loading",
         "misconfigured",
         "models_seen",
@@ -106,6 +109,7 @@ class Backend:
         self.idle = config.timeouts.idle
         self.total = config.timeouts.total
         self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
+        self.keeping: Keeping | None = None
         self.loading = False
         self.misconfigured = ""
         self.models_seen = False

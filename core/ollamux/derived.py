@@ -1,17 +1,24 @@
-"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, and for how long
-models stay loaded."""
+"""What a gateway derives from its configuration once, when it is made: the keys that callers may show, for how long
+models stay loaded, what heat means for the machine, and whom there is to choose from."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 
+from ollamux.backends import Backend
 from ollamux.config import Config
 from ollamux.config.values import number
 from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
+from ollamux.hardware.machine import Machine
+from ollamux.hardware.thermal import ThermalLimits
+from ollamux.routing.catalog import Offer
+from ollamux.routing.fleet import Fleet
+from ollamux.routing.patterns import vendors_of
 
-__all__ = ("issued_keys", "keep_alive")
+__all__ = ("fleet", "issued_keys", "keep_alive", "machine")
 
 
 def issued_keys(config: Config) -> list[IssuedKey]:
@@ -37,3 +44,23 @@ def keep_alive(config: Config) -> float | None:
         return keep_alive_of(told if seconds is None else seconds)
     except ValueError:  # longer than Go's durations are
         return math.inf
+
+
+def machine(config: Config) -> Machine:
+    """The machine, in its efficiency mode and with its limits of heat, before any sensor was read."""
+    heat = config.thermal
+    limits = ThermalLimits(warning=heat.warning, critical=heat.critical, shutdown=heat.shutdown)
+    return Machine(mode=config.routing.efficiency, limits=limits)
+
+
+def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
+    """The stations of these backends, by their ids."""
+
+    def formats(offer: Offer) -> tuple[str, ...]:
+        backend = backends[offer.backend]
+        return (*backend.others, backend.calling.name) if backend.calling is not None else ()
+
+    made = Fleet(regions=config.routing.regions, vendors=vendors_of, formats=formats)
+    for backend in backends.values():
+        made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)
+    return made

@@ -9,7 +9,7 @@ cdef class Gateway:
     cdef public Clock clock
     cdef Gate _gate
     cdef Router _router
-    cdef public object config, admission, catalog, ledger, feed, machine, retry_on, keep_alive
+    cdef public object config, admission, automatic, catalog, ledger, feed, fleet, machine, retry_on, keep_alive
     cdef public long attempts, answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry

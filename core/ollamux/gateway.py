@@ -15,11 +15,12 @@ from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
+from ollamux.automatic import Automatic
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
-from ollamux.derived import issued_keys, keep_alive
+from ollamux.derived import fleet, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError
 from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
@@ -29,7 +30,7 @@ from ollamux.formats.ollama import listing
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
-from ollamux.hardware.machine import Condition, Machine
+from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
@@ -95,7 +96,9 @@ class Gateway:
         self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger()
-        self.machine = Machine()
+        self.machine = machine(config)
+        self.fleet = fleet(config, self._backends)
+        self.automatic = Automatic(self.catalog, self.fleet, config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.attempts = config.retry.attempts
@@ -113,6 +116,8 @@ class Gateway:
         self.hurry = False
         for backend in self._backends.values():
             self._settle_in(self.machine.add(backend.config, backend.endpoint, unloads=backend.provider.manages_models))
+            if backend.provider.manages_models:
+                backend.keeping = self.machine.vram.keeping
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
                 self.stock(backend, backend.answers_itself.inventory())
@@ -244,6 +249,7 @@ class Gateway:
         """A backend told what it has."""
         backend.models_seen = True
         self.catalog.stock(backend.id, inventory)
+        self.machine.vram.told(backend.id, inventory)
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, inventory.slots)
 
@@ -333,7 +339,7 @@ class Gateway:
             case "tags":
                 return SurveyExchange(
                     self,
-                    lambda at: listing.tags(self.catalog.offers(), self.clock, at),
+                    lambda at: listing.tags(self.automatic.listed(), self.clock, at),
                     (*JSON_UTF8, *self._mark),
                 )
             case "ps":
@@ -384,6 +390,9 @@ class Gateway:
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
         self.ledger.power(condition.backend, condition.watts or 0.0)
+        station = self.fleet.stations[condition.backend]
+        station.reading(heat=condition.penalty, watts=condition.watts)
+        station.exclude(f"heat ({condition.excluded})" if condition.excluded else "", condition.until)
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ what a client did not ask to have cut comes whole; that a model is unknown is to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
 
+from ollamux.automatic import Automatic
 from ollamux.clock import Clock
 from ollamux.contract import ClientRequest, HeaderPairs, Want
 from ollamux.errors import ModelNotFound
@@ -31,6 +32,16 @@ __all__ = ("Listing", "shape_of")
 
 _JSON: HeaderPairs = (("Content-Type", "application/json"),)
 _encode = msgspec.json.Encoder().encode
+
+
+_OURSELVES = "ollamux"
+"""Who owns a model of no backend: `auto`."""
+
+
+class ListingHouse(House, Protocol):
+    """A house that knows what `auto` is."""
+
+    automatic: Automatic
 
 
 class _Asked(NamedTuple):
@@ -65,7 +76,7 @@ def shape_of(path: str, headers: Mapping[str, str], query: str) -> str:
 class Listing:
     """Opens the exchanges of these requests. `mark` goes out with every answer."""
 
-    def __init__(self, house: House, servings: Mapping[str, Serving], mark: HeaderPairs) -> None:
+    def __init__(self, house: ListingHouse, servings: Mapping[str, Serving], mark: HeaderPairs) -> None:
         self._house = house
         self._servings = servings
         self._headers = (*_JSON, *mark)
@@ -79,20 +90,26 @@ class Listing:
             return SurveyExchange(
                 self._house, lambda now: _encode(shape.page(self._cards(shape), words)), self._headers
             )
-        unknown = not self._house.catalog.find(wanted)
+        unknown = not self._offers(wanted)
         return ForwardExchange(
             self._house, request, lambda now: self._one(wanted, shape, self._servings[named]), ask_first=unknown
         )
 
     def _cards(self, shape: _Shape) -> list[dict[str, Any]]:
-        offers = {offer.name: offer for offer in self._house.catalog.offers()}
+        offers = {offer.name: offer for offer in self._house.automatic.listed()}
         return [shape.card(self._asked(name, offer)) for name, offer in offers.items()]
 
     def _asked(self, name: str, offer: Offer) -> _Asked:
-        return _Asked(name, offer, self._house.backend(offer.backend).provider.type, self._house.clock)
+        owner = self._house.backend(offer.backend).provider.type if offer.backend else _OURSELVES
+        return _Asked(name, offer, owner, self._house.clock)
+
+    def _offers(self, wanted: str) -> tuple[Offer, ...]:
+        found = self._house.catalog.find(wanted)
+        chosen = None if found else self._house.automatic.described(wanted)
+        return found if chosen is None else (chosen,)
 
     def _one(self, wanted: str, shape: _Shape, serving: Serving) -> tuple[Want, ...]:
-        offers = self._house.catalog.find(wanted)
+        offers = self._offers(wanted)
         if offers:
             return answer(200, self._headers, _encode(shape.card(self._asked(wanted.strip(), offers[0]))))
         error = with_names(ModelNotFound(wanted), self._house.catalog)

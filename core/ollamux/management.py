@@ -16,6 +16,7 @@ from typing import Protocol, cast
 
 import msgspec
 
+from ollamux.automatic import Automatic
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Want
 from ollamux.errors import BackendUnavailable, InvalidRequest, NotSupported, OllamuxError, RequestError
@@ -35,7 +36,9 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 class ManagingHouse(House, Protocol):
-    """A house whose backends' models may change."""
+    """A house whose backends' models may change, and that knows what `auto` is."""
+
+    automatic: Automatic
 
     def changed(self, backend_id: str) -> None:
         """A backend's models changed: ask it at once."""
@@ -84,7 +87,8 @@ class Management:
             name = _checked_name(request.body or b"", path, action)
         except OllamuxError as error:
             return Settled(error.status, JSON_UTF8, _told(error))
-        unknown = not self._house.catalog.find(name) and parse_name(name) is not None
+        known = self._house.catalog.find(name) or self._house.automatic.described(name)
+        unknown = not known and parse_name(name) is not None
         must_exist = path == "/api/show" or bool(action.missing)
         return ForwardExchange(
             self._house,
@@ -106,7 +110,8 @@ class Management:
     ) -> Forward | tuple[Want, ...]:
         """Where a request that names this model goes. Raises what Ollama would answer."""
         body = request.body or b""
-        offers = self._house.catalog.find(name)
+        catalog = self._house.catalog
+        offers = catalog.find(name) if path == "/api/show" else catalog.named(name)
         if not offers and parse_name(name) is None:
             raise InvalidRequest(action.malformed.format(name=name))
         if path == "/api/show":
@@ -123,6 +128,8 @@ class Management:
     def _show(
         self, request: ClientRequest, name: str, offers: tuple[Offer, ...], now: float
     ) -> Forward | tuple[Want, ...]:
+        if not offers and (chosen := self._house.automatic.described(name)) is not None:
+            return answer(200, JSON_UTF8, listing.show(chosen, self._house.clock, now))
         if not offers:
             raise RequestError(f"model '{listing.listed_name(name.strip())}' not found", status=404)
         backend = self._house.backend(offers[0].backend)

@@ -1,40 +1,46 @@
-"""A gateway seen through a hole: the same machines, but a catalog in which some backends alone serve anything.
+"""A gateway seen through a hole: the same machines, but some backends alone serve anything.
 
-Strategy: what an exchange asks of its house goes to the gateway as it is; only what the catalog finds is cut down to
+Strategy: what an exchange asks of its house goes to the gateway as it is; only what is found for a name is cut down to
 the backends that are wanted, so that every other rule (health, places, failover among them) holds as ever.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
+from ollamux.automatic import Automatic
 from ollamux.exchange.base import House
 from ollamux.routing.catalog import Catalog, Offer
 
 __all__ = ("Narrowed",)
 
 
+class _ChoosingHouse(House, Protocol):
+    automatic: Automatic
+
+
 class Narrowed:
     """The house, with the backends of these ids alone."""
 
-    def __init__(self, house: House, among: frozenset[str]) -> None:
+    def __init__(self, house: _ChoosingHouse, among: frozenset[str]) -> None:
         self._house = house
         self.catalog = _Cut(house.catalog, among)
+        self.automatic = _Cut(house.automatic, among)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._house, name)
 
 
 class _Cut:
-    """A catalog without the offers of other backends."""
+    """What finds offers, without those of other backends: the catalog, and what chooses from it."""
 
-    def __init__(self, catalog: Catalog, among: frozenset[str]) -> None:
-        self._catalog = catalog
+    def __init__(self, whole: Catalog | Automatic, among: frozenset[str]) -> None:
+        self._whole: Any = whole
         self._among = among
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._catalog, name)
+        return getattr(self._whole, name)
 
-    def find(self, name: str) -> tuple[Offer, ...]:
+    def find(self, *asked: Any, **more: Any) -> tuple[Offer, ...]:
         """The offers of the backends that are wanted."""
-        return tuple([offer for offer in self._catalog.find(name) if offer.backend in self._among])
+        return tuple([offer for offer in self._whole.find(*asked, **more) if offer.backend in self._among])

@@ -8,7 +8,6 @@ that know it use it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from ollamux.config.types import type_called
 from ollamux.formats.ollama.names import canonical_key
 from ollamux.routing import well_known
 from ollamux.routing.catalog import Catalog, Registered, Shelf
+from ollamux.routing.patterns import PatternTable, vendors_of
 
 __all__ = ("catalog_of", "deployments")
 
@@ -86,10 +86,11 @@ def _settings(backend: Backend) -> frozenset[str]:
 
 def _admits(wanted: Capability) -> Callable[[str], bool] | None:
     """Whether a model is one that this backend is for."""
-    names, excluded = wanted.supported_model_patterns, wanted.excluded_patterns
-    if not names and not excluded:
+    if not wanted.supported_model_patterns and not wanted.excluded_patterns:
         return None
-    return lambda name: (not names or _like(name, names)) and not _like(name, excluded)
+    names = _table(wanted.supported_model_patterns or ("*",))
+    excluded = _table(wanted.excluded_patterns)
+    return lambda name: name in names and name not in excluded
 
 
 def _expects(kind: str, wanted: Capability) -> Callable[[str], bool] | None:
@@ -100,12 +101,16 @@ def _expects(kind: str, wanted: Capability) -> Callable[[str], bool] | None:
         return admits
     if kind not in well_known.PROVIDERS:
         return None
-    return lambda name: well_known.facts(kind, name) is not None and (admits is None or admits(name))
+
+    def expects(name: str) -> bool:
+        known = well_known.facts(kind, name) is not None or kind in vendors_of(name)
+        return known and (admits is None or admits(name))
+
+    return expects
 
 
-def _like(name: str, patterns: Iterable[str]) -> bool:
-    lowered = name.lower()
-    return any(fnmatchcase(lowered, pattern.lower()) for pattern in patterns)
+def _table(patterns: Iterable[str]) -> PatternTable[bool]:
+    return PatternTable((pattern, True) for pattern in patterns)
 
 
 def _registered(name: str, model: ModelConfig) -> Registered:

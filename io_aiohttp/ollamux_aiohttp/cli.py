@@ -1,4 +1,4 @@
-"""The command line: `ollamux serve`, `check`, `models`, `version`.
+"""The command line: `ollamux serve`, `check`, `models`, `efficiency`, `version`.
 
 Strategy: arguments become flags of the configuration, the strongest of its layers; the commands themselves stand in
 `serve` and `report`.
@@ -20,6 +20,8 @@ from typing import Any
 
 from ollamux import __version__, _build
 from ollamux.config import ConfigError, bind_problem
+from ollamux.errors import InvalidRequest
+from ollamux.hardware.efficiency import AUTO, MODES, mode_called
 from ollamux_aiohttp import EXTENSIONS
 from ollamux_aiohttp.settings import Settings, read_settings
 
@@ -79,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         ("models", "List what is served, and from where.", _models),
     ):
         configured(command(name, text, run)).add_argument("--json", action="store_true", help="print JSON")
+    efficiency = configured(
+        command("efficiency", "Say which efficiency mode the running server is in, or choose another.", _efficiency)
+    )
+    efficiency.add_argument("mode", metavar="MODE", nargs="?", help=f"one of {', '.join((*MODES, AUTO))}")
+    efficiency.add_argument("--json", action="store_true", help="print JSON")
     command("version", "Say which version runs.", _print_version)
     return parser
 
@@ -140,6 +147,28 @@ def _models(options: argparse.Namespace) -> int:
         for one in reports:
             if one.state != "ready":
                 print(f"{one.id}: {one.state}: {one.reason}", file=sys.stderr)
+    return 0
+
+
+def _efficiency(options: argparse.Namespace) -> int:
+    import json
+
+    from ollamux_aiohttp.remote import NotThere, Refused, ask
+
+    try:
+        body = {"mode": mode_called(options.mode)} if options.mode is not None else None
+    except InvalidRequest as error:
+        print(f"ollamux: {error.message}", file=sys.stderr)
+        return 2
+    try:
+        told = ask(read_settings(options.config).config, "POST" if body else "GET", "/efficiency", body)
+    except (NotThere, Refused) as error:
+        print(f"ollamux: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print(f"{told.get('current_mode')}: {told.get('description')}")
     return 0
 
 

@@ -1,7 +1,8 @@
 """`ollamux serve`: from a configuration to a running server, and to its end.
 
-Strategy: find the backends, bind, start the children that run model files, look at every backend once for as long as a
-person waits gladly, show the screen, and wait for a signal. A backend that is slow is seen later and holds up nothing.
+Strategy: find the backends, bind, begin to read the machine's sensors, start the children that run model files, look at
+every backend once for as long as a person waits gladly, show the screen, and wait for a signal. A backend that is slow
+is seen later and holds up nothing.
 
 Rules: a port that was asked for is used or the start fails; one that nobody asked for gives way to an Ollama. The first
 signal lets running requests end, the second one ends at once; no child survives either.
@@ -25,6 +26,8 @@ from ollamux.config import BackendConfig, Config
 from ollamux_aiohttp.discovery import DEFAULT_PORT, PORTS, SECOND_PORT, discover, port_problem
 from ollamux_aiohttp.llama_supervisor import LOADING, LlamaSupervisor
 from ollamux_aiohttp.screen import LoadNews, Paint, start_screen
+from ollamux_aiohttp.sensors.sensors import Sensors
+from ollamux_aiohttp.sensors.watch import Readable, SensorWatch
 from ollamux_aiohttp.server import Server
 
 __all__ = ("PortTaken", "listen", "resolve", "serve")
@@ -69,16 +72,23 @@ async def listen(
 
 
 async def serve(
-    config: Config, notes: tuple[str, ...], say: Callable[[str], None], paint: Paint, record: Path | None = None
+    config: Config,
+    notes: tuple[str, ...],
+    say: Callable[[str], None],
+    paint: Paint,
+    record: Path | None = None,
+    sensors: Readable | None = None,
 ) -> None:
     """Serves a configuration whose backends are resolved until a signal comes, and writes exchanges down in the folder
-    `record`. Raises PortTaken."""
+    `record`. `sensors` stand for the machine's own. Raises PortTaken."""
     say = _whoever_listens(say)
     stop = _signals(say)
     server, host, port, moved = await listen(config, record=record)
     children = _Children(server, config, say)
+    watch = SensorWatch(sensors or Sensors(), server.gateway.sensed, config.thermal.interval)
     told = (f"every exchange is written into {record}",) if record is not None else ()
     try:
+        watch.start()
         await children.start()
         await server.refresh(_PATIENCE)
         reports = server.gateway.report(asyncio.get_running_loop().time())
@@ -93,6 +103,7 @@ async def serve(
     finally:
         await server.stop(_GRACE)
         await children.stop()
+        await watch.close()
 
 
 class _Children:

@@ -7,9 +7,10 @@ import math
 from typing import Any
 
 import pytest
-from tests.support.driving import configured
+from tests.support.driving import configured, driven
 
-from ollamux.derived import issued_keys, keep_alive
+from ollamux.derived import issued_keys, keep_alive, machine
+from ollamux.hardware.readings import Device
 
 
 def test_keys_are_kept_as_digests_and_one_that_could_not_be_read_is_none() -> None:
@@ -36,3 +37,29 @@ def test_ollamas_own_variable_wins_and_without_a_word_there_is_no_default() -> N
     settings = {"response_optimization": {"keep_alive": "5m"}}
     assert keep_alive(configured(settings, {"OLLAMA_KEEP_ALIVE": "90"})) == 90.0
     assert keep_alive(configured({})) is None
+
+
+def test_the_machine_has_the_mode_and_the_limits_of_heat_that_were_chosen() -> None:
+    made = machine(configured({"routing": {"efficiency": "Quiet"}, "thermal": {"warning": 50, "critical": 60}}))
+    assert made.efficiency.current == "Quiet"
+    limits = made.thermal.limits_for(Device(id="cpu", kind="cpu"))
+    assert (limits.warning, limits.critical, limits.shutdown) == (50.0, 60.0, 95.0)
+
+
+def test_whom_there_is_to_choose_from_is_as_configured() -> None:
+    run = driven(
+        {"routing": {"regions": ["EU"]}},
+        learn=False,
+        a={"type": "openai", "api_key": "k", "weight": 3, "region": "eu", "endpoint": "https://a.example/v1"},
+        b={"type": "anthropic", "api_key": "k", "region": "us", "endpoint": "https://b.example"},
+        demo="demo",
+    )
+    fleet = run.gateway.fleet
+    assert [(station.id, station.weight, station.local) for station in fleet.stations.values()] == [
+        ("a", 3.0, False), ("b", 1.0, False), ("demo", 1.0, True)
+    ]  # fmt: skip
+    run.learn(a=["gpt-5"], b=["gpt-5"])
+    first, second = fleet.field(run.gateway.catalog.find("gpt-5")).standings
+    assert (first.home, first.blocked) == (True, False)
+    assert (second.home, second.blocked) == (False, True)
+    assert first.native == fleet.mask(["format:openai_chat", "format:openai_responses"])

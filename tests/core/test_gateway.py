@@ -12,6 +12,8 @@ from ollamux.contract import ClientRequest
 from ollamux.errors import TooLarge
 from ollamux.exchange import Settled
 from ollamux.formats.openai_responses import SERVING
+from ollamux.hardware.readings import Device, Readings
+from ollamux.models import Inventory, Loaded, ModelInfo
 
 KEY = {"name": "k", "key_sha256": hashlib.sha256(b"s3cret").hexdigest(), "scopes": ["inference"]}
 ADMIN = {"name": "a", "key_sha256": hashlib.sha256(b"boss").hexdigest(), "scopes": ["inference", "manage"]}
@@ -293,3 +295,40 @@ def test_a_front_without_paths_keeps_responses_where_the_paths_find_them() -> No
     asked = Asked(run, run.gateway.open(request, run.now, SERVING), None)
     asked.do(asked.exchange.start(run.now))
     assert run.ask("GET", f"/v1/responses/{asked.json['id']}").status == 200
+
+
+# Hardware -------------------------------------------------------------------------------------------------------------
+
+
+def test_heat_costs_a_backend_points_and_rules_it_out_until_it_has_cooled_down() -> None:
+    run = driven(a={"type": "ollama", "hardware": "nvidia", "endpoint": "http://127.0.0.1:9"}, b="vllm")
+    station = run.gateway.fleet.stations["a"]
+    for degrees, now in ((80.0, 0.0), (91.0, 5.0), (50.0, 500.0)):
+        device = Device(id="gpu-0", kind="nvidia", temperature=degrees, power=44.0)
+        run.gateway.sensed(Readings(devices=(device,), hour=12), now)
+        if degrees == 80.0:
+            assert station.heat > 0 and station.watts == 44.0 and not station.blocked
+        elif degrees == 91.0:
+            assert station.blocked and "91" in station.excluded_by and station.excluded_until > 5.0
+    assert (station.heat, station.excluded_by, station.blocked) == (0.0, "", False)
+    assert run.gateway.fleet.stations["b"].heat == 0.0
+
+
+def test_a_mode_costs_points_where_a_backend_is_beyond_its_limits() -> None:
+    run = driven(a={"type": "ollama", "hardware": "cpu", "characteristics": {"power_watts": 40}})
+    station = run.gateway.fleet.stations["a"]
+    assert (station.heat, station.watts) == (0.0, 40.0)
+    run.gateway.choose_efficiency("Quiet")
+    assert station.heat > 0
+    run.gateway.choose_efficiency("Performance")
+    assert station.heat == 0.0
+
+
+def test_what_a_backend_has_in_memory_is_counted_on_its_device() -> None:
+    run = driven(a={"type": "ollama", "hardware": "nvidia", "endpoint": "http://127.0.0.1:9"})
+    device = Device(id="gpu-0", kind="nvidia", vram_total=24 * 2**30, vram_used=2**30)
+    run.gateway.sensed(Readings(devices=(device,), hour=12), 0.0)
+    loaded = Loaded(name="m", size=5 * 2**30, size_vram=5 * 2**30, context_length=4096)
+    run.gateway.stock(run.gateway.backend("a"), Inventory(models=(ModelInfo(name="m"),), loaded=(loaded,)))
+    (usage,) = run.gateway.machine.vram.usage()
+    assert (usage.used, [each.model for each in usage.models]) == (5 * 2**30, ["m"])

@@ -13,7 +13,7 @@ from ollamux.listing import shape_of
 
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
 GOOGLE = {"x-goog-api-key": "k"}
-ALL = sorted(["nice", "vectors", "org/model-1:7b", "v", "tiny:latest"])
+ALL = sorted(["nice", "vectors", "org/model-1:7b", "v", "tiny:latest", "auto"])
 
 
 def street(**settings: Any) -> Driven:
@@ -36,7 +36,7 @@ def test_every_model_is_listed_once_as_it_is_configured_and_as_its_backend_spell
     asked = street().ask("GET", path)
     assert sorted(names(asked)) == ALL and asked.json["object"] == "list"
     assert asked.headers["x-ollamux"] == "this-one" and asked.headers["content-type"] == "application/json"
-    assert {row["owned_by"] for row in asked.json["data"]} == {"vllm", "ollama"}
+    assert {row["owned_by"] for row in asked.json["data"]} == {"vllm", "ollama", "ollamux"}
 
 
 def test_the_shape_of_openai_is_what_its_client_wants() -> None:
@@ -64,8 +64,9 @@ def test_anthropics_pages_are_as_long_as_was_asked() -> None:
 
     every = page("")[0]
     assert page("limit=2") == (every[:2], True)
-    assert page(f"limit=3&after_id={every[1]}") == (every[2:], False)
+    assert page(f"limit=3&after_id={every[1]}") == (every[2:5], True)
     assert page(f"limit=2&before_id={every[4]}") == (every[2:4], True)
+    assert page(f"limit=4&after_id={every[1]}") == (every[2:], False)
     assert page("limit=x&after_id=nobody") == (every, False)
     last = run.ask("GET", f"/v1/models?after_id={every[-1]}", headers=ANTHROPIC).json
     assert (last["data"], last["first_id"], last["last_id"]) == ([], None, None)

@@ -129,3 +129,10 @@ def test_what_names_no_model_goes_to_the_first_manager_with_its_query() -> None:
     asked = run.ask("HEAD", "/api/blobs/sha256:ab")
     asked.called.answer(404, b"")
     assert asked.status == 404
+
+
+def test_a_pattern_describes_a_model_and_never_has_one_changed() -> None:
+    run = driven({"aliases": {"gpt-*": "m"}}, o="ollama")
+    assert ask(run, "/api/show", {"model": "gpt-4o"}).called.json == {"model": "m"}
+    assert ask(run, "/api/delete", {"model": "gpt-4o"}).json == {"error": "model 'gpt-4o' not found"}
+    assert ask(run, "/api/pull", {"model": "gpt-oss"}).called.json == {"model": "gpt-oss"}

@@ -34,6 +34,12 @@ def test_before_it_tells_a_vendor_is_asked_for_what_it_is_known_for() -> None:
     assert run.gateway.catalog.find("gpt-4o") == () == run.gateway.catalog.find("x/llama3")
 
 
+def test_before_it_tells_a_vendor_is_asked_for_what_is_named_as_its_models_are() -> None:
+    run = driven(learn=False, up={"type": "anthropic", "api_key": "k"})
+    assert run.gateway.catalog.find("claude-next-99")
+    assert run.gateway.catalog.find("gpt-next") == ()
+
+
 def test_what_is_publicly_known_fills_in_where_a_vendor_tells_nothing() -> None:
     run = driven(learn=False, up={"type": "openai", "api_key": "k"})
     run.learn(up=["gpt-4o", "text-embedding-3-small", "mine"])

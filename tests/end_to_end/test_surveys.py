@@ -22,7 +22,7 @@ def test_tags_unite_all_backends_and_ps_what_they_have_loaded() -> None:
         running({"backends": backends(first, second)}) as server,
     ):
         rows = server.ask("GET", "/api/tags").json["models"]
-        assert sorted(row["name"].removesuffix(":latest") for row in rows) == ["both", "one", "two"]
+        assert sorted(row["name"].removesuffix(":latest") for row in rows) == ["auto", "both", "one", "two"]
         assert server.ask("GET", "/api/ps").json == {"models": []}
         shown = server.ask("POST", "/api/show", {"model": "two"})
         assert shown.status == 200
@@ -70,7 +70,7 @@ def test_a_backend_that_falls_silent_is_waited_for_no_longer_than_a_moment() -> 
             begun = time.monotonic()
             names = [row["name"] for row in server.ask("GET", "/api/tags").json["models"]]
             assert time.monotonic() - begun < 2.5
-            assert {name.removesuffix(":latest") for name in names} == {"one", "two", "three"}
+            assert {name.removesuffix(":latest") for name in names} == {"one", "two", "three", "auto"}
 
 
 def test_a_model_that_appeared_since_is_found_by_the_first_who_asks_for_it() -> None:

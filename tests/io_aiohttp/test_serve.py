@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import re
+import signal
 import socket
+import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +17,9 @@ import pytest
 from msgspec.structs import replace
 
 from ollamux.config import BackendConfig, Config, ServerConfig
-from ollamux_aiohttp.serve import PortTaken, listen, resolve
+from ollamux.hardware.readings import Device, Readings
+from ollamux_aiohttp.screen import Paint
+from ollamux_aiohttp.serve import PortTaken, listen, resolve, serve
 
 DEMO = BackendConfig(id="demo", type="demo")
 
@@ -95,3 +103,51 @@ def test_model_files_are_served_beside_what_is_configured_under_ids_of_their_own
 def test_a_model_file_alone_needs_no_search() -> None:
     config, _ = asyncio.run(resolve(Config(), ("a.gguf",)))
     assert [(backend.id, backend.type) for backend in config.backends or ()] == [("a", "gguf")]
+
+
+class WarmProcessor:
+    """Sensors of a machine with a warm processor."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def read(self) -> Readings:
+        return Readings(devices=(Device(id="cpu", kind="cpu", temperature=78.0),))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def devices(url: str) -> list[dict[str, object]]:
+    """The devices that a server tells of, once it has read its sensors."""
+    found: list[dict[str, object]] = []
+    while not found:
+        with urllib.request.urlopen(url) as answer:
+            found = json.load(answer)["devices"]
+    return found
+
+
+def test_the_sensors_of_the_machine_are_read_while_it_serves_and_let_go_at_its_end() -> None:
+    sensors = WarmProcessor()
+    backend = replace(DEMO, hardware="cpu")
+    config = Config(backends=(backend,), server=ServerConfig(port=0, port_given=True))
+
+    async def run() -> list[dict[str, object]]:
+        screen: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def say(text: str) -> None:
+            if not screen.done():
+                screen.set_result(text)
+
+        task = asyncio.create_task(serve(config, (), say, Paint(sys.stderr), sensors=sensors))
+        found = re.search(r"http://[\d.]+:\d+", await screen)
+        assert found is not None
+        try:
+            return await asyncio.to_thread(devices, f"{found[0]}/thermal")
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await task
+
+    (device,) = asyncio.run(run())
+    assert (device["id"], device["temperature_celsius"], device["state"]) == ("cpu", 78.0, "warm")
+    assert sensors.closed

@@ -1,10 +1,12 @@
 """The backends of a configuration: their keys, and what must agree among them.
 
 Rules: a `type` may be left out where the id begins with one, or the endpoint is a vendor's; `connect_timeout` and
-`timeout` are short for two of the `timeouts`, which win over them; a backend that is not enabled is read as strictly,
-but may ask for what does not exist yet."""
+`timeout` are short for two of the `timeouts`, which win over them; what its `retry` leaves out is as in the global one;
+a backend that is not enabled is read as strictly, but may ask for what does not exist yet."""
 
 from __future__ import annotations
+
+from msgspec.structs import replace
 
 from ollamux.config.kinds import (
     amount,
@@ -18,24 +20,28 @@ from ollamux.config.kinds import (
     number,
     positive,
     proxy,
+    rate,
     secret,
     secrets,
     text,
     texts,
     url,
     variable,
+    weight,
 )
 from ollamux.config.read import Section, Table, read_keys
 from ollamux.config.schema import (
     BackendConfig,
+    BackendLimits,
     BackendTls,
     Capability,
     Characteristics,
     OAuth2Config,
     Pool,
+    RetryConfig,
     Timeouts,
 )
-from ollamux.config.sections import OPTIONS
+from ollamux.config.sections import OPTIONS, RETRY
 from ollamux.config.tree import Branch, Node, Problems
 from ollamux.config.types import TYPES, is_type, type_at, type_called, type_in
 
@@ -120,6 +126,9 @@ BACKEND = Section(
         ),
         "model_prefix": loose_text,
         "priority": number,
+        "weight": weight,
+        "rate_limit": Section(BackendLimits, {"requests": rate, "tokens": rate}),
+        "retry": Section(dict, RETRY),
         "timeout": duration,
         "timeouts": _TIMEOUTS,
         "connect_timeout": duration,
@@ -134,16 +143,18 @@ BACKEND = Section(
 )
 
 
-def read_backends(node: Node, problems: Problems) -> tuple[BackendConfig, ...]:
-    """All that could be read, in the order in which they were first named."""
+def read_backends(node: Node, problems: Problems, retry: RetryConfig | None = None) -> tuple[BackendConfig, ...]:
+    """All that could be read, in the order in which they were first named. `retry` is the global one, which a backend's
+    own refines."""
     if node.branch is None:
         problems.add(node, "expected a list of backends, or a mapping from their ids")
         return ()
-    found = (_read(name, item, problems) for name, item in node.branch.items())
+    common = retry or RetryConfig()
+    found = (_read(name, item, problems, common) for name, item in node.branch.items())
     return tuple(backend for backend in found if backend is not None)
 
 
-def _read(name: str, node: Node, problems: Problems) -> BackendConfig | None:
+def _read(name: str, node: Node, problems: Problems, common: RetryConfig) -> BackendConfig | None:
     keys = node.branch
     if keys is None:
         problems.add(node, "expected a mapping of keys, such as `type:` and `endpoint:`")
@@ -154,12 +165,12 @@ def _read(name: str, node: Node, problems: Problems) -> BackendConfig | None:
     except ValueError:
         problems.switched_off = False
     try:
-        return _make(name, node, keys, problems)
+        return _make(name, node, keys, problems, common)
     finally:
         problems.switched_off = False
 
 
-def _make(name: str, node: Node, keys: Branch, problems: Problems) -> BackendConfig | None:
+def _make(name: str, node: Node, keys: Branch, problems: Problems, common: RetryConfig) -> BackendConfig | None:
     found = read_keys(BACKEND, node, _PATH, problems) or {}
     kind = type_of(name, node)
     if "type" not in keys and kind is None:
@@ -171,6 +182,8 @@ def _make(name: str, node: Node, keys: Branch, problems: Problems) -> BackendCon
         short["first_byte"] = found["timeout"]
     if "connect_timeout" in found:
         short["connect"] = found.pop("connect_timeout")
+    if "retry" in found:
+        found["retry"] = replace(common, **found["retry"])
     told_of: Characteristics = found.get("characteristics", Characteristics())
     if told_of.priority is not None:
         found.setdefault("priority", told_of.priority)

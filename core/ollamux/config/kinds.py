@@ -19,6 +19,7 @@ from ollamux.config.values import duration as parse_duration
 from ollamux.config.values import number as parse_number
 from ollamux.config.values import rate as parse_rate
 from ollamux.config.values import size as parse_size
+from ollamux.resilience.limits import Rate
 
 __all__ = (
     "SILENT",
@@ -30,6 +31,7 @@ __all__ = (
     "choices",
     "count",
     "duration",
+    "factor",
     "flag",
     "header_value",
     "host",
@@ -40,6 +42,8 @@ __all__ = (
     "loose_text",
     "number",
     "origins",
+    "percentile",
+    "period",
     "port",
     "positive",
     "proxy",
@@ -47,12 +51,14 @@ __all__ = (
     "secret",
     "secrets",
     "sha256",
+    "share",
     "size",
     "statuses",
     "text",
     "texts",
     "url",
     "variable",
+    "weight",
 )
 
 Kind: TypeAlias = Callable[[Node], Any]
@@ -124,6 +130,46 @@ def amount(node: Node) -> float:
     return found
 
 
+def share(node: Node) -> float:
+    """A part of a whole."""
+    found = number(node)
+    if not 0 <= found <= 1:
+        raise ValueError("a share from 0 to 1")
+    return found
+
+
+def factor(node: Node) -> float:
+    """A number that something is multiplied by, and does not become less."""
+    found = number(node)
+    if found < 1:
+        raise ValueError("a number, 1 or more")
+    return found
+
+
+def weight(node: Node) -> float:
+    """A part relative to that of others; one without any would never have its turn."""
+    found = number(node)
+    if found <= 0:
+        raise ValueError("a number above 0")
+    return found
+
+
+def percentile(node: Node) -> float:
+    """Percent of what was seen, and never all of it."""
+    found = number(node)
+    if not 0 < found < 100:
+        raise ValueError("a percentage above 0 and below 100")
+    return found
+
+
+def period(node: Node) -> float:
+    """Seconds, and more than none."""
+    found = duration(node)
+    if found <= 0:
+        raise ValueError("a duration above 0")
+    return found
+
+
 def count(node: Node) -> int:
     """A whole number from 0."""
     return _whole(node, 0)
@@ -159,8 +205,8 @@ def size(node: Node) -> int:
     return parse_size(node.value)
 
 
-def rate(node: Node) -> float:
-    """Events a second."""
+def rate(node: Node) -> Rate | None:
+    """So many events in so much time; None for no limit."""
     return parse_rate(node.value)
 
 

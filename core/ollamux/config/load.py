@@ -19,7 +19,7 @@ from ollamux.config.document import Layer
 from ollamux.config.environment import dotted_tree, named_tree, vendor_tree
 from ollamux.config.kinds import keep_alive
 from ollamux.config.read import read_keys, suggestion
-from ollamux.config.schema import BackendConfig, Config, KeyConfig, Secret, ServerConfig
+from ollamux.config.schema import BackendConfig, Config, KeyConfig, Secret, ServerConfig, ThermalConfig
 from ollamux.config.sections import ROOT
 from ollamux.config.tree import Node, Problems, branch, empty, layer_tree, merge, tidy
 from ollamux.config.types import type_called
@@ -49,10 +49,11 @@ def load(files: Sequence[Layer], env: Mapping[str, str], flags: Mapping[str, Any
     given = top.pop("backends", None)
     found = read_keys(ROOT, Node(value=top, source=tree.source, path=""), "", problems) or {}
     found.pop("include", None)
-    backends = None if given is None else read_backends(given, problems)
+    backends = None if given is None else read_backends(given, problems, found.get("retry"))
     found["server"] = _server(found.get("server", ServerConfig()), top.get("server"), env, problems)
     _check_models(top.get("models"), given, backends, problems)
     _check_aliases(top.get("aliases"), found.get("models", {}), problems)
+    _check_thermal(top.get("thermal"), found.get("thermal", ThermalConfig()), problems)
     alive = _keep_alive(env, problems)
     if problems.lines:
         raise ConfigError(*problems.lines)
@@ -121,6 +122,12 @@ def _check_aliases(aliases: Node | None, models: Mapping[str, Any], problems: Pr
             at = targets[at]
         if at == name:
             problems.add(node, "leads back to itself")
+
+
+def _check_thermal(node: Node | None, thermal: ThermalConfig, problems: Problems) -> None:
+    """Limits of heat are in their order."""
+    if node is not None and not thermal.warning < thermal.critical <= thermal.shutdown:
+        problems.add(node, "`warning` must be below `critical`, and `critical` not above `shutdown`")
 
 
 def _keep_alive(env: Mapping[str, str], problems: Problems) -> str | None:

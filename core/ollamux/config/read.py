@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ollamux.config.availability import CHOICES, LATER, Later, asks_for_nothing, keys_below
+from ollamux.config.availability import LATER, Later, asks_for_nothing, keys_below
 from ollamux.config.kinds import SILENT, Kind
 from ollamux.config.tree import Node, Problems
 
@@ -65,7 +65,7 @@ def read(spec: Spec, node: Node, path: str, problems: Problems) -> Any:
         return tuple(value for value in values if value is not UNREAD)
     if isinstance(spec, Table):
         return _read_table(spec, node, path, problems)
-    return _read_value(spec, node, path, problems)
+    return _read_value(spec, node, problems)
 
 
 def read_keys(spec: Section, node: Node, path: str, problems: Problems) -> dict[str, Any] | None:
@@ -135,11 +135,7 @@ def _read_table(spec: Table, node: Node, path: str, problems: Problems) -> Any:
     return found
 
 
-def _read_value(kind: Kind, node: Node, path: str, problems: Problems) -> Any:
-    word = next(iter(node.branch), "") if node.branch is not None else node.word  # `oauth2: {...}` is one too
-    if isinstance(word, str) and word.partition(":")[0] in CHOICES.get(path, ()):
-        problems.later(node, word)
-        return UNREAD
+def _read_value(kind: Kind, node: Node, problems: Problems) -> Any:
     try:
         return kind(node)
     except ValueError as error:

@@ -6,17 +6,25 @@ Units are seconds, bytes and counts. A limit of 0 is no limit. A secret is a `Se
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ollamux.resilience.backoff import Backoff
+from ollamux.resilience.breaker import BreakerSettings
+from ollamux.resilience.limits import Rate
+
 __all__ = (
     "BackendConfig",
+    "BackendLimits",
     "BackendTls",
     "Capability",
     "Characteristics",
     "Config",
+    "Efficiency",
+    "Fallback",
     "HealthConfig",
+    "HedgingConfig",
     "KeyConfig",
     "Limits",
     "LoggingConfig",
@@ -26,14 +34,32 @@ __all__ = (
     "Pool",
     "Price",
     "QueueConfig",
+    "RateLimitConfig",
     "ResponseOptimization",
     "ResponsesConfig",
     "RetryConfig",
     "RoutingConfig",
     "Secret",
     "ServerConfig",
+    "Strategy",
+    "ThermalConfig",
     "Timeouts",
 )
+
+
+Strategy: TypeAlias = Literal[
+    "balanced",
+    "capability_based",
+    "cost_optimized",
+    "fastest_response",
+    "least_loaded",
+    "model_based",
+    "power_efficient",
+    "prefix_affinity",
+    "round_robin",
+]
+Fallback: TypeAlias = Literal["none", "next_available", "retry_same", "best_alternative"]
+Efficiency: TypeAlias = Literal["Performance", "Balanced", "Efficiency", "Quiet", "UltraEfficiency", "Auto"]
 
 
 class Secret:
@@ -147,10 +173,27 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     excluded_patterns: tuple[str, ...] = ()
 
 
+class RetryConfig(Backoff, frozen=True, kw_only=True):
+    """All calls of one request over all backends, the statuses after which another one is made, how long is waited
+    before a call is repeated, and how many repeats there are, as a share of the requests."""
+
+    attempts: int = 3
+    on: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+    budget: float = 0.2
+
+
+class BackendLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests, and how many tokens, a backend may be asked. None is no limit of ours."""
+
+    requests: Rate | None = None
+    tokens: Rate | None = None
+
+
 class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint. `type` is a provider's own name; `endpoint` None is the provider's default; `auth` None is how the
     provider wants its key; `timeout` is the key of that name, already in `timeouts.first_byte`;
-    `max_concurrent_requests` None is what the backend tells, else no limit; `key_missing` says why the key that is
+    `max_concurrent_requests` None is what the backend tells, else no limit; `retry` is complete, None where it is the
+    global one; `key_missing` says why the key that is
     wanted could not be read; `source` is where it is configured."""
 
     id: str
@@ -183,6 +226,9 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     model_capability: Capability = Capability()
     model_prefix: str = ""
     priority: float = 50.0
+    weight: float = 1.0
+    rate_limit: BackendLimits = BackendLimits()
+    retry: RetryConfig | None = None
     timeout: float | None = None
     timeouts: Timeouts = Timeouts()
     pool: Pool = Pool()
@@ -250,18 +296,17 @@ class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How a plan is made. `registered_only` serves only what `models` names."""
+    """How a plan is made. Without `load_balancing` those that could do it go by priority and the order in which they
+    are configured, whatever the strategy and the load. `registered_only` serves only what `models` names; `regions`
+    empty is anywhere."""
 
-    strategy: Literal["capability_based"] = "capability_based"
-    fallback: Literal["next_available", "none"] = "next_available"
+    strategy: Strategy = "capability_based"
+    fallback: Fallback = "next_available"
+    load_balancing: bool = True
     registered_only: bool = False
-
-
-class RetryConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """All calls of one request over all backends, and the statuses after which another one is made."""
-
-    attempts: int = 3
-    on: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+    regions: tuple[str, ...] = ()
+    context_overflow: Literal["reject", "larger_model", "warn"] = "reject"
+    efficiency: Efficiency = "Balanced"
 
 
 class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,11 +319,38 @@ class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How many requests wait, for how many seconds, and how many run at once (0: no limit of our own)."""
+    """How many requests wait, for how many seconds, how many run at once (0: no limit of our own), and whether those of
+    a higher priority go first."""
 
     size: int = 512
     timeout: float = 300.0
     concurrency: int = 0
+    prioritise: bool = True
+
+
+class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests are let in for each key, for each address, and in all (`global`). None is no limit."""
+
+    per_key: Rate | None = None
+    per_address: Rate | None = None
+    overall: Rate | None = None
+
+
+class ThermalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Degrees Celsius from which a device costs points, is left alone, and gets nothing at all; and the seconds from
+    one reading to the next."""
+
+    warning: float = 70.0
+    critical: float = 85.0
+    shutdown: float = 95.0
+    interval: float = 5.0
+
+
+class HedgingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a second attempt is made where the first takes longer than this percentage of others did."""
+
+    enabled: bool = False
+    percentile: float = 95.0
 
 
 class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -308,8 +380,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     responses: ResponsesConfig = ResponsesConfig()
     routing: RoutingConfig = RoutingConfig()
     retry: RetryConfig = RetryConfig()
+    breaker: BreakerSettings = BreakerSettings()
     health: HealthConfig = HealthConfig()
     queue: QueueConfig = QueueConfig()
+    rate_limit: RateLimitConfig = RateLimitConfig()
+    thermal: ThermalConfig = ThermalConfig()
+    hedging: HedgingConfig = HedgingConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()
     keep_alive: str | None = None

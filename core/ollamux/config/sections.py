@@ -6,23 +6,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, get_args
+
 from ollamux.config.kinds import (
+    Kind,
     amount,
     anything,
     choice,
     choices,
     count,
     duration,
+    factor,
     flag,
     host,
     hosts,
     keep_alive,
     level,
+    number,
     origins,
+    percentile,
+    period,
     port,
     positive,
+    rate,
     secret,
     sha256,
+    share,
     size,
     statuses,
     text,
@@ -31,7 +41,10 @@ from ollamux.config.kinds import (
 )
 from ollamux.config.read import Items, Section, Table
 from ollamux.config.schema import (
+    Efficiency,
+    Fallback,
     HealthConfig,
+    HedgingConfig,
     KeyConfig,
     Limits,
     LoggingConfig,
@@ -39,15 +52,19 @@ from ollamux.config.schema import (
     ModelConfig,
     Price,
     QueueConfig,
+    RateLimitConfig,
     ResponseOptimization,
     ResponsesConfig,
     RetryConfig,
     RoutingConfig,
     ServerConfig,
+    Strategy,
+    ThermalConfig,
 )
 from ollamux.config.tree import Node
+from ollamux.resilience.breaker import BreakerSettings
 
-__all__ = ("OPTIONS", "ROOT")
+__all__ = ("OPTIONS", "RETRY", "ROOT")
 
 OPTIONS = Table(anything)
 """Options of a request, as Ollama names them; what they may be is the backend's to say."""
@@ -59,8 +76,10 @@ def _scopes(node: Node) -> frozenset[str]:
     return frozenset(_SCOPES(node))
 
 
-def _is_plain(name: str) -> bool:
-    return not any(sign in name for sign in "*?[")
+def _rate_limit(**told: Any) -> RateLimitConfig:
+    if "global" in told:
+        told["overall"] = told.pop("global")
+    return RateLimitConfig(**told)
 
 
 _KEY = Section(
@@ -75,6 +94,16 @@ _KEY = Section(
     },
     needed=("name",),
 )
+
+RETRY: Mapping[str, Kind] = {
+    "attempts": positive,
+    "on": statuses,
+    "base": duration,
+    "factor": factor,
+    "max": duration,
+    "jitter": share,
+}
+"""The keys of `retry` that a backend may have as well."""
 
 _SERVER = Section(
     ServerConfig,
@@ -119,11 +148,7 @@ ROOT = Section(
         "server": _SERVER,
         "backends": Table(anything),  # read by `backends`; here for the hints alone
         "models": Table(_MODEL),
-        "aliases": Table(
-            text,
-            _is_plain,
-            "a plain name, for patterns are not available yet",
-        ),
+        "aliases": Table(text),
         "model_options": OPTIONS,
         "performance": OPTIONS,
         "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive}),
@@ -131,17 +156,30 @@ ROOT = Section(
         "routing": Section(
             RoutingConfig,
             {
-                "strategy": choice("capability_based"),
-                "fallback": choice("next_available", "none"),
+                "strategy": choice(*get_args(Strategy)),
+                "fallback": choice(*get_args(Fallback)),
+                "load_balancing": flag,
                 "registered_only": flag,
+                "regions": texts,
+                "context_overflow": choice("reject", "larger_model", "warn"),
+                "efficiency": choice(*get_args(Efficiency)),
             },
         ),
-        "retry": Section(RetryConfig, {"attempts": positive, "on": statuses}),
+        "retry": Section(RetryConfig, {**RETRY, "budget": share}),
+        "breaker": Section(
+            BreakerSettings,
+            {"failures": count, "window": period, "recovery": duration, "successes": positive, "slow": duration},
+        ),
         "health": Section(
             HealthConfig,
             {"interval": duration, "timeout": duration, "unhealthy_after": positive, "healthy_after": positive},
         ),
-        "queue": Section(QueueConfig, {"size": count, "timeout": duration, "concurrency": count}),
+        "queue": Section(QueueConfig, {"size": count, "timeout": duration, "concurrency": count, "prioritise": flag}),
+        "rate_limit": Section(_rate_limit, {"per_key": rate, "per_address": rate, "global": rate}),
+        "thermal": Section(
+            ThermalConfig, {"warning": number, "critical": number, "shutdown": number, "interval": period}
+        ),
+        "hedging": Section(HedgingConfig, {"enabled": flag, "percentile": percentile}),
         "logging": Section(LoggingConfig, {"level": level, "format": choice("text", "json")}),
         "metrics": Section(MetricsConfig, {"enabled": flag}),
         "include": texts,

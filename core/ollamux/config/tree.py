@@ -82,10 +82,10 @@ class Problems:
         """What is wrong at this place."""
         self._add(f"{node.place}: {problem}")
 
-    def later(self, node: Node, what: str = "") -> None:
-        """The key, or the value `what` of it, belongs to a feature that does not exist yet."""
+    def later(self, node: Node) -> None:
+        """The key belongs to a feature that does not exist yet."""
         if not self.switched_off:
-            self._add(f"{node.place}: {what} is not available yet" if what else f"{node.place} is not available yet")
+            self._add(f"{node.place} is not available yet")
 
     def _add(self, line: str) -> None:
         line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)

@@ -1,7 +1,7 @@
 """What single values mean: durations, sizes, rates, plain YAML scalars, and `${NAME}` in a string.
 
-Strategy: each function takes what a file or a variable held and gives the value in one unit (seconds, bytes, events a
-second), or raises ValueError whose text completes the sentence "expected ...". Nothing here knows of keys or sources.
+Strategy: each function takes what a file or a variable held and gives the value in one unit (seconds, bytes) or as a
+`Rate`, or raises ValueError whose text completes the sentence "expected ...". Nothing here knows of keys or sources.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from ollamux.resilience.limits import Rate
 
 __all__ = ("duration", "interpolate", "number", "rate", "scalar", "size")
 
@@ -64,12 +66,13 @@ def size(value: object) -> int:
     return int(found)
 
 
-def rate(value: object) -> float:
-    """Events a second. `5/s`, `600/min`, `1000/h`, or 0 for no limit."""
+def rate(value: object) -> Rate | None:
+    """So many events in so much time. `5/s`, `600/min`, `1000/h`; None is no limit, for 0 or `0/min`."""
     if isinstance(value, str) and (match := _RATE.fullmatch(value.strip())):
-        return float(match[1]) / _PERIODS[match[2]]
+        count = float(match[1])
+        return Rate(count, _PERIODS[match[2]]) if count else None
     if number(value) == 0:
-        return 0.0
+        return None
     raise ValueError("a rate (5/s, 600/min, 1000/h, or 0 for no limit)")
 
 

@@ -11,11 +11,11 @@ cdef long _CALLABLE, _EXCLUDED, _LOAD
 
 cdef class Ask:
     cdef public long needs, format, target, provider, region, media
-    cdef public double latency, power, price, tokens_in, tokens_out, max_watts, max_latency_ms, deadline_ms
+    cdef public double latency, power, price, tokens_in, extra, tokens_out, max_watts, max_latency_ms, deadline_ms
     cdef public bint leaning, strict
     cdef public object strategy, wishes
     cdef public tuple prefix
     cdef bint _limited
 
-    @cython.locals(station=Station)
+    @cython.locals(station=Station, first=double)
     cpdef long filtered(self, Standing standing, long needs) except -1

@@ -29,7 +29,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ollamux.routing.standing import Standing
+from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Standing
 
 if TYPE_CHECKING:
     from ollamux.routing.constraints import Constraints
@@ -60,19 +60,18 @@ LOAD = 12
 _NEEDS, _TARGET, _PROVIDER, _REGIONS, _REGION, _MEDIA, _POWER, _LATENCY, _DEADLINE = range(1, 10)
 _CALLABLE, _EXCLUDED, _LOAD = range(10, 13)
 
-_TOKENS_IN = 500.0
-_TOKENS_OUT = 200.0
-
 
 class Ask:
     """See the module. `latency`, `power` and `price` are weights of the score's terms; `leaning` says that the client
-    set some of them itself. `tokens_in` and `tokens_out` are what is expected of this request, `prefix` the marks of
-    its beginning (`affinity.marks`). `wishes` are the constraints as they were read, None where there were none;
+    set some of them itself. `tokens_in` and `tokens_out` are what is expected of this request, `extra` how many
+    tokens its prompt has more than one of ordinary length, `prefix` the marks of its beginning (`affinity.marks`).
+    `wishes` are the constraints as they were read, None where there were none;
     `strategy` is None for the planner's own."""
 
     __slots__ = (
         "_limited",
         "deadline_ms",
+        "extra",
         "format",
         "latency",
         "leaning",
@@ -98,14 +97,15 @@ class Ask:
         needs: int = 0,
         format_: int = 0,
         *,
-        tokens_in: float = _TOKENS_IN,
-        tokens_out: float = _TOKENS_OUT,
+        tokens_in: float = REFERENCE_PROMPT,
+        tokens_out: float = REFERENCE_TOKENS,
         strategy: Strategy | None = None,
         prefix: tuple[int, ...] = (),
     ) -> None:
         self.needs = needs
         self.format = format_
         self.tokens_in = tokens_in
+        self.extra = tokens_in - REFERENCE_PROMPT
         self.tokens_out = tokens_out
         self.strategy = strategy
         self.prefix = prefix
@@ -169,12 +169,16 @@ class Ask:
                 return _MEDIA
             if station.watts > self.max_watts:
                 return _POWER
-            if standing.wait_ms > self.max_latency_ms:
-                return _LATENCY
-            if standing.wait_ms > self.deadline_ms:
-                return _DEADLINE
+            if self._limited:
+                first = standing.wait_ms + self.extra * standing.read_ms
+                if first > self.max_latency_ms:
+                    return _LATENCY
+                if first > self.deadline_ms:
+                    return _DEADLINE
         if station.blocked:
             return _EXCLUDED if station.callable else _CALLABLE
-        if self._limited and standing.wait_ms + station.queue_ms > min(self.max_latency_ms, self.deadline_ms):
-            return _LOAD
+        if self._limited:
+            first = standing.wait_ms + self.extra * standing.read_ms + station.queue_ms
+            if first > min(self.max_latency_ms, self.deadline_ms):
+                return _LOAD
         return 0

@@ -35,7 +35,7 @@ from ollamux.routing.patterns import PatternTable
 from ollamux.routing.requirements import Requirements
 from ollamux.routing.workload import Complexity, Kind
 
-__all__ = ("FLAVOURS", "Auto", "Family", "Flavour", "Size", "families", "flavour_of", "size_of")
+__all__ = ("FLAVOURS", "NAME", "Auto", "Family", "Flavour", "Size", "families", "flavour_of", "size_of")
 
 Order: TypeAlias = Literal["score", "price", "speed", "length", "strength"]
 

@@ -5,7 +5,8 @@ tells something new, and read by a dictionary look-up. A name is looked up by it
 and ` tiny ` are one.
 
 Rules: what the configuration registers wins over what a backend discovered under the same name there; a registered name
-is served by the backend it names and by no other; offers of one name are ordered by priority, then as configured.
+is served by the backend it names and by no other; a model comes before an alias of its name, and an alias before a
+pattern; offers of one name are ordered by priority, then as configured.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from msgspec.structs import replace
 
 from ollamux.config import Price
 from ollamux.models import ASSUMED_CAPABILITIES, Inventory, Loaded, ModelInfo
+from ollamux.routing.patterns import PatternTable
 from ollamux.routing.well_known import Facts
 
 __all__ = ("Catalog", "Offer", "Registered", "Shelf")
@@ -89,7 +91,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalog:
-    """All offers, by name."""
+    """All offers, by name. `version` is another number whenever they changed."""
 
     def __init__(
         self,
@@ -104,7 +106,12 @@ class Catalog:
         self._shelves = {shelf.backend: (position, shelf) for position, shelf in enumerate(shelves)}
         self._registered = tuple(registered)
         self._key = key
-        self._aliases = _resolved({key(name): key(target) for name, target in (aliases or {}).items()})
+        told = dict(aliases or {})
+        plain = {key(name): target.strip() for name, target in told.items() if not _is_pattern(name)}
+        self._aliases = {name: _last(target, plain, key) for name, target in plain.items()}
+        self._patterns = PatternTable(
+            (name, _last(target.strip(), plain, key)) for name, target in told.items() if _is_pattern(name)
+        )
         self._options = dict(options or {})
         self._registered_only = registered_only
         self._inventories: dict[str, Inventory] = {}
@@ -112,6 +119,7 @@ class Catalog:
         self._expected: dict[str, tuple[Offer, ...]] = {}
         self._asked: dict[str, tuple[Offer, ...]] = {}
         self._spellings: dict[tuple[str, str], str] = {}
+        self.version = 0
         self._build()
 
     def stock(self, backend: str, inventory: Inventory) -> bool:
@@ -130,13 +138,35 @@ class Catalog:
         found = self._asked.get(name)
         if found is None:
             key = self._key(name)
-            target = self._aliases.get(key, "")
-            found = self._index.get(key) or self._index.get(target)
+            target = self._target(name)
+            alias = self._key(target) if target else ""
+            found = self._index.get(key) or self._index.get(alias)
             if not found:
-                found = self._expected.get(key) or self._expected.get(target) or self._hoped_for(name.strip())
+                found = self._expected.get(key) or self._expected.get(alias) or self._hoped_for(name.strip())
+            if not found and target:
+                found = self._hoped_for(target)
             if found and len(self._asked) < _REMEMBERED:
                 self._asked[name] = found
         return found
+
+    def named(self, name: str) -> tuple[Offer, ...]:
+        """The offers for a name or an alias that somebody wrote down: for whoever changes a model, which is not to
+        happen to one whose name a pattern led to."""
+        key = self._key(name)
+        return self._index.get(key) or self._index.get(self._key(self._aliases.get(key, ""))) or ()
+
+    def target(self, name: str) -> str:
+        """What an alias leads to, as it was written; the name itself where it is none."""
+        return self._target(name) or name.strip()
+
+    def every(self) -> tuple[Offer, ...]:
+        """All offers of all names, each once, as they are ranked."""
+        found = {id(offer): offer for offers in self._index.values() for offer in offers}
+        return tuple(sorted(found.values(), key=lambda offer: offer.rank))
+
+    def _target(self, name: str) -> str:
+        key = self._key(name)
+        return self._aliases.get(key) or self._patterns.find(name.strip()) or self._patterns.find(key) or ""
 
     def offers(self) -> tuple[Offer, ...]:
         """The first choice for each name, in the order of the backends."""
@@ -201,6 +231,7 @@ class Catalog:
         }
         self._expected = {} if self._registered_only else self._not_told()
         self._asked = {}
+        self.version += 1
 
     def _not_told(self) -> dict[str, tuple[Offer, ...]]:
         """What backends that have told nothing yet will have."""
@@ -290,6 +321,10 @@ class Catalog:
         )
 
 
+def _is_pattern(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
 def _dated_as(known: Inventory, inventory: Inventory) -> Inventory:
     """The inventory with the dates told first: servers that have no digests tell the moment of asking as a date."""
     dates = {model.name: model.modified for model in known.models if model.digest is None}
@@ -300,11 +335,8 @@ def _dated_as(known: Inventory, inventory: Inventory) -> Inventory:
     return replace(inventory, models=models)
 
 
-def _resolved(aliases: dict[str, str]) -> dict[str, str]:
-    """Each alias with what it leads to at last; the configuration has none that leads back to itself."""
-    found: dict[str, str] = {}
-    for name, target in aliases.items():
-        for _ in aliases:
-            target = aliases.get(target, target)
-        found[name] = target
-    return found
+def _last(target: str, aliases: Mapping[str, str], key: Callable[[str], str]) -> str:
+    """What an alias for this target leads to at last; the configuration has none that leads back to itself."""
+    for _ in aliases:
+        target = aliases.get(key(target), target)
+    return target

@@ -22,7 +22,7 @@ from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.score import LEANINGS, PREFERENCE, PRIORITY
-from ollamux.routing.standing import Field, Standing
+from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Field, Standing
 from ollamux.routing.station import Station
 from ollamux.routing.strategies.base import Strategy
 
@@ -56,20 +56,21 @@ _ELSEWHERE = Typical(0.0, 0.0)
 
 class Fleet:
     """See the module. `regions` are those that the configuration allows, none for all; `kwh_price` is in US dollars;
-    `vendor` tells whose models have a name, as a provider's type; `formats` in which formats an offer can be called."""
+    `vendors` tells whose models have a name, as types of providers; `formats` in which formats an offer can be
+    called."""
 
     def __init__(
         self,
         *,
         regions: Iterable[str] = (),
         kwh_price: float = 0.0,
-        vendor: Callable[[str], str | None] | None = None,
+        vendors: Callable[[str], Iterable[str]] | None = None,
         formats: Callable[[Offer], Iterable[str]] | None = None,
     ) -> None:
         self.stations: dict[str, Station] = {}
         self._allowed = frozenset(region.lower() for region in regions)
         self._kwh_price = kwh_price
-        self._vendor = vendor
+        self._vendors = vendors
         self._formats = formats
         self._providers: dict[str, int] = {}
         self._regions: dict[str, int] = {}
@@ -172,11 +173,14 @@ class Fleet:
                 if len(self._asks) < _ASKS:
                     self._asks[needs, format_] = found
             return found
-        found = Ask(self.mask(needs), self._format(format_), strategy=strategy, prefix=prefix)
-        if tokens_in:
-            found.tokens_in = tokens_in
-        if tokens_out:
-            found.tokens_out = tokens_out
+        found = Ask(
+            self.mask(needs),
+            self._format(format_),
+            tokens_in=tokens_in or REFERENCE_PROMPT,
+            tokens_out=tokens_out or REFERENCE_TOKENS,
+            strategy=strategy,
+            prefix=prefix,
+        )
         if wishes is not None:
             self._wish(found, wishes, elapsed_ms)
         return found
@@ -232,7 +236,7 @@ class Fleet:
             able=self.mask(offer.capabilities),
             native=self.mask(f"format:{name}" for name in formats),
             merit=PRIORITY * offer.priority + (PREFERENCE if preferred else 0.0),
-            home=self._vendor is not None and self._vendor(offer.upstream) == config.type,
+            home=self._vendors is not None and config.type in self._vendors(offer.upstream),
             blocked=bool(self._allowed) and station.region not in self._allowed,
         )
 

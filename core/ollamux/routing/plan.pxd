@@ -5,9 +5,11 @@ cimport cython
 from ollamux.routing.ask cimport Ask
 from ollamux.routing.score cimport Terms
 from ollamux.routing.standing cimport Field, Standing
+from ollamux.routing.station cimport Station
 from ollamux.routing.strategies.base cimport Strategy
 
-cdef long _KEPT, _OUT
+cdef long _KEPT, _OUT, _READY
+cdef double _LOADS, _SLOW
 
 
 cdef class Candidate(Terms):
@@ -23,6 +25,7 @@ cdef class Plan:
     cdef public double now
     cdef public Candidate best
     cdef list _first, _all
+    cdef public long waiting
     cdef long _needs
     cdef tuple _left_out
 
@@ -33,10 +36,12 @@ cdef class Planner:
     cdef public Strategy default
 
     @cython.locals(strategy=Strategy, needs=long, passed=long, first=list)
-    cpdef Plan plan(self, Field field, Ask ask, double now)
+    cpdef Plan plan(self, Field field, Ask ask, double now, long waiting=*)
     cpdef took(self, Plan plan, Candidate candidate, double now)
 
 
 @cython.locals(passed=long, size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
 cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
+@cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)
+cdef tuple _freed(Field field, Ask ask, Strategy strategy, long needs, double least, double than_ms)
 cdef bint _before(Standing one, Standing other) except -1

@@ -29,9 +29,12 @@ _KEPT = 4
 """How many of the best are put in order at once."""
 
 _OUT = 0
+_READY = 2
 _STATES = ("out", "full", "ready")
 """By their tiers: see `station`."""
 
+_LOADS = 16.0
+_SLOW = 2.0
 _PATIENCE = 5.0
 _LONGEST = 300.0
 """Seconds to wait before one tries again: where nobody knows how many, and at most."""
@@ -48,7 +51,7 @@ class Candidate(Terms):
         self.standing = standing
         self.tier = standing.tier
         self.primary = standing.primary
-        self.latency_ms = standing.wait_ms + station.queue_ms
+        self.latency_ms = standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms
         self.watts = station.watts
         self.fill(standing, ask)
 
@@ -72,15 +75,16 @@ class Candidate(Terms):
 class Plan:
     """See the module. `best` is the first choice."""
 
-    __slots__ = ("_all", "_first", "_left_out", "_needs", "ask", "best", "field", "now", "strategy")
+    __slots__ = ("_all", "_first", "_left_out", "_needs", "ask", "best", "field", "now", "strategy", "waiting")
 
     def __init__(
-        self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int
+        self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int, waiting: int
     ) -> None:
         self.field = field
         self.ask = ask
         self.strategy = strategy
         self.now = now
+        self.waiting = waiting
         self._first = first
         self._needs = needs
         self._all: list[Candidate] | None = None
@@ -115,6 +119,39 @@ class Plan:
     def watts(self) -> float:
         """What the first choice draws."""
         return self.best.watts
+
+    @property
+    def patience(self) -> float:
+        """For how many seconds, from its arrival, the request does better to wait than to go to the first choice: more
+        than 0 only where that would be slow (it has to load the model, or is `_SLOW` times slower than the quickest of
+        the field), and others, of no lower rank, that would be sooner are full and likely to have a place in time.
+
+        That is likely where (waiting + 1) / rate + first < the first choice's own estimate (divided by `_SLOW` where it
+        has not to load): the requests that wait in the gateway, the places that those others free in a second, and
+        their time to the first token."""
+        best = self.best
+        standing = best.standing
+        if not standing.cold and standing.first_ms <= _SLOW * self.field.quickest:
+            return 0.0
+        rate, first = _freed(self.field, self.ask, self.strategy, self._needs, best.primary, best.latency_ms)
+        worth = best.latency_ms if standing.cold else best.latency_ms / _SLOW
+        if rate <= 0 or (self.waiting + 1) / rate + first >= worth:
+            return 0.0
+        return (best.latency_ms - first) / 1000.0
+
+    def goes(self, waited: float, *, first_round: bool = False) -> bool:
+        """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
+
+        Where several wait and a place comes free they are asked in two rounds, by age. In the first they go where
+        their model is in memory, so that a place serves those first for whom it is ready; in the second also where it
+        has to be loaded, once their patience is over. Whoever has waited for `_LOADS` loads goes anywhere at once."""
+        best = self.best
+        if best.tier < _READY:
+            return False
+        standing = best.standing
+        if standing.cold and waited < _LOADS * standing.load_ms / 1000.0:
+            return not first_round and waited >= self.patience
+        return standing.cold or waited >= self.patience
 
     @property
     def reason(self) -> str:
@@ -226,9 +263,9 @@ class Planner:
             elapsed_ms=elapsed_ms,
         )
 
-    def plan(self, field: Field, ask: Ask, now: float) -> Plan:
-        """Who is asked. Raises InvalidRequest where the request's constraints leave nobody, and Busy where nobody is
-        left for now."""
+    def plan(self, field: Field, ask: Ask, now: float, waiting: int = 0) -> Plan:
+        """Who is asked; `waiting` is how many others wait for a place in the gateway. Raises InvalidRequest where the
+        request's constraints leave nobody, and Busy where nobody is left for now."""
         strategy: Strategy = ask.strategy if ask.strategy is not None else self.default
         if now >= field.due:
             field.refresh(now)
@@ -241,7 +278,7 @@ class Planner:
             passed = _walk(field, ask, strategy, needs, first)
         if not passed:
             refuse(field, ask, needs, now)
-        return Plan(field, ask, strategy, now, first, needs)
+        return Plan(field, ask, strategy, now, first, needs, waiting)
 
     def took(self, plan: Plan, candidate: Candidate, now: float) -> None:
         """A request is sent to this candidate. One of `ended`, `failed` and `left` of its standing follows."""
@@ -287,6 +324,23 @@ def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[St
             least_primary = last.primary
             least_rate = last.rate
     return passed
+
+
+def _freed(field: Field, ask: Ask, strategy: Strategy, needs: int, least: float, than_ms: float) -> tuple[float, float]:
+    """How many places those free in a millisecond that are full, compare no worse, and would be sooner than that; and
+    their milliseconds to the first token, on average over the places."""
+    rate = sooner = 0.0
+    strategy.prepare(field, ask)
+    for standing in field.standings:
+        station = standing.station
+        if standing.cold or standing.out or not station.full or station.busy_ms <= 0:
+            continue
+        first = standing.wait_ms + ask.extra * standing.read_ms
+        if first < than_ms and strategy.primary(standing, ask) >= least and not ask.filtered(standing, needs):
+            places = station.slots / station.busy_ms
+            rate += places
+            sooner += places * first
+    return rate, sooner / rate if rate > 0 else 0.0
 
 
 def _unable(field: Field, ask: Ask) -> bool:

@@ -6,7 +6,7 @@
 
     priority    10 for each step of the backend's priority (50 where unset)
     preference  200 where the configuration prefers this model there (`preferred_models`)
-    waiting     latency * (first_ms + load_ms if the model is not in memory + queue_ms)
+    waiting     latency * (first_ms for this prompt + load_ms if the model is not in memory + queue_ms)
     pace        latency * 20 * token_ms: a tenth of the time that 200 tokens take
     power       power * 0.25 * watts * answer_s: joules of an answer of 200 tokens, a quarter of a point each
     price       price * 50000 * dollars of this request, so that a cent is worth half a second
@@ -61,7 +61,7 @@ def score(standing: Standing, ask: Ask) -> float:
     station = standing.station
     return (
         standing.merit
-        - ask.latency * (standing.wait_ms + station.queue_ms + PACE * standing.token_ms)
+        - ask.latency * (standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms + PACE * standing.token_ms)
         - ask.power * JOULE * station.watts * standing.answer_s
         - ask.price * DOLLAR * dollars(standing, ask)
         - station.burden
@@ -79,7 +79,7 @@ class Terms:
         station = standing.station
         self.priority = _PRIORITY * standing.priority
         self.preference = standing.merit - self.priority
-        self.waiting = -ask.latency * (standing.wait_ms + station.queue_ms)
+        self.waiting = -ask.latency * (standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms)
         self.pace = -ask.latency * PACE * standing.token_ms
         self.power = -ask.power * JOULE * station.watts * standing.answer_s
         self.price = -ask.price * DOLLAR * dollars(standing, ask)

@@ -8,25 +8,28 @@ from ollamux.routing.station cimport Station
 cdef class Standing:
     cdef public Station station
     cdef public double priority, merit, first_ms, token_ms, load_ms, wait_ms, answer_s, distrust
-    cdef public double cost_each, cost_in, cost_out, kwh_price, turn, primary, rate
+    cdef public double read_ms, cost_each, cost_in, cost_out, kwh_price, turn, primary, rate
     cdef public long able, native, running, condition, tier
     cdef public bint blocked, cold, home, measured, out, priced, told
     cdef public str name
     cdef public object offer
     cdef bint _energy
     cdef double _avg_first, _avg_token, _avg_load, _first_at, _token_at, _load_at, _loaded_at
+    cdef double _avg_prompt, _variance, _covariance
     cdef double _failures, _failures_at, _quickest, _usual, _size_ms
 
     @cython.locals(station=Station)
     cpdef began(self, double now)
     @cython.locals(sample=double, load=double)
-    cpdef first_token(self, double now, double seconds)
+    cpdef first_token(self, double now, double seconds, double prompt=*)
+    @cython.locals(step=double, x=double, y=double)
+    cdef _sample(self, double sample, double prompt, double gap)
     @cython.locals(station=Station)
     cpdef ended(self, double now, long tokens, double seconds, double first=*)
     cpdef failed(self, double now)
     cpdef left(self)
     cpdef compared(self, double quickest, double usual, double now)
-    @cython.locals(station=Station, guess=double, first=double, silent=double, dollars=double)
+    @cython.locals(station=Station, guess=double, first=double, silent=double, dollars=double, share=double, steepest=double)
     cpdef estimate(self, double now)
     @cython.locals(station=Station)
     cdef _free(self)
@@ -35,10 +38,11 @@ cdef class Standing:
 cdef class Field:
     cdef public str name
     cdef public tuple offers, standings
-    cdef public double turn, due
+    cdef public double turn, due, quickest
 
     @cython.locals(standing=Standing)
     cpdef refresh(self, double now)
 
 
 cdef double _follow(double average, double sample, double gap) except? -1
+cdef double _step(double gap) except? -1

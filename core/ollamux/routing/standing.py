@@ -8,6 +8,10 @@ Estimates of time, in milliseconds:
 
 - A decaying average follows each sample by the larger of `STEP` and `gap / (gap + MEMORY)`, `gap` being the seconds
   since the sample before: in a stream of samples it forgets slowly, after a long silence at once.
+- The time to the first token grows with the prompt: beside its average the line through the samples is kept (decaying
+  means, variance and covariance), so that `first_ms` is for a prompt of `REFERENCE_PROMPT` tokens, and `read_ms` what
+  each further one takes; it is never so steep that an empty prompt would take less than nothing. Until prompts of two
+  lengths were seen, half of the time is taken to be the prompt's on a machine of ours, a tenth of it in a cloud.
 - Until the first sample the estimate is what the configuration tells, else what the kind of hardware suggests, else
   `EAGER` of the quickest known of the field, so that it is tried; but one request at a time: while that one runs, it
   is taken to be as slow as the field on average.
@@ -22,20 +26,25 @@ Rules: who calls `began` calls one of `ended`, `failed` and `left` once; nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from ollamux.routing.catalog import Offer
 from ollamux.routing.station import DEGRADED, DEGRADED_COSTS, OUT, READY, Station
 
-__all__ = ("REFERENCE_TOKENS", "Field", "Standing")
+__all__ = ("REFERENCE_PROMPT", "REFERENCE_TOKENS", "Field", "Standing")
 
 REFERENCE_TOKENS = 200.0
 """The length of the answer by which backends are compared where nobody says how long it will be."""
+
+REFERENCE_PROMPT = 500.0
+"""The same for prompts."""
 
 STEP = 0.2
 MEMORY = 300.0
 FRESH = 60.0
 EAGER = 0.9
+_LINE_STEP = 0.05
 LOAD_MS = 2000.0
 LOAD_BYTES_MS = 1e6
 """Bytes of a model that are read in a millisecond."""
@@ -44,6 +53,8 @@ REFRESH = 5.0
 FAILING = 1000.0
 DOUBT = 60.0
 _FIRST_MS = 500.0
+_LOCAL_SHARE = 0.5
+_CLOUD_SHARE = 0.1
 _TOKEN_MS = 25.0
 
 
@@ -57,7 +68,9 @@ class Standing:
     __slots__ = (
         "_avg_first",
         "_avg_load",
+        "_avg_prompt",
         "_avg_token",
+        "_covariance",
         "_energy",
         "_failures",
         "_failures_at",
@@ -68,6 +81,7 @@ class Standing:
         "_size_ms",
         "_token_at",
         "_usual",
+        "_variance",
         "able",
         "answer_s",
         "blocked",
@@ -91,6 +105,7 @@ class Standing:
         "primary",
         "priority",
         "rate",
+        "read_ms",
         "running",
         "station",
         "tier",
@@ -99,6 +114,35 @@ class Standing:
         "turn",
         "wait_ms",
     )
+
+    first_ms: float
+    read_ms: float
+    token_ms: float
+    load_ms: float
+    wait_ms: float
+    answer_s: float
+    distrust: float
+    cost_each: float
+    cost_in: float
+    cost_out: float
+    primary: float
+    rate: float
+    turn: float
+    _avg_first: float
+    _avg_prompt: float
+    _avg_token: float
+    _avg_load: float
+    _covariance: float
+    _variance: float
+    _first_at: float
+    _token_at: float
+    _load_at: float
+    _loaded_at: float
+    _failures: float
+    _failures_at: float
+    _quickest: float
+    _usual: float
+    _size_ms: float
 
     def __init__(self, station: Station, offer: Offer, *, kwh_price: float = 0.0) -> None:
         self.station = station
@@ -111,13 +155,13 @@ class Standing:
         self.primary = self.rate = 0.0
         self.cold = False
         self.measured = False
-        self.first_ms = self.token_ms = self.load_ms = self.wait_ms = self.answer_s = self.distrust = 0.0
+        self.first_ms = self.read_ms = self.token_ms = self.load_ms = self.wait_ms = self.answer_s = self.distrust = 0.0
         self._avg_first = self._avg_token = self._avg_load = -1.0
         self._first_at = self._token_at = self._load_at = self._loaded_at = 0.0
+        self._avg_prompt = self._variance = self._covariance = 0.0
         self._failures = self._failures_at = 0.0
         self._quickest = self._usual = -1.0
         self.describe(offer)
-        self.estimate(0.0)
 
     def describe(
         self,
@@ -143,6 +187,7 @@ class Standing:
         self.cost_each = self.cost_in = self.cost_out = 0.0
         self.priced = self._energy = False
         self._price()
+        self.estimate(self._first_at)
 
     # What the gateway tells -------------------------------------------------------------------------------------------
 
@@ -155,8 +200,9 @@ class Standing:
         if not self.measured:
             self.estimate(now)
 
-    def first_token(self, now: float, seconds: float) -> None:
-        """The first token of an answer came, this long after the request was sent."""
+    def first_token(self, now: float, seconds: float, prompt: float = 0.0) -> None:
+        """The first token of an answer came, this long after the request was sent. `prompt` is how many tokens it had,
+        by whatever measure `Ask.tokens_in` is given in; 0 where nobody knows."""
         sample = seconds * 1000.0
         if self.cold or now - seconds < self._loaded_at:
             load = max(sample - self.first_ms, 0.0) if self.measured else sample
@@ -166,7 +212,7 @@ class Standing:
                 self._loaded_at = now
                 self.cold = False
         else:
-            self._avg_first = _follow(self._avg_first, sample, now - self._first_at)
+            self._sample(sample, prompt, now - self._first_at)
             self._first_at = now
             self.measured = True
         self.estimate(now)
@@ -213,14 +259,35 @@ class Standing:
         self._usual = usual
         self.estimate(now)
 
+    def _sample(self, sample: float, prompt: float, gap: float) -> None:
+        if prompt <= 0:
+            prompt = self._avg_prompt if self._avg_first >= 0 else REFERENCE_PROMPT
+        prompt = max(prompt, 1.0)
+        if self._avg_first < 0:
+            self._avg_first = sample
+            self._avg_prompt = prompt
+            return
+        step = _step(gap)
+        x, y = prompt - self._avg_prompt, sample - self._avg_first
+        self._avg_prompt += step * x
+        self._avg_first += step * y
+        step = min(step, _LINE_STEP)
+        self._variance = (1.0 - step) * (self._variance + step * x * x)
+        self._covariance = (1.0 - step) * (self._covariance + step * x * y)
+
     def estimate(self, now: float) -> None:
         """Works out what is expected of it."""
         station = self.station
         guess = station.guess_first_ms
         if guess <= 0:
             guess = self._quickest * EAGER if self._quickest > 0 else _FIRST_MS
+        share = _LOCAL_SHARE if station.local else _CLOUD_SHARE
         if self.measured:
-            first = self._avg_first
+            self.read_ms = share * self._avg_first / self._avg_prompt
+            if self._variance > 0:
+                steepest = self._avg_first / self._avg_prompt
+                self.read_ms = min(max(self._covariance / self._variance, 0.0), steepest)
+            first = self._avg_first + self.read_ms * (REFERENCE_PROMPT - self._avg_prompt)
             silent = now - self._first_at - FRESH
             if silent > 0 and guess < first:
                 first = guess + (first - guess) * MEMORY / (MEMORY + silent)
@@ -228,6 +295,8 @@ class Standing:
             first = self._usual
         else:
             first = guess
+        if not self.measured:
+            self.read_ms = share * first / REFERENCE_PROMPT
         self.first_ms = first
         if self._avg_token > 0:
             self.token_ms = self._avg_token
@@ -264,29 +333,37 @@ class Standing:
 
 
 class Field:
-    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands."""
+    """The standings of one name, in the order of the configuration. `turn` is where the rotation stands,
+    `quickest` the milliseconds to the first token of the quickest that was measured."""
 
-    __slots__ = ("due", "name", "offers", "standings", "turn")
+    __slots__ = ("due", "name", "offers", "quickest", "standings", "turn")
 
     def __init__(self, name: str, offers: tuple[Offer, ...], standings: Iterable[Standing]) -> None:
         self.name = name
         self.offers = offers
         self.standings = tuple(standings)
         self.turn = 0.0
+        self.quickest = math.inf
         self.due = 0.0
 
     def refresh(self, now: float) -> None:
         """Brings up to date what drifts with time, and tells each how quick the others are."""
         self.due = now + REFRESH
         known = [standing.first_ms for standing in self.standings if standing.measured]
-        quickest = min(known) if known else -1.0
+        self.quickest = min(known) if known else math.inf
+        quickest = self.quickest if known else -1.0
         usual = sum(known) / len(known) if known else -1.0
         for standing in self.standings:
             standing.compared(quickest, usual, now)
+
+
+def _step(gap: float) -> float:
+    """How far an average follows a sample; samples may come in another order than they were taken."""
+    return max(STEP, gap / (gap + MEMORY)) if gap > 0 else STEP
 
 
 def _follow(average: float, sample: float, gap: float) -> float:
     """The average after one more sample, `gap` seconds after the one before."""
     if average < 0:
         return sample
-    return average + max(STEP, gap / (gap + MEMORY)) * (sample - average)
+    return average + _step(gap) * (sample - average)

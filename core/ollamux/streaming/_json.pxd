@@ -130,7 +130,7 @@ cdef enum Kind:
 
 cdef struct Row:
     # A member of interest: its key, what its value has to be, and, of an object (or of the only object of an array,
-    # SINGLE), the level of its own members. The rows of a level stand together.
+    # SINGLE, which may be empty), the level of its own members. The rows of a level stand together.
     const char* key
     Py_ssize_t size
     int kind
@@ -194,7 +194,9 @@ cdef inline const unsigned char* walk(
             elif kind == OBJECT:
                 p = walk(p, rows[i].inner, rows, first, spans, kinds, strict)
             else:
-                p = walk(spaces(p + 1), rows[i].inner, rows, first, spans, kinds, strict) if p[0] == 91 else NULL
+                p = spaces(p + 1) if p[0] == 91 else NULL
+                if p != NULL and p[0] != 93:
+                    p = walk(p, rows[i].inner, rows, first, spans, kinds, strict)
                 if p != NULL:
                     p = spaces(p)
                     p = p + 1 if p[0] == 93 else NULL

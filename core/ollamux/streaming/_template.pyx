@@ -17,338 +17,32 @@ at the end of every feed, the cost before anybody asks for it. Text that is empt
 Where skeletons do not last, learning pauses for longer and longer.
 """
 
-from functools import lru_cache
-
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy
 
 from ollamux.clock cimport Clock
-from ollamux.streaming._json cimport number_end, spaces
-from ollamux.streaming._scan cimport PLAIN, digits, event_end, odd_lines, stamp_text
-from ollamux.streaming._text cimport fill_kinds, respell, string_end, unescape
+from ollamux.streaming._buffer cimport Output, begin, release, reserve, write
+from ollamux.streaming._lane cimport STAMPED, Lane
+from ollamux.streaming._scan cimport digits, event_end, odd_lines, stamp_text
+from ollamux.streaming._skeleton cimport Found, Plan, Skeleton, skeleton_of
+from ollamux.streaming._text cimport unescape
 
 from ollamux.conversation import ToolCallDelta
-from ollamux.streaming.translator import NUMBER, STAMP, TEXT
+from ollamux.streaming._skeleton import plan_of
 
 __all__ = ("TemplateConverter",)
 
 cdef enum:
-    SEGMENTS = 24  # a skeleton's constant pieces, at most
-    PIECES = 12  # a frame's
     LANES = 4  # kinds of events of one stream that are known at a time
     KNOWN = 32  # skeletons of earlier streams
-    SMALL = 4096  # output that needs no allocation of its own
     PATIENCE = 8  # skeletons in a row that never fitted, before learning pauses
-    CREDIT = 4  # events in a row that differ in more than their text, before they are no longer compared as a whole
-    STAMPED = 48  # longer than any time stamp
 
-cdef enum Hole:
-    NOTHING, WORDS, SAME, SIGN, COUNT
-
-cdef struct Segment:
-    # Constant bytes, and the hole behind them.
-    const char* literal
-    Py_ssize_t size
-    Hole hole
-
-cdef struct Piece:
-    # Bytes of a frame, and what is put behind them: a slot of `Frame`, or -1.
-    const char* literal
-    Py_ssize_t size
-    int slot
-
-cdef struct Output:
-    char* data
-    Py_ssize_t size
-    Py_ssize_t room
-    char small[SMALL]
-
-cdef struct Found:
-    # Where the text of an event stands, whether it has to be spelled anew, and where the bytes begin that change.
-    const char* text
-    Py_ssize_t size
-    const char* change
-    bint odd
-
-cdef unsigned char JSON[256]
-cdef unsigned char GO[256]
-
-fill_kinds(JSON, False)
-fill_kinds(GO, True)
-
-cdef int slot_text = TEXT, slot_stamp = STAMP, slot_number = NUMBER
 cdef object call_type = ToolCallDelta
 
-
-cdef int reserve(Output* out, Py_ssize_t size) except -1:
-    cdef Py_ssize_t room
-    cdef char* grown
-    if out.size + size > out.room:
-        room = 2 * (out.size + size)
-        grown = <char*>PyMem_Realloc(NULL if out.data == out.small else out.data, room)
-        if grown == NULL:
-            raise MemoryError
-        if out.data == out.small:
-            memcpy(grown, out.small, out.size)
-        out.data = grown
-        out.room = room
-    return 0
-
-
-cdef inline int write(Output* out, const char* data, Py_ssize_t size) except -1:
-    if size:
-        reserve(out, size)
-        memcpy(out.data + out.size, data, size)
-        out.size += size
-    return 0
-
-
-cdef inline void begin(Output* out) noexcept:
-    out.data = out.small
-    out.size = 0
-    out.room = SMALL
-
-
-cdef inline void release(Output* out) noexcept:
-    if out.data != out.small:
-        PyMem_Free(out.data)
-
-
-cdef bint among(tuple names, const char* name, Py_ssize_t size) noexcept:
-    cdef bytes one
-    for one in names:
-        if PyBytes_GET_SIZE(one) == size and memcmp(PyBytes_AS_STRING(one), name, size) == 0:
-            return True
-    return False
-
-
-cdef class Plan:
-    """What is looked for, and the skeletons that were found with it, the newest first."""
-
-    cdef tuple markers, ignored, counted
-    cdef bint mirror
-    cdef list known
-
-    def __cinit__(self, tuple markers, tuple ignored, tuple counted, bint mirror):
-        self.markers = markers
-        self.ignored = ignored
-        self.counted = counted
-        self.mirror = mirror
-        self.known = []
-
-
-plan_of = lru_cache(maxsize=64)(Plan)
-
-
-cdef class Skeleton:
-    """An event with holes. `kind` is the type of the delta that it stands for, None in front of a relay."""
-
-    cdef bytes event, old, new
-    cdef object kind
-    cdef Segment segments[SEGMENTS]
-    cdef int count, changed
-    cdef int first  # the segment in front of the text
-    cdef bint simple  # there is one text, and no copy of it
-    cdef bint telling
-
-    cdef const char* match(self, int at, const char* p, const char* end, const unsigned char* kinds, Found* found) noexcept:
-        """Where the event ends whose segments from `at` on begin at p, if it fits, else NULL."""
-        cdef Segment* segment
-        cdef const char* start
-        cdef bint odd = False
-        while at < self.count:
-            segment = &self.segments[at]
-            if end - p < segment.size or memcmp(p, segment.literal, segment.size) != 0:
-                return NULL
-            if at == self.changed:
-                found.change = p
-            p += segment.size
-            start = p
-            if segment.hole == WORDS:
-                p = <const char*>string_end(<const unsigned char*>p, kinds, &odd)
-                if p == NULL or p == start:
-                    return NULL
-                found.text = start
-                found.size = p - start
-                found.odd = odd
-            elif segment.hole == SAME:
-                if end - p < found.size or memcmp(p, found.text, found.size) != 0:
-                    return NULL
-                p += found.size
-            elif segment.hole == SIGN:
-                while JSON[<unsigned char>p[0]] == PLAIN:
-                    p += 1
-            elif segment.hole == COUNT:
-                while 48 <= p[0] <= 57:
-                    p += 1
-                if p == start or (start[0] == 48 and p - start > 1) or p - start > 15:
-                    return NULL
-            at += 1
-        return p
-
-    cdef int change(self, bytes made) except -1:
-        """Learn what a relay changes; false where that is more than one thing in the constant bytes."""
-        cdef const char* before = PyBytes_AS_STRING(self.event)
-        cdef const char* after = PyBytes_AS_STRING(made)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(self.event), other = PyBytes_GET_SIZE(made)
-        cdef Py_ssize_t shorter = min(size, other), same = 0, alike = 0, edge
-        cdef int at
-        while same < shorter and before[same] == after[same]:
-            same += 1
-        while alike < shorter - same and before[size - 1 - alike] == after[other - 1 - alike]:
-            alike += 1
-        for at in range(self.count):
-            edge = self.segments[at].literal - before
-            if edge <= same and size - alike <= edge + self.segments[at].size:
-                self.changed = at
-                self.old = self.event[edge : edge + self.segments[at].size]
-                self.new = made[edge : edge + self.segments[at].size + other - size]
-                return True
-        return False
-
-
-cdef class Lane:
-    """A skeleton at work in one stream: what is written for its events, and the bytes of the last one around its text,
-    since most often they stay the same."""
-
-    cdef Skeleton skeleton
-    cdef object delta, frame, counter
-    cdef list texts, kept
-    cdef bytes head, tail
-    cdef Piece pieces[PIECES]
-    cdef int count, credit, epoch
-    cdef Py_ssize_t literals, texts_in, head_change
-    cdef long long number
-    cdef const unsigned char* kinds
-    cdef bint open, html, wrote
-
-    cdef int take(self, object frame) except -1:
-        """Write by this frame from here on; None: not at all."""
-        cdef int count = 0
-        cdef bytes literal
-        self.open = frame is not None
-        if not self.open:
-            return 0
-        if frame is self.frame:
-            self.sync()
-            return 0
-        pieces, html, self.kept, self.counter = frame
-        self.frame = frame
-        self.html = html
-        self.kinds = &GO[0] if self.html else &JSON[0]
-        self.literals = 0
-        self.texts_in = 0
-        for piece in pieces:
-            if isinstance(piece, bytes):
-                literal = piece
-                if count == 0 or self.pieces[count - 1].slot >= 0:
-                    if count == PIECES:
-                        self.open = False
-                        return 0
-                    count += 1
-                else:
-                    self.open = False  # two in a row
-                    return 0
-                self.pieces[count - 1].literal = PyBytes_AS_STRING(literal)
-                self.pieces[count - 1].size = PyBytes_GET_SIZE(literal)
-                self.pieces[count - 1].slot = -1
-                self.literals += PyBytes_GET_SIZE(literal)
-            elif count == 0 or self.pieces[count - 1].slot >= 0:
-                self.open = False  # a slot in front of all bytes, or two in a row
-                return 0
-            else:
-                self.pieces[count - 1].slot = piece
-                self.texts_in += piece == TEXT
-        self.count = count
-        self.sync()
-        return 0
-
-    cdef int sync(self) except -1:
-        """Count on from where the counter stands."""
-        if self.counter is not None:
-            self.number = self.counter.number
-        return 0
-
-    cdef const char* match(self, const char* p, const char* end, Found* found) noexcept:
-        """As `Skeleton.match`, for a whole event, by the bytes of the last one first."""
-        cdef Py_ssize_t size
-        cdef const char* stop
-        cdef const char* start = p
-        cdef bint odd = False
-        if self.head is not None:
-            size = PyBytes_GET_SIZE(self.head)
-            if end - p > size and memcmp(p, PyBytes_AS_STRING(self.head), size) == 0:
-                p += size
-                found.text = p
-                p = <const char*>string_end(<const unsigned char*>p, self.kinds, &odd)
-                if p == NULL or p == found.text:
-                    return NULL
-                found.size = p - found.text
-                found.odd = odd
-                if self.head_change >= 0:
-                    found.change = start + self.head_change
-                size = PyBytes_GET_SIZE(self.tail)
-                if end - p >= size and memcmp(p, PyBytes_AS_STRING(self.tail), size) == 0:
-                    if self.skeleton.changed > self.skeleton.first:
-                        found.change = p + (-1 - self.head_change)
-                    return p + size
-                return self.skeleton.match(self.skeleton.first + 1, p, end, self.kinds, found)
-        stop = self.skeleton.match(0, p, end, self.kinds, found)
-        if stop != NULL and self.skeleton.simple and self.credit:
-            self.credit -= 1
-            self.head = PyBytes_FromStringAndSize(start, found.text - start)
-            p = found.text + found.size
-            self.tail = PyBytes_FromStringAndSize(p, stop - p)
-            # Behind the text it counts from there, as minus one and less.
-            self.head_change = -1
-            if self.skeleton.changed >= 0:
-                if self.skeleton.changed <= self.skeleton.first:
-                    self.head_change = found.change - start
-                else:
-                    self.head_change = -1 - (found.change - p)
-        return stop
-
-    cdef int emit(self, Output* out, Found* found, const char* stamp, Py_ssize_t stamp_size) except -1:
-        """Write what the frame says."""
-        cdef Piece* piece
-        cdef char* to
-        cdef char figures[24]
-        cdef int i, width
-        cdef long long number
-        reserve(out, self.literals + self.texts_in * found.size * (6 if found.odd else 1) + self.count * STAMPED)
-        to = out.data + out.size
-        for i in range(self.count):
-            piece = &self.pieces[i]
-            memcpy(to, piece.literal, piece.size)
-            to += piece.size
-            if piece.slot < 0:
-                continue
-            if piece.slot == slot_text:
-                if found.odd:
-                    to += respell(
-                        to, <const unsigned char*>found.text, <const unsigned char*>found.text + found.size, self.html
-                    )
-                else:
-                    memcpy(to, found.text, found.size)
-                    to += found.size
-            elif piece.slot == slot_stamp:
-                memcpy(to, stamp, stamp_size)
-                to += stamp_size
-            else:
-                width = 1
-                number = self.number
-                while number > 9:
-                    number //= 10
-                    width += 1
-                digits(to, width, self.number)
-                to += width
-        self.number += 1
-        self.wrote = True
-        out.size = to - out.data
-        return 0
+cdef char DATE[19]  # the date and the time of this second
+cdef long long SECOND = -1
 
 
 cdef class TemplateConverter:
@@ -487,6 +181,9 @@ cdef class TemplateConverter:
                 event = PyBytes_FromStringAndSize(p, stop - p)
                 made = self._general_feed(event, now)
                 self._epoch += 1
+                if mirror and lane is not None and not self._general.steady:
+                    self._lanes.clear()  # what this event changed may change what becomes of others
+                    self._lane = lane = None
                 write(&out, PyBytes_AS_STRING(made), PyBytes_GET_SIZE(made))
                 kept = p = stop
                 if self._bypass:
@@ -554,10 +251,28 @@ cdef class TemplateConverter:
 
     cdef Py_ssize_t _write_stamp(self, double now, char* stamp) except -1:
         """`Clock.stamp`."""
+        global SECOND
         cdef double unix = self._clock.base + now
+        cdef long long second, micros
+        cdef Py_ssize_t size = 19
         cdef bytes text
         if 0 <= unix < 2e11:
-            return stamp_text(unix, stamp)
+            second = <long long>unix
+            if second != SECOND:
+                size = stamp_text(unix, stamp)
+                memcpy(DATE, stamp, 19)
+                SECOND = second
+                return size
+            memcpy(stamp, DATE, 19)
+            micros = <long long>((unix - <double>second) * 1e6)
+            if micros:
+                stamp[19] = 46
+                digits(stamp + 20, 6, micros)
+                size = 26
+                while stamp[size - 1] == 48:
+                    size -= 1
+            stamp[size] = 90
+            return size + 1
         text = self._clock.stamp(now).encode()
         memcpy(stamp, PyBytes_AS_STRING(text), min(PyBytes_GET_SIZE(text), STAMPED))
         return min(PyBytes_GET_SIZE(text), STAMPED)
@@ -641,7 +356,7 @@ cdef class TemplateConverter:
                 break
             place += 1
         else:
-            one = self._skeleton(event, kind, text)
+            one = skeleton_of(self._plan, event, kind, text)
             if one is None or (kind is None and made != event and not one.change(made)):
                 return 0
             if not self._goes_on(one, delta, frame, text, event, made, now):
@@ -668,8 +383,6 @@ cdef class TemplateConverter:
         cdef int place
         lane.skeleton = one
         lane.delta = delta
-        lane.kinds = &JSON[0]
-        lane.credit = CREDIT
         lane.epoch = self._epoch
         if frame is not None:
             lane.take(frame)
@@ -710,121 +423,10 @@ cdef class TemplateConverter:
             if other.skeleton is one:
                 del self._lanes[place]
                 break
-        if PyList_GET_SIZE(self._lanes) == LANES:
+        if frame is None:
+            self._lanes.clear()  # a relay may know which call it saw last
+        elif PyList_GET_SIZE(self._lanes) == LANES:
             del self._lanes[0]
         self._lanes.append(lane)
         self._lane = lane
         return True
-
-    cdef Skeleton _skeleton(self, bytes event, kind, bytes text):
-        """This event with holes, None where it has no text that it could be known by."""
-        cdef Skeleton one = Skeleton()
-        cdef Plan plan = self._plan
-        cdef const unsigned char* p = <const unsigned char*>PyBytes_AS_STRING(event)
-        cdef const unsigned char* end = p + PyBytes_GET_SIZE(event)
-        cdef const unsigned char* at = p  # the end of the last hole
-        cdef const unsigned char* key
-        cdef const unsigned char* start
-        cdef const unsigned char* stop
-        cdef const unsigned char* words = NULL
-        cdef Py_ssize_t key_size, size, words_size = 0
-        cdef int depth = 0, count = 0
-        cdef Hole hole
-        cdef bint odd = False
-        if event.startswith(b"\xef\xbb\xbf"):
-            return None
-        one.event = event
-        one.kind = kind
-        one.changed = -1
-        p = <const unsigned char*>memchr(p, 123, end - p)
-        if p == NULL:
-            return None
-        while True:
-            if p[0] == 123 or p[0] == 91:
-                depth += 1
-            elif p[0] == 125 or p[0] == 93:
-                depth -= 1
-                if depth == 0:
-                    break
-            elif p[0] == 0 or p[0] == 10 or p[0] == 13:
-                return None
-            if p[0] != 34:
-                p += 1
-                continue
-            key = p + 1
-            p = string_end(key, JSON, &odd)
-            if p == NULL:
-                return None
-            key_size = p - key
-            p += 1
-            start = spaces(p)
-            if start[0] != 58:
-                continue
-            p = start = spaces(start + 1)
-            hole = NOTHING
-            if start[0] == 34:
-                start += 1
-                p = string_end(start, JSON, &odd)
-                if p == NULL:
-                    return None
-                size = p - start
-                if depth == 1 and among(plan.ignored, <const char*>key, key_size):
-                    stop = start
-                    while JSON[stop[0]] == PLAIN:
-                        stop += 1
-                    hole = SIGN if stop == p else NOTHING
-                elif size and among(plan.markers, <const char*>key, key_size):
-                    if kind is None:
-                        hole = WORDS
-                    elif words != NULL:
-                        if size == words_size and memcmp(words, start, size) == 0:
-                            hole = SAME
-                    elif self._says(start, p, text):
-                        hole = WORDS
-                        words = start
-                        words_size = size
-                p += 1
-            elif 48 <= start[0] <= 57:
-                while 48 <= p[0] <= 57:
-                    p += 1
-                size = p - start
-                if depth == 1 and among(plan.ignored, <const char*>key, key_size):
-                    hole = COUNT
-                elif among(plan.counted, <const char*>key, key_size):
-                    hole = COUNT
-                    one.telling = True
-            if hole != NOTHING:
-                if count == SEGMENTS - 1:
-                    return None
-                one.segments[count].literal = <const char*>at
-                one.segments[count].size = start - at
-                one.segments[count].hole = hole
-                count += 1
-                at = start + size
-        one.segments[count].literal = <const char*>at
-        one.segments[count].size = end - at
-        one.segments[count].hole = NOTHING
-        one.count = count + 1
-        if spaces(p + 1) != end:
-            return None
-        size = 0
-        for depth in range(count):
-            hole = one.segments[depth].hole
-            if hole == WORDS and not size:
-                one.first = depth
-            size += hole == WORDS or hole == SAME
-        if not size:
-            return None
-        one.simple = size == 1
-        return one
-
-    cdef bint _says(self, const unsigned char* start, const unsigned char* end, bytes text) except -1:
-        """Whether this inside of a string says this text."""
-        cdef Output said
-        begin(&said)
-        try:
-            reserve(&said, end - start)
-            said.size = unescape(said.data, start, end)
-            return said.size == PyBytes_GET_SIZE(text) and memcmp(said.data, PyBytes_AS_STRING(text), said.size) == 0
-        finally:
-            release(&said)

@@ -72,6 +72,17 @@ class SseBlocks:
             self._check(max(map(len, blocks), default=0))
         return blocks
 
+    def alone(self, data: bytes) -> bool:
+        """Whether these bytes, which end with a blank line, are one block of one line and nothing else."""
+        return (
+            self._started
+            and not self._after_cr
+            and not self._tail
+            and data.find(b"\n") == len(data) - 2
+            and 0x0D not in data
+            and len(data) <= self._limit
+        )
+
     def close(self) -> list[bytes]:
         """The bytes have ended: the block that lacked its blank line, if there is one."""
         block = bytes(self._tail)
@@ -103,6 +114,8 @@ class SseDecoder:
 
     def feed(self, data: bytes) -> list[tuple[str, bytes]]:
         """The events that these bytes complete: name (empty where none was given) and data. Raises FrameTooLarge."""
+        if data.startswith(b"data: ") and data.endswith(b"\n\n") and self._blocks.alone(data):
+            return [("", data[6:-2])]
         return _read_blocks(self._blocks.feed(data))
 
     def close(self) -> list[tuple[str, bytes]]:

@@ -17,13 +17,24 @@ Rules:
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ollamux.conversation import StreamFault, Usage
 from ollamux.streaming.framing import DEFAULT_LIMIT, SseBlocks
 from ollamux.streaming.naming import with_model
+
+if TYPE_CHECKING:
+    from ollamux.streaming._chunk import PlainChunk, read_chunk
+else:
+    try:
+        from ollamux.streaming._chunk import read_chunk
+    except ImportError:
+
+        def read_chunk(payload: bytes) -> None:
+            """Nothing is read quickly."""
+
 
 __all__ = ("SseRelay",)
 
@@ -226,6 +237,9 @@ class SseRelay:
     def _event(self, payload: bytes, name: str, last: bool) -> bytes:
         """What goes on for an event's data: the data, changed or not, or nothing."""
         self.steady = False
+        plain = None if name == "error" else read_chunk(payload)
+        if plain is not None:
+            return self._plain(payload, plain)
         try:
             chunk = _decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -259,8 +273,10 @@ class SseRelay:
                         passed = _with_role(passed, index)
                 calls = bytes(delta.tool_calls)
                 if calls not in _NO_CALLS:
-                    steady = False
-                    passed = _numbered(passed, index, calls, spoken)
+                    count = spoken.count
+                    numbered = _numbered(passed, index, calls, spoken)
+                    steady = steady and numbered is passed and spoken.count == count  # more of a call that is known
+                    passed = numbered
             if choice.finish_reason:
                 if choice.finish_reason == "error":
                     self.fault = StreamFault("the backend reported an error", 502)
@@ -280,6 +296,37 @@ class SseRelay:
             if self._hide_usage and not chunk.choices:
                 return b""
         if self._name and chunk.model is not None:
+            passed = with_model(passed, self._name)
+        self.steady = steady
+        return passed
+
+    def _plain(self, payload: bytes, chunk: PlainChunk) -> bytes:
+        """As `_event`, for a chunk of the plain sort."""
+        steady = True
+        passed = payload
+        if chunk.chosen:
+            spoken = self._choices.get(0)
+            if spoken is None:
+                spoken = self._choices[0] = _Spoken()
+            if chunk.delta and not spoken.role:
+                spoken.role = True
+                if not chunk.role:
+                    steady = False
+                    passed = _with_role(passed, 0)
+            if chunk.finish:
+                spoken.finished = True
+                steady = False
+            if not chunk.id and self._stream_id:
+                steady = False
+                passed = _with_id(passed, self._head[0] if self._head is not None else self._stream_id)
+            if self._head is None:
+                self._head = (chunk.id or self._stream_id, chunk.created, chunk.kind)
+        if chunk.spent:
+            steady = False
+            self.usage = chunk.usage
+            if self._hide_usage and not chunk.chosen:
+                return b""
+        if self._name and chunk.named:
             passed = with_model(passed, self._name)
         self.steady = steady
         return passed

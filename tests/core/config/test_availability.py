@@ -10,10 +10,9 @@ from ollamux.config.availability import LATER, asks_for_nothing, keys_below
 
 
 def test_the_keys_below_a_path_are_told_for_hints() -> None:
-    assert set(keys_below("breaker")) == {"failures", "window", "recovery", "successes", "slow"}
-    assert {"breaker", "thermal", "backends", "features"} <= set(keys_below(""))
+    assert set(keys_below("server")) == {"workers", "tls"}
+    assert {"server", "features"} <= set(keys_below(""))
     assert keys_below("features") == ()
-    assert "weight" in keys_below("backends[*]")
 
 
 @pytest.mark.parametrize(
@@ -25,12 +24,8 @@ def test_the_keys_below_a_path_are_told_for_hints() -> None:
         ("server.tls", {"cert": "x"}, False),
         ("response_optimization.stream", True, True),
         ("response_optimization.stream", False, False),
-        ("routing.load_balancing", True, True),
-        ("routing.load_balancing", False, False),
-        ("routing.regions", [], True),
-        ("retry.base", 1.0, True),
-        ("retry.base", 0.5, False),
-        ("hedging.enabled", 0, False),
+        ("features.*", False, True),
+        ("features.*", 0, False),
     ],
 )
 def test_a_value_that_asks_for_nothing_is_one_of_the_row_or_empty(path: str, value: Any, nothing: bool) -> None:

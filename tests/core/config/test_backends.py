@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ollamux.config import (
     BackendConfig,
+    BackendLimits,
     BackendTls,
     Characteristics,
     ConfigError,
@@ -19,6 +21,7 @@ from ollamux.config import (
     load,
 )
 from ollamux.config.backends import TYPES, type_called
+from ollamux.resilience.limits import Rate
 
 
 def _load(*backends: Any) -> tuple[BackendConfig, ...]:
@@ -209,7 +212,12 @@ def test_a_backend_that_is_off_may_ask_for_what_does_not_exist_yet_but_is_read_a
          " quotes), got a list"),
         ({"type": "ollama", "hardware": "gpu"}, ".hardware: expected one of npu, igpu, nvidia, amd, cpu, cloud, "
          "custom, got 'gpu'"),
-        ({"type": "ollama", "weight": 2}, ".weight is not available yet"),
+        ({"type": "ollama", "weight": 0}, ".weight: expected a number above 0, got 0"),
+        ({"type": "ollama", "rate_limit": {"requests": 5}}, ".rate_limit.requests: expected a rate (5/s, 600/min, "
+         "1000/h, or 0 for no limit), got 5"),
+        ({"type": "ollama", "rate_limit": "5/s"}, ".rate_limit: expected a mapping of keys, got text"),
+        ({"type": "ollama", "retry": {"budget": 1}}, ".retry.budget: unknown key; expected one of attempts, base, "
+         "factor, jitter, max, on"),
         ({"type": "ollama", "enabled": "perhaps"}, ".enabled: expected true or false, got 'perhaps'"),
         ({"type": "ollama", "endpoint": "http://u:hush@h"}, ".endpoint: expected a URL without a name and a password "
          "in it (`api_key` and `headers` carry those)"),
@@ -231,3 +239,24 @@ def test_backends_that_are_no_list_are_refused() -> None:
             load([Layer("f", {"backends": wrong})], {})
     with pytest.raises(ConfigError, match=r"f: backends\.a: expected a mapping of keys"):
         load([Layer("f", {"backends": {"a": "ollama"}})], {})
+
+
+def test_a_backend_has_its_share_of_a_rotation_and_limits_of_its_own() -> None:
+    up, other = _load(
+        {"id": "up", "type": "ollama", "weight": 3, "rate_limit": {"requests": "500/min"}},
+        {"id": "b", "type": "ollama"},
+    )
+    assert (up.weight, other.weight) == (3.0, 1.0)
+    assert up.rate_limit == BackendLimits(requests=Rate(500, 60.0))
+    assert other.rate_limit == BackendLimits()
+
+
+def test_what_a_backends_retry_leaves_out_is_as_for_all() -> None:
+    data = {
+        "retry": {"attempts": 5, "base": "2s", "budget": 0.5},
+        "backends": [{"id": "a", "type": "ollama", "retry": {"on": ["5xx"]}}, {"id": "b", "type": "ollama"}],
+    }
+    config = load([Layer("f", data)], {})
+    assert config.backends is not None
+    assert config.backends[0].retry == replace(config.retry, on=frozenset(range(500, 600)))
+    assert config.backends[1].retry is None

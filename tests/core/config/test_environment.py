@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ollamux.config import BackendConfig, Config, ConfigError, Layer, Secret, load
+from ollamux.config import BackendConfig, Config, ConfigError, Layer, RoutingConfig, Secret, load
 from ollamux.config.environment import NAMED, extra_files, listen
 from ollamux.config.types import VENDORS
 
@@ -86,11 +86,11 @@ def test_every_plain_name_sets_its_key() -> None:
         "OLLAMA_MAX_QUEUE": "9",
         "MAX_QUEUE_SIZE": "10",
         "MAX_CONCURRENT_REQUESTS": "4",
-        "ENABLE_PRIORITIZATION": "true",
+        "ENABLE_PRIORITIZATION": "false",
         "HEALTH_CHECK_INTERVAL": "60",
-        "ROUTING_STRATEGY": "capability_based",
-        "FALLBACK_STRATEGY": "none",
-        "ENABLE_LOAD_BALANCING": "True",
+        "ROUTING_STRATEGY": "least_loaded",
+        "FALLBACK_STRATEGY": "best_alternative",
+        "ENABLE_LOAD_BALANCING": "False",
         "LOG_LEVEL": "ERROR",
     }
     assert set(values) == set(NAMED)
@@ -99,15 +99,17 @@ def test_every_plain_name_sets_its_key() -> None:
     assert config.server.origins == ("https://a", "https://b")
     assert (config.queue.size, config.queue.concurrency) == (10, 4)
     assert config.health.interval == 60
-    assert config.routing.fallback == "none"
+    assert config.queue.prioritise is False
+    assert config.routing == RoutingConfig(strategy="least_loaded", fallback="best_alternative", load_balancing=False)
     assert config.logging.level == "error"
 
 
 def test_a_variable_is_refused_as_a_key_of_a_file_is() -> None:
-    assert _problems({"PORT": "abc", "ROUTING_STRATEGY": "round_robin", "OLLAMUX_SERVER__WORKERS": "2"}) == (
+    assert _problems({"PORT": "abc", "ROUTING_STRATEGY": "roundrobin", "OLLAMUX_SERVER__WORKERS": "2"}) == (
         "PORT: server.port: expected a port from 0 to 65535, got 'abc'",
         "OLLAMUX_SERVER__WORKERS: server.workers is not available yet",
-        "ROUTING_STRATEGY: routing.strategy: round_robin is not available yet",
+        "ROUTING_STRATEGY: routing.strategy: expected one of balanced, capability_based, cost_optimized, "
+        "fastest_response, least_loaded, model_based, power_efficient, prefix_affinity, round_robin, got 'roundrobin'",
     )
 
 

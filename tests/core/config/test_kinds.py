@@ -11,6 +11,7 @@ from ollamux.config.kinds import Kind
 from ollamux.config.schema import Secret
 from ollamux.config.tree import Node
 from ollamux.config.values import scalar
+from ollamux.resilience.limits import Rate
 
 
 def _file(value: Any) -> Node:
@@ -40,7 +41,12 @@ def _variable(text: str) -> Node:
         (kinds.port, 0, 0),
         (kinds.duration, "5s", 5.0),
         (kinds.size, "1KiB", 1024),
-        (kinds.rate, "60/min", 1.0),
+        (kinds.rate, "60/min", Rate(60, 60)),
+        (kinds.share, 1, 1.0),
+        (kinds.factor, 1, 1.0),
+        (kinds.weight, 0.5, 0.5),
+        (kinds.percentile, 99.9, 99.9),
+        (kinds.period, "1s", 1.0),
         (kinds.level, "WARN", "warning"),
         (kinds.host, "[::1]", "::1"),
         (kinds.host, "models.lan", "models.lan"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,16 +10,27 @@ from ollamux.config import (
     Config,
     ConfigError,
     HealthConfig,
+    HedgingConfig,
     Layer,
     Limits,
     LoggingConfig,
     ModelConfig,
     QueueConfig,
+    RateLimitConfig,
     ResponseOptimization,
     ResponsesConfig,
+    RetryConfig,
     RoutingConfig,
+    ThermalConfig,
     load,
 )
+from ollamux.config.schema import Efficiency, Fallback, Strategy
+from ollamux.hardware.efficiency import AUTO, MODES
+from ollamux.hardware.thermal import ThermalLimits
+from ollamux.resilience.breaker import BreakerSettings
+from ollamux.resilience.fallback import Mode
+from ollamux.resilience.limits import Rate
+from ollamux.routing.strategies import names
 
 
 def _load(**data: Any) -> Config:
@@ -85,10 +96,18 @@ def test_a_key_needs_a_name_of_its_own_and_one_way_to_tell_it() -> None:
 
 def test_the_lesser_sections_are_read() -> None:
     config = _load(
-        routing={"strategy": "capability_based", "fallback": "none", "load_balancing": True, "registered_only": True},
+        routing={
+            "strategy": "balanced",
+            "fallback": "none",
+            "load_balancing": False,
+            "registered_only": True,
+            "regions": ["eu-1", "eu-2"],
+            "context_overflow": "warn",
+            "efficiency": "Quiet",
+        },
         retry={"attempts": 5, "on": ["5xx"]},
         health={"interval": "1m", "timeout": 2, "unhealthy_after": 1, "healthy_after": 2},
-        queue={"size": 0, "timeout": "1s", "concurrency": 4},
+        queue={"size": 0, "timeout": "1s", "concurrency": 4, "prioritise": False},
         responses={"size": 5, "bytes": "1KiB", "ttl": "1m"},
         logging={"level": "WARN", "format": "json"},
         model_options={"temperature": 0.5, "stop": ["a"]},
@@ -96,10 +115,18 @@ def test_the_lesser_sections_are_read() -> None:
         response_optimization={"stream": True, "keep_alive": "10m"},
         include=["other.yaml"],
     )
-    assert config.routing == RoutingConfig(fallback="none", registered_only=True)
+    assert config.routing == RoutingConfig(
+        strategy="balanced",
+        fallback="none",
+        load_balancing=False,
+        registered_only=True,
+        regions=("eu-1", "eu-2"),
+        context_overflow="warn",
+        efficiency="Quiet",
+    )
     assert (config.retry.attempts, len(config.retry.on)) == (5, 100)
     assert config.health == HealthConfig(interval=60.0, timeout=2.0, unhealthy_after=1, healthy_after=2)
-    assert config.queue == QueueConfig(size=0, timeout=1.0, concurrency=4)
+    assert config.queue == QueueConfig(size=0, timeout=1.0, concurrency=4, prioritise=False)
     assert config.responses == ResponsesConfig(size=5, bytes=1024, ttl=60.0)
     assert config.logging == LoggingConfig(level="warning", format="json")
     assert config.model_options == {"temperature": 0.5, "stop": ["a"]}
@@ -125,24 +152,46 @@ def test_models_and_aliases_are_read() -> None:
     assert config.aliases == {"fast": "a", "faster": "fast"}
 
 
-@pytest.mark.parametrize("name", ["gpt-4*", "a?", "[ab]"])
-def test_a_pattern_for_an_alias_is_not_available_yet(name: str) -> None:
-    (problem,) = _problems(aliases={name: "x"})
-    assert problem.endswith("expected a plain name, for patterns are not available yet")
+def test_an_alias_may_be_a_pattern() -> None:
+    aliases = {"gpt-4*": "big", "*-mini": "small", "[ab]?": "auto:fast"}
+    assert _load(aliases=aliases).aliases == aliases
 
 
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        ({"routing": {"strategy": "round_robin"}}, "f: routing.strategy: round_robin is not available yet"),
-        ({"routing": {"fallback": "retry_same"}}, "f: routing.fallback: retry_same is not available yet"),
         (
             {"routing": {"strategy": "random"}},
-            "f: routing.strategy: expected one of capability_based, got 'random'",
+            "f: routing.strategy: expected one of balanced, capability_based, cost_optimized, fastest_response, "
+            "least_loaded, model_based, power_efficient, prefix_affinity, round_robin, got 'random'",
+        ),
+        (
+            {"routing": {"fallback": "any"}},
+            "f: routing.fallback: expected one of none, next_available, retry_same, best_alternative, got 'any'",
+        ),
+        (
+            {"routing": {"efficiency": "quiet"}},
+            "f: routing.efficiency: expected one of Performance, Balanced, Efficiency, Quiet, UltraEfficiency, Auto, "
+            "got 'quiet'",
+        ),
+        ({"retry": {"jitter": 2}}, "f: retry.jitter: expected a share from 0 to 1, got 2"),
+        ({"retry": {"factor": 0.5}}, "f: retry.factor: expected a number, 1 or more, got 0.5"),
+        ({"breaker": {"failures": -1}}, "f: breaker.failures: expected a whole number, 0 or more, got -1"),
+        ({"breaker": {"window": 0}}, "f: breaker.window: expected a duration above 0, got 0"),
+        (
+            {"hedging": {"percentile": 100}},
+            "f: hedging.percentile: expected a percentage above 0 and below 100, got 100",
+        ),
+        (
+            {"rate_limit": {"per_key": 600}},
+            "f: rate_limit.per_key: expected a rate (5/s, 600/min, 1000/h, or 0 for no limit), got 600",
+        ),
+        (
+            {"thermal": {"warning": 90}},
+            "f: thermal: `warning` must be below `critical`, and `critical` not above `shutdown`",
         ),
         ({"features": {"x": True}}, "f: features.x is not available yet"),
         ({"features": {"x": 3}}, "f: features.x: expected true or false, got 3"),
-        ({"breaker": {"failures": 4}}, "f: breaker.failures is not available yet"),
         ({"breaker": 3}, "f: breaker: expected a mapping of keys, got a number"),
         ({"thermal": {"warnin": 70}}, "f: thermal.warnin: unknown key; did you mean `warning`?"),
         ({"server": {"workers": "many"}}, "f: server.workers: expected a whole number, 1 or more, got 'many'"),
@@ -154,7 +203,7 @@ def test_what_cannot_be_is_told_with_its_place(data: dict[str, Any], problem: st
     assert _problems(**data) == (problem,)
 
 
-def test_sections_that_say_their_defaults_are_accepted_though_nothing_acts_on_them_yet() -> None:
+def test_what_is_written_down_as_the_default_changes_nothing() -> None:
     assert (
         _load(
             breaker={"failures": 5, "window": "60s", "recovery": "1m", "successes": 3, "slow": 60},
@@ -169,3 +218,29 @@ def test_sections_that_say_their_defaults_are_accepted_though_nothing_acts_on_th
         )
         == Config()
     )
+
+
+def test_the_sections_about_trouble_are_read() -> None:
+    config = _load(
+        breaker={"failures": 2, "window": "10s", "recovery": "5s", "successes": 1, "slow": 0},
+        thermal={"warning": 60, "critical": 70, "shutdown": 70, "interval": "1s"},
+        hedging={"enabled": True, "percentile": 90},
+        rate_limit={"per_key": "600/min", "per_address": "5/s", "global": "1000/h"},
+        retry={"base": "100ms", "factor": 3, "max": "10s", "jitter": 0, "budget": 0},
+    )
+    assert config.breaker == BreakerSettings(failures=2, window=10.0, recovery=5.0, successes=1, slow=0.0)
+    assert config.thermal == ThermalConfig(warning=60.0, critical=70.0, shutdown=70.0, interval=1.0)
+    assert config.hedging == HedgingConfig(enabled=True, percentile=90.0)
+    assert config.rate_limit == RateLimitConfig(per_key=Rate(600, 60), per_address=Rate(5, 1), overall=Rate(1000, 3600))
+    assert config.retry == RetryConfig(base=0.1, factor=3.0, max=10.0, jitter=0.0, budget=0.0)
+
+
+def test_every_strategy_fallback_and_mode_that_there_is_can_be_chosen() -> None:
+    assert get_args(Strategy) == names()
+    assert get_args(Fallback) == get_args(Mode)
+    assert get_args(Efficiency) == (*MODES, AUTO)
+
+
+def test_the_defaults_of_heat_are_those_of_the_hardware() -> None:
+    config, limits = ThermalConfig(), ThermalLimits()
+    assert (config.warning, config.critical, config.shutdown) == (limits.warning, limits.critical, limits.shutdown)

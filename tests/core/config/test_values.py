@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ollamux.config.values import duration, interpolate, number, rate, scalar, size
+from ollamux.resilience.limits import Rate
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,16 @@ def test_what_is_no_size_is_refused(value: object) -> None:
         size(value)
 
 
-@pytest.mark.parametrize(("value", "per_second"), [("5/s", 5), ("600/min", 10), ("3600/h", 1), (0, 0), ("0", 0)])
-def test_a_rate_is_events_a_second(value: object, per_second: float) -> None:
-    assert rate(value) == per_second
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("5/s", Rate(5, 1)), ("600/min", Rate(600, 60)), ("3600 / h", Rate(3600, 3600)), (0, None), ("0", None)],
+)
+def test_a_rate_is_so_many_events_in_so_much_time(value: object, found: Rate | None) -> None:
+    assert rate(value) == found
+
+
+def test_no_events_at_all_is_no_limit_as_everywhere() -> None:
+    assert rate("0/min") is None
 
 
 @pytest.mark.parametrize("value", [5, "5", "5/d", "-1/s", None])

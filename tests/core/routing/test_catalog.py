@@ -184,3 +184,44 @@ def test_a_name_is_sent_as_the_client_spells_it_where_it_means_that_very_model()
     found = catalog(Shelf(backend="a", provider="ollama"))
     assert found.spelling("Tiny", "tiny:latest") == found.spelling("Tiny", "tiny:latest") == "Tiny"
     assert found.spelling("other", "tiny:latest") == "tiny:latest" == found.spelling("tiny:latest", "tiny:latest")
+
+
+def test_a_pattern_leads_every_name_that_fits_to_its_target_and_the_most_specific_one_counts() -> None:
+    found = catalog(
+        Shelf(backend="a", provider="ollama"), aliases={"gpt-*": "big", "GPT-*-mini": "quick", "quick": "small"}
+    )
+    found.stock("a", stocked("big", "small", "gpt-oss"))
+    asked = ("gpt-4o", "Gpt-5:latest", "gpt-4o-mini", "gpt-oss", "quick")
+    assert [found.find(name)[0].upstream for name in asked] == ["big", "big", "small", "gpt-oss", "small"]
+    assert found.find("claude") == ()
+
+
+def test_a_name_with_a_tag_fits_a_pattern_with_and_without_it() -> None:
+    found = catalog(Shelf(backend="a", provider="ollama"), aliases={"*:x": "m", "y-*z": "m"})
+    found.stock("a", stocked("m"))
+    assert found.find("any:x")
+    assert found.find("y-z:latest")
+
+
+def test_what_an_alias_leads_to_is_told_as_it_was_written() -> None:
+    found = catalog(aliases={"fast": "Auto:Code", "quick-*": "fast", "f": "fast"})
+    assert [found.target(name) for name in ("FAST", "quick-1", "f", " other ")] == ["Auto:Code"] * 3 + ["other"]
+
+
+def test_an_alias_finds_a_model_that_its_vendor_will_have_under_the_vendors_own_spelling() -> None:
+    shelf = Shelf(backend="a", provider="openai", expects=lambda name: name.startswith("GPT"))
+    found = catalog(shelf, aliases={"fast": "GPT-5", "quick-*": "GPT-5-mini"})
+    assert [found.find(name)[0].upstream for name in ("fast", "quick-1")] == ["GPT-5", "GPT-5-mini"]
+
+
+def test_a_pattern_never_says_which_model_is_to_be_changed() -> None:
+    found = catalog(Shelf(backend="a", provider="ollama"), aliases={"*": "m", "fast": "m"})
+    found.stock("a", stocked("m"))
+    assert [bool(found.named(name)) for name in ("m", "fast", "other")] == [True, True, False]
+
+
+def test_all_offers_are_told_each_once_the_first_choices_first() -> None:
+    found = catalog(Shelf(backend="a", provider="llama_cpp"), Shelf(backend="b", provider="ollama", priority=60.0))
+    found.stock("a", Inventory(models=(ModelInfo(name="/m/tiny.gguf", title="tiny"),)))
+    found.stock("b", stocked("tiny", "m"))
+    assert [(offer.backend, offer.name) for offer in found.every()] == [("b", "tiny"), ("b", "m"), ("a", "tiny")]

@@ -352,3 +352,27 @@ def test_an_error_in_the_middle_of_an_event_is_the_servers_own(make: Make) -> No
 def test_a_finish_that_nobody_knows_passes_as_it_is(make: Make) -> None:
     stream = ROLE + chunk({}, "eos_token") + DONE
     assert run(make("up", "up"), [stream])[0] == stream
+
+
+def test_pieces_of_calls_pass_alike_in_both_builds_and_more_of_a_call_is_steady() -> None:
+    def piece(index: object, **more: object) -> bytes:
+        call = {**({} if index is None else {"index": index}), **more}
+        body = {"id": "c", "model": "up", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+        return b"data: " + msgspec.json.encode(body) + b"\n\n"
+
+    def more(index: object) -> bytes:
+        return b"".join(piece(index, function={"arguments": f"{n},"}) for n in range(6))
+
+    opened = [piece(n, id=f"c{n}", type="function", function={"name": "f", "arguments": ""}) for n in (0, 1)]
+    stream = (
+        opened[0] + more(0) + opened[1] + more(1) + more(0) + more(None) + more(1) + more(None) + opened[1] + more(2)
+    )
+    expected = SseRelay("up", "mine").feed(stream, 1.0)
+    for step in (1, 50, 333, len(stream)):
+        relay = convert.relay_for(SseRelay("up", "mine"))
+        assert b"".join(relay.feed(stream[at : at + step], 1.0) for at in range(0, len(stream), step)) == expected
+    relayed = SseRelay("up", "up")
+    relayed.feed(opened[0], 1.0)
+    assert not relayed.steady
+    relayed.feed(more(0), 1.0)
+    assert relayed.steady

@@ -67,9 +67,10 @@ def ps(loaded: Iterable[tuple[Offer, Loaded]], clock: Clock, now: float) -> byte
 
 
 def show(offer: Offer, clock: Clock, now: float) -> bytes:
-    """The body of POST /api/show for a model of a backend that is no Ollama."""
+    """The body of POST /api/show for a model of a backend that is no Ollama, or of none (`auto`)."""
     info = offer.info
-    body: dict[str, Any] = {"modelfile": f"# Served by ollamux from backend '{offer.backend}'\nFROM {info.name}\n"}
+    source = f"Served by ollamux from backend '{offer.backend}'" if offer.backend else "Chosen by ollamux"
+    body: dict[str, Any] = {"modelfile": f"# {source}\nFROM {info.name}\n"}
     if offer.options:
         body["parameters"] = "\n".join(f"{name:<30} {_parameter(value)}" for name, value in offer.options.items())
     if info.template:

@@ -27,7 +27,7 @@ from ollamux.conversation import (
 )
 from ollamux.formats.base import Dialect
 from ollamux.formats.identifiers import Names
-from ollamux.streaming.translator import Reader
+from ollamux.streaming.translator import Delta, Reader
 
 __all__ = ("NamedReader", "fitted", "ids_of", "named", "names_of")
 
@@ -91,6 +91,9 @@ class NamedReader:
 
     def close(self) -> list[Event]:
         return self._named(self._reader.close())
+
+    def texts(self, delta: Delta) -> list[str] | None:
+        return self._reader.texts(delta)
 
     def _named(self, events: list[Event]) -> list[Event]:
         self.complete = self._reader.complete

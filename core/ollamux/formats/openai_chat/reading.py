@@ -47,6 +47,17 @@ from ollamux.formats.openai_chat.plain import read_plain
 from ollamux.formats.sse_reading import SseReader
 from ollamux.streaming.translator import Delta
 
+if TYPE_CHECKING:
+    from ollamux.streaming._chunk import PlainChunk, read_chunk
+else:
+    try:
+        from ollamux.streaming._chunk import read_chunk
+    except ImportError:
+
+        def read_chunk(payload: bytes) -> None:
+            """Nothing is read quickly."""
+
+
 __all__ = ("ChatReader", "read_answer", "read_answer_carefully", "read_vectors")
 
 FINISHES: dict[str, FinishReason] = {
@@ -90,6 +101,10 @@ class ChatReader(SseReader):
         if payload == _DONE:
             self._end(events)
             return
+        plain = read_chunk(payload)
+        if plain is not None:
+            self._read_plain(plain, events)
+            return
         try:
             reply = schema.decode_reply(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -113,6 +128,24 @@ class ChatReader(SseReader):
         usage = _usage(reply)
         if usage is not None:
             events.append(usage)
+
+    def _read_plain(self, chunk: PlainChunk, events: list[Event]) -> None:
+        if chunk.chosen and not self._started:
+            self._started = True
+            events.append(Start(chunk.id, chunk.model, chunk.created or 0))
+        if chunk.thought:
+            events.append(ReasoningDelta(chunk.thought))
+        if chunk.text:
+            events.append(TextDelta(chunk.text))
+        if chunk.finish and not self._finished:
+            self._finish(chunk.finish, events)
+        if chunk.usage is not None:
+            events.append(UsageUpdate(chunk.usage, chunk.timings))
+
+    def _finish(self, native: str, events: list[Event]) -> None:
+        self._finished = self.complete = True
+        complete_call = any(call.complete for call in self._order)
+        events.append(Finish(finish_reason(native, complete_call), native))
 
     def texts(self, delta: Delta) -> list[str] | None:
         return self._order[delta.index].arguments if isinstance(delta, ToolCallDelta) else None
@@ -141,9 +174,7 @@ class ChatReader(SseReader):
             if choice.finish_reason == "error":
                 events.append(StreamFault("the backend reported an error", 502))
                 return
-            self._finished = self.complete = True
-            complete_call = any(call.complete for call in self._order)
-            events.append(Finish(finish_reason(choice.finish_reason, complete_call), choice.finish_reason))
+            self._finish(choice.finish_reason, events)
 
     def _read_call(self, piece: schema.CallPiece, events: list[Event]) -> None:
         function = piece.function

@@ -9,5 +9,5 @@ from ollamux.routing.strategies.base cimport Strategy
 
 
 cdef class FastestResponse(Strategy):
-    @cython.locals(station=Station)
+    @cython.locals(station=Station, first=double)
     cpdef double primary(self, Standing standing, Ask ask) except? -1

@@ -21,7 +21,8 @@ class FastestResponse(Strategy):
     def primary(self, standing: Standing, ask: Ask) -> float:
         """Milliseconds until the last token, with their sign turned."""
         station = standing.station
-        return -(standing.wait_ms + station.queue_ms + ask.tokens_out * standing.token_ms)
+        first = standing.wait_ms + ask.extra * standing.read_ms
+        return -(first + station.queue_ms + ask.tokens_out * standing.token_ms)
 
     def why(self, standing: Standing, ask: Ask, primary: float) -> str:
         return f"the earliest answer, in about {-primary:.0f} ms"

@@ -14,8 +14,10 @@ from ollamux.conversation import (
     Message,
     PlainMessages,
     Text,
+    TextDelta,
     Tool,
     ToolCall,
+    ToolCallDelta,
     ToolCallStart,
     ToolChoice,
     ToolResult,
@@ -98,5 +100,6 @@ def test_a_stream_tells_the_clients_own_names() -> None:
     call = b'{"index":0,"id":"x","function":{"name":"%b","arguments":"{}"}}' % names.out("a.b").encode()
     events = reader.feed(b'data: {"choices":[{"delta":{"tool_calls":[' + call + b"]}}]}\n\n")
     assert ToolCallStart(0, "x", "a.b") in events and not reader.complete
+    assert reader.texts(ToolCallDelta(0, "{}")) == ["{}"] and reader.texts(TextDelta("a")) is None
     events = reader.feed(b'data: {"choices":[{"delta":{},"finish_reason":"tool_calls"}]}\n\n') + reader.close()
     assert Finish("tool_calls", "tool_calls") in events and reader.complete

@@ -1,0 +1,32 @@
+# What _lane.pyx offers to other compiled modules.
+
+from ollamux.streaming._buffer cimport Output
+from ollamux.streaming._skeleton cimport Found, Skeleton
+
+cdef enum:
+    PIECES = 12  # a frame's pieces of bytes, at most
+    STAMPED = 48  # longer than any time stamp, and any number
+
+cdef struct Piece:
+    # Bytes of a frame, and what is put behind them: a slot of `Frame`, or -1.
+    const char* literal
+    Py_ssize_t size
+    int slot
+
+
+cdef class Lane:
+    cdef Skeleton skeleton
+    cdef object delta, frame, counter
+    cdef list texts, kept
+    cdef bytes head, tail
+    cdef Piece pieces[PIECES]
+    cdef int count, credit, epoch
+    cdef Py_ssize_t literals, texts_in, head_change
+    cdef long long number
+    cdef const unsigned char* kinds
+    cdef bint open, html, wrote
+
+    cdef int take(self, object frame) except -1
+    cdef int sync(self) except -1
+    cdef const char* match(self, const char* p, const char* end, Found* found) noexcept
+    cdef int emit(self, Output* out, Found* found, const char* stamp, Py_ssize_t stamp_size) except -1

@@ -1,0 +1,1 @@
+# Compiled as it stands: every stream that passes through goes through it.

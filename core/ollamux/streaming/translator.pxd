@@ -1,0 +1,11 @@
+# The types with which Cython compiles translator.py; the source is that file alone.
+
+cdef class Translator:
+    cdef object _reader, _renderer
+    cdef public object delta, fault, usage
+    cdef public bint told
+
+    cpdef bytes feed(self, bytes data, double now)
+    cpdef bytes close(self, double now)
+    cpdef tell(self, bytes data, double now)
+    cdef bytes _render(self, list events, double now)

@@ -1,0 +1,79 @@
+"""Asks the ollamux that runs on this machine, as a client does: for commands about a server that is there already.
+
+Strategy: the configuration says where it listens and which keys it knows. Where it names no port, the two that a server
+chooses by itself are tried, and one on which something else listens is passed over: only ollamux has such pages.
+
+Rules: an address that stands for all of the machine's is asked on loopback; a key is shown to that server alone.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any
+
+from ollamux.config import Config
+from ollamux_aiohttp.discovery import DEFAULT_PORT, SECOND_PORT
+
+__all__ = ("NotThere", "Refused", "ask")
+
+_PATIENCE = 5.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_NOT_OLLAMUX = (404, 405)
+
+
+class NotThere(Exception):
+    """No ollamux answers; the text says where it was looked for."""
+
+
+class Refused(Exception):
+    """It answered, and with an error; the text is the server's."""
+
+
+def ask(config: Config, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """The answer of the server that this configuration is for, as the object that it is. `body` is sent as JSON. Raises
+    NotThere and Refused."""
+    host = _EVERYWHERE.get(config.server.host, config.server.host)
+    ports = (config.server.port,) if config.server.port_given else (DEFAULT_PORT, SECOND_PORT)
+    why = ""
+    for port in ports:
+        try:
+            status, answer = _exchange(host, port, method, path, body, _headers(config))
+        except (OSError, http.client.HTTPException) as error:
+            why = why or getattr(error, "strerror", None) or type(error).__name__
+            continue
+        if status not in _NOT_OLLAMUX and isinstance(answer, dict):
+            if status >= 400:
+                raise Refused(_told(answer, status))
+            return answer
+        why = "something else listens there"
+    raise NotThere(f"no ollamux answers at {host} port {' or '.join(map(str, ports))}: {why}")
+
+
+def _headers(config: Config) -> dict[str, str]:
+    """The first key of those that may do everything, else of any."""
+    known = [key for key in config.server.keys if key.key is not None]
+    known.sort(key=lambda key: "manage" not in key.scopes)
+    secret = known[0].key if known else None
+    shown = {"Authorization": f"Bearer {secret.reveal()}"} if secret is not None else {}
+    return {"Content-Type": "application/json", **shown}
+
+
+def _exchange(host: str, port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        response = connection.getresponse()
+        text = response.read()
+    finally:
+        connection.close()
+    try:
+        return response.status, json.loads(text)
+    except ValueError:
+        return response.status, None
+
+
+def _told(answer: dict[str, Any], status: int) -> str:
+    error = answer.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    return str(message or f"it answered with status {status}")
