@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
