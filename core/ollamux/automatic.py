@@ -39,7 +39,7 @@ class Automatic:
         self._catalog = catalog
         self._fleet = fleet
         self._registered_only = config.routing.registered_only
-        self._preferred = {
+        self._preferred: dict[str, PatternTable[bool]] = {
             backend.id: PatternTable((pattern, True) for pattern in backend.model_capability.preferred_models)
             for backend in config.backends or ()
             if backend.model_capability.preferred_models

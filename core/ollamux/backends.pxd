@@ -7,6 +7,7 @@ cdef class Backend:
     cdef public object config, provider, answers_itself, files, calling, token, endpoint, keeping, probe_key
     cdef public Health health
     cdef public dict others
+    cdef public object loaded
     cdef public str id, misconfigured, root, base
     cdef public double connect_timeout, first_byte, idle, total
     cdef public tuple decision, headers

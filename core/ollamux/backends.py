@@ -41,9 +41,9 @@ _JOINED = 64
 
 class Backend:
     """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered;
-    `watched` says whether it has to hear of each answer's status; `keeping` follows what is in its memory, None where
-    requests have no say in that; `named` tells what the provider itself calls a model that has another name here
-    (a deployment)."""
+    `watched` says whether it has to hear of each answer's status; `loaded` are the models in its memory, as it told
+    last, `keeping` follows what is there, None where requests have no say in that; `named` tells what the provider
+    itself calls a model that has another name here (a deployment)."""
 
     __slots__ = (
         "_clock",
@@ -73,6 +73,7 @@ class Backend:
         "id",
         "idle",
         "keeping",
+        "loaded",
         "loading",
         "misconfigured",
         "models_seen",
@@ -109,6 +110,7 @@ class Backend:
         self.idle = config.timeouts.idle
         self.total = config.timeouts.total
         self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
+        self.loaded: frozenset[str] = frozenset()
         self.keeping: Keeping | None = None
         self.loading = False
         self.misconfigured = ""

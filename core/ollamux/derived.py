@@ -1,11 +1,12 @@
 """What a gateway derives from its configuration once, when it is made: the keys that callers may show, for how long
-models stay loaded, what heat means for the machine, and whom there is to choose from."""
+models stay loaded, what heat means for the machine, whom there is to choose from, and what is done about failures."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from zlib import crc32
 
 from ollamux.backends import Backend
 from ollamux.config import Config
@@ -14,11 +15,15 @@ from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
 from ollamux.hardware.machine import Machine
 from ollamux.hardware.thermal import ThermalLimits
+from ollamux.resilience.fallback import Policy
+from ollamux.resilience.guards import Guards
+from ollamux.resilience.hedge import Hedging
+from ollamux.resilience.quota import Quota
 from ollamux.routing.catalog import Offer
-from ollamux.routing.fleet import Fleet
+from ollamux.routing.fleet import Fleet, is_local
 from ollamux.routing.patterns import vendors_of
 
-__all__ = ("fleet", "issued_keys", "keep_alive", "machine")
+__all__ = ("fleet", "guards", "issued_keys", "keep_alive", "machine")
 
 
 def issued_keys(config: Config) -> list[IssuedKey]:
@@ -64,3 +69,27 @@ def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
     for backend in backends.values():
         made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)
     return made
+
+
+def guards(config: Config, backends: Iterable[Backend], instance: str) -> Guards:
+    """What is done about backends that fail. A quota have those for which one is configured, and those that are not on
+    a machine of ours: vendors tell of their limits."""
+    mode, hedging = config.routing.fallback, config.hedging
+    policies: dict[str, Policy] = {}
+    quotas: dict[str, Quota] = {}
+    for backend in backends:
+        own, limit = backend.config.retry, backend.config.rate_limit
+        if own is not None:
+            policies[backend.id] = Policy(mode=mode, attempts=own.attempts, on=own.on, backoff=own)
+        if limit.requests or limit.tokens or not is_local(backend.config, backend.endpoint):
+            quotas[backend.id] = Quota(requests=limit.requests, tokens=limit.tokens)
+    retry = config.retry
+    return Guards(
+        Policy(mode=mode, attempts=retry.attempts, on=retry.on, backoff=retry),
+        config.breaker,
+        budget=retry.budget,
+        policies=policies,
+        quotas=quotas,
+        hedging=Hedging(hedging.percentile) if hedging.enabled and mode != "none" else None,
+        seed=crc32(instance.encode()),
+    )

@@ -11,6 +11,7 @@
      |    +-- ModelNotFound       404  no backend serves the model
      |    +-- SlowBody            408  the request's body did not come in time
      |    +-- TooLarge            413  over a limit of size
+     |    +-- RateLimited         429  too many requests; carries retry_after
      |    +-- LoopDetected        508  the request already came through this gateway
      +-- GatewayError             5xx, ours or a backend's
           +-- NotSupported        501  nothing behind the gateway can do this
@@ -40,6 +41,7 @@ __all__ = (
     "ModelNotFound",
     "NotSupported",
     "OllamuxError",
+    "RateLimited",
     "RequestError",
     "SlowBody",
     "TooLarge",
@@ -139,6 +141,13 @@ class TooLarge(RequestError):
 
     status = 413
     kind = "too_large"
+
+
+class RateLimited(RequestError):
+    """More requests than a limit allows: one of ours, or of all backends that could answer."""
+
+    status = 429
+    kind = "rate_limit"
 
 
 class LoopDetected(RequestError):

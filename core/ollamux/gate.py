@@ -107,14 +107,15 @@ class Gate:
         """Whether an allowed Host is a name, not an address: Ollama answers OPTIONS to names alone."""
         return _address(_without_port(host)) is None
 
-    def admit(self, headers: Mapping[str, str], query: str, scope: str) -> None:
-        """Raises Unauthorized without a valid key, Forbidden where the key lacks the scope. An empty scope asks for any
-        key."""
+    def admit(self, headers: Mapping[str, str], query: str, scope: str) -> str:
+        """The name of the key. Raises Unauthorized without a valid one, Forbidden where it lacks the scope. An empty
+        scope asks for any key."""
         key = self.presented(headers, query)
         if key is None:
             raise Unauthorized("invalid or missing API key")
         if scope and scope not in key.scopes:
             raise Forbidden(f"this API key does not have the scope '{scope}'")
+        return key.name
 
     def presented(self, headers: Mapping[str, str], query: str) -> IssuedKey | None:
         """The issued key that a request carries, in whichever way its protocol does."""

@@ -9,13 +9,15 @@ cdef class Gateway:
     cdef public Clock clock
     cdef Gate _gate
     cdef Router _router
-    cdef public object config, admission, automatic, catalog, ledger, feed, fleet, machine, retry_on, keep_alive
-    cdef public long attempts, answer_limit
+    cdef public object config, admission, automatic, catalog, ledger, feed, fleet, machine, guards, keep_alive
+    cdef public long answer_limit
     cdef public double queue_timeout
     cdef public bint fail_over, hurry
+    cdef bint _careful, _hedges
+    cdef object _limits
     cdef object _management, _lists, _responses, _probing, _status
     cdef str _instance
-    cdef dict _servings, _backends, _states
+    cdef dict _servings, _backends, _fallbacks, _states
     cdef list _ready
     cdef set _apart
 

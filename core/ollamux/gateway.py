@@ -20,13 +20,14 @@ from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig, Config
 from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
-from ollamux.derived import fleet, issued_keys, keep_alive, machine
-from ollamux.errors import LoopDetected, OllamuxError
-from ollamux.exchange import Exchange, ModelExchange, Settled, SurveyExchange
+from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
+from ollamux.errors import LoopDetected, OllamuxError, RateLimited
+from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
+from ollamux.formats.ollama.names import canonical_key
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
@@ -42,6 +43,7 @@ from ollamux.providers import provider
 from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.health import Health
+from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
@@ -93,7 +95,9 @@ class Gateway:
         self._backends = {
             backend.id: self._make_backend(backend) for backend in config.backends or () if backend.enabled
         }
-        self.admission = Admission(concurrency=config.queue.concurrency, queue_size=config.queue.size)
+        self.admission = Admission(
+            concurrency=config.queue.concurrency, queue_size=config.queue.size, prioritise=config.queue.prioritise
+        )
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger()
         self.machine = machine(config)
@@ -101,10 +105,14 @@ class Gateway:
         self.automatic = Automatic(self.catalog, self.fleet, config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
-        self.attempts = config.retry.attempts
-        self.retry_on = frozenset(config.retry.on)
+        self.guards = guards(config, self._backends.values(), instance)
+        limits = config.rate_limit
+        self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
+        self._hedges = self.guards.hedging is not None
+        self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
+        self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
@@ -155,7 +163,7 @@ class Gateway:
         target = self._router.hot(request.method, path)
         host = headers.get("host", "")
         gate = self._gate
-        plain = "origin" not in headers and "x-ollamux-via" not in headers and not gate.guarded
+        plain = "origin" not in headers and "x-ollamux-via" not in headers and not self._careful
         if target is not None and plain and gate.knows_host(host):
             return self._serve(target, request, path, now, query)
         return self._open_carefully(request, path, query, host, now)
@@ -176,7 +184,7 @@ class Gateway:
         """The exchanges that may `proceed` though nothing was reported to them."""
         admission = self.admission
         if admission.has_room:
-            self._ready += admission.admitted()  # type: ignore[arg-type]
+            self._ready += admission.admitted(now)  # type: ignore[arg-type]
         if not self._ready:
             return []
         found, self._ready = self._ready, []
@@ -217,6 +225,10 @@ class Gateway:
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
+    def proved(self, backend: Backend, now: float) -> None:
+        """A probe of this backend was answered well: what is open there is tried again."""
+        self.guards.circuits.probed(backend.id, now)
+
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
         backend = self._backends[backend_id]
@@ -248,6 +260,7 @@ class Gateway:
     def stock(self, backend: Backend, inventory: Inventory) -> None:
         """A backend told what it has."""
         backend.models_seen = True
+        backend.loaded = frozenset(model.name for model in inventory.loaded)
         self.catalog.stock(backend.id, inventory)
         self.machine.vram.told(backend.id, inventory)
         if backend.config.max_concurrent_requests is None:
@@ -265,6 +278,12 @@ class Gateway:
     def backends(self) -> Sequence[Backend]:
         """All backends, as configured."""
         return tuple(self._backends.values())
+
+    def fallbacks(self, model: str) -> tuple[str, ...]:
+        return self._fallbacks.get(canonical_key(self.catalog.target(model)), ())
+
+    def besides(self, backend: str) -> House:
+        return cast(House, Narrowed(self, frozenset(self._backends) - {backend}))
 
     def managers(self) -> Sequence[Backend]:
         found = [backend for backend in self._backends.values() if backend.provider.manages_models]
@@ -310,17 +329,23 @@ class Gateway:
             return Settled(404, (*_TEXT, *self._mark, *cors), b"404 page not found")
         if found.target is None:
             return Settled(405, (*_TEXT, *allow, *cors), b"405 method not allowed")
+        caller = ""
         try:
             if gate.guarded and found.target.scope is not None:
-                gate.admit(headers, query, found.target.scope)
+                caller = gate.admit(headers, query, found.target.scope)
             if self._instance in headers.get("x-ollamux-via", ""):
                 raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
+            if self._limits.any and found.target.serving is not None:
+                exceeded = self._limits.take(caller, request.peer, now)
+                if exceeded is not None:
+                    raise RateLimited(exceeded.text, retry_after=exceeded.seconds)
         except OllamuxError as error:
             status, pairs, body = self._serving_of(path, headers, query).failure(error, streaming=False)
             extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
             return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
         exchange = self._serve(found.target, request, unquote(path), now, query)
         exchange.extra_headers = cors
+        exchange.caller = caller
         return exchange
 
     def _serve(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
@@ -328,6 +353,8 @@ class Gateway:
             place = target.place
             if query:
                 place = place._replace(query=query)
+            if self._hedges:
+                return HedgedExchange(self, request, target.serving, target.route, place)
             return ModelExchange(self, request, target.serving, target.route, place)
         match target.handler:
             case "root":

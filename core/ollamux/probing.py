@@ -60,6 +60,10 @@ class ProbedHouse(Protocol):
         """Something was learned of this backend's health."""
         ...
 
+    def proved(self, backend: Backend, now: float) -> None:
+        """A probe of this backend was answered well."""
+        ...
+
     def resume(self, exchange: Exchange) -> None:
         """What this exchange waited for has come."""
         ...
@@ -211,6 +215,7 @@ class Probing:
                 backend.token.refused(now)
         elif first.status in (404, 405, 501) and backend.config.models:
             backend.health.good(now, round_.took)
+            self._house.proved(backend, now)
             self._house.stock(backend, Inventory())
         elif first.status != 200:
             backend.health.bad(f"it answered with status {first.status}", now, "error")
@@ -221,6 +226,7 @@ class Probing:
                 backend.health.bad(f"its list of models cannot be read: {error}", now, "error")
             else:
                 backend.health.good(now, round_.took)
+                self._house.proved(backend, now)
                 self._house.stock(backend, inventory)
 
     # Tokens -----------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ Rules: an address that stands for all of the machine's is asked on loopback; a k
 from __future__ import annotations
 
 import http.client
-import json
-from typing import Any
+from typing import Any, cast
+
+import msgspec
 
 from ollamux.config import Config
 from ollamux_aiohttp.discovery import DEFAULT_PORT, SECOND_PORT
@@ -20,6 +21,7 @@ __all__ = ("NotThere", "Refused", "ask")
 _PATIENCE = 5.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NOT_OLLAMUX = (404, 405)
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class NotThere(Exception):
@@ -42,7 +44,7 @@ def ask(config: Config, method: str, path: str, body: Any = None) -> dict[str, A
         except (OSError, http.client.HTTPException) as error:
             why = why or getattr(error, "strerror", None) or type(error).__name__
             continue
-        if status not in _NOT_OLLAMUX and isinstance(answer, dict):
+        if status not in _NOT_OLLAMUX and answer is not None:
             if status >= 400:
                 raise Refused(_told(answer, status))
             return answer
@@ -59,21 +61,23 @@ def _headers(config: Config) -> dict[str, str]:
     return {"Content-Type": "application/json", **shown}
 
 
-def _exchange(host: str, port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
+def _exchange(
+    host: str, port: int, method: str, path: str, body: Any, headers: dict[str, str]
+) -> tuple[int, dict[str, Any] | None]:
     connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        connection.request(method, path, None if body is None else msgspec.json.encode(body), headers)
         response = connection.getresponse()
         text = response.read()
     finally:
         connection.close()
     try:
-        return response.status, json.loads(text)
-    except ValueError:
+        return response.status, _decode(text)
+    except msgspec.DecodeError:
         return response.status, None
 
 
 def _told(answer: dict[str, Any], status: int) -> str:
-    error = answer.get("error")
-    message = error.get("message") if isinstance(error, dict) else error
+    error: Any = answer.get("error")
+    message: Any = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else error
     return str(message or f"it answered with status {status}")

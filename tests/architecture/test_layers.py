@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.routes",
     ),
     ("ollamux.exchange",),
-    ("ollamux.backends", "ollamux.shelves"),
+    ("ollamux.automatic", "ollamux.backends", "ollamux.shelves"),
     (
         "ollamux.accounting",
         "ollamux.credentials",

@@ -56,7 +56,7 @@ def test_the_version_is_one_that_a_client_can_compare(whole: Running) -> None:
 
 def test_list_gets_digests_that_can_be_cut(whole: Running) -> None:
     rows = whole.ask("GET", "/api/tags", None, AGENT).json["models"]
-    assert {row["name"] for row in rows} == {"scripted:latest", "demo:latest", "tiny:latest"}
+    assert {row["name"] for row in rows} == {"scripted:latest", "demo:latest", "tiny:latest", "auto:latest"}
     for row in rows:
         assert re.fullmatch("[0-9a-f]{64}", row["digest"])
         assert isinstance(row["size"], int)

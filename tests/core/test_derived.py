@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.support.driving import configured, driven
 
-from ollamux.derived import issued_keys, keep_alive, machine
+from ollamux.derived import guards, issued_keys, keep_alive, machine
 from ollamux.hardware.readings import Device
 
 
@@ -63,3 +63,32 @@ def test_whom_there_is_to_choose_from_is_as_configured() -> None:
     assert (first.home, first.blocked) == (True, False)
     assert (second.home, second.blocked) == (False, True)
     assert first.native == fleet.mask(["format:openai_chat", "format:openai_responses"])
+
+
+def test_what_to_do_after_failures_follows_the_configuration_and_a_backends_own_where_it_has_one() -> None:
+    run = driven(
+        {"retry": {"attempts": 4, "on": [500], "base": "2s"}, "routing": {"fallback": "retry_same"}},
+        a={"type": "vllm", "retry": {"attempts": 2}},
+        b="vllm",
+    )
+    policy, own = (run.gateway.guards.policy_of(name) for name in ("b", "a"))
+    assert (policy.mode, policy.attempts, policy.backoff.base) == ("retry_same", 4, 2.0)
+    assert policy.on == frozenset({500})
+    assert (own.mode, own.attempts) == ("retry_same", 2)
+
+
+def test_quotas_have_those_with_a_limit_and_those_that_are_on_no_machine_of_ours() -> None:
+    run = driven(
+        a="vllm",
+        b={"type": "vllm", "rate_limit": {"tokens": "1000/min"}},
+        c={"type": "openai", "endpoint": "https://api.openai.com/v1", "api_key": "k"},
+    )
+    gateway = run.gateway
+    assert set(guards(gateway.config, gateway.backends(), "x").quotas) == {"b", "c"}
+
+
+@pytest.mark.parametrize(("enabled", "fallback"), [(True, "next_available"), (False, "next_available"), (True, "none")])
+def test_hedging_is_off_unless_asked_for_and_without_fallback(enabled: bool, fallback: str) -> None:
+    settings = {"hedging": {"enabled": enabled, "percentile": 90}, "routing": {"fallback": fallback}}
+    hedging = guards(configured(settings), (), "x").hedging
+    assert (hedging.percentile if hedging is not None else None) == (90 if enabled and fallback != "none" else None)

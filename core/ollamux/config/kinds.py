@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from ollamux.config.pacing import Rate
 from ollamux.config.schema import Secret
 from ollamux.config.tree import Node
 from ollamux.config.values import duration as parse_duration
 from ollamux.config.values import number as parse_number
 from ollamux.config.values import rate as parse_rate
 from ollamux.config.values import size as parse_size
-from ollamux.resilience.limits import Rate
 
 __all__ = (
     "SILENT",

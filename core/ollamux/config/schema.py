@@ -10,9 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from ollamux.resilience.backoff import Backoff
-from ollamux.resilience.breaker import BreakerSettings
-from ollamux.resilience.limits import Rate
+from ollamux.config.pacing import Backoff, BreakerSettings, Rate
 
 __all__ = (
     "BackendConfig",

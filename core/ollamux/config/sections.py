@@ -39,6 +39,7 @@ from ollamux.config.kinds import (
     texts,
     variable,
 )
+from ollamux.config.pacing import BreakerSettings
 from ollamux.config.read import Items, Section, Table
 from ollamux.config.schema import (
     Efficiency,
@@ -62,7 +63,6 @@ from ollamux.config.schema import (
     ThermalConfig,
 )
 from ollamux.config.tree import Node
-from ollamux.resilience.breaker import BreakerSettings
 
 __all__ = ("OPTIONS", "RETRY", "ROOT")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ollamux.resilience.limits import Rate
+from ollamux.config.pacing import Rate
 
 __all__ = ("duration", "interpolate", "number", "rate", "scalar", "size")
 

@@ -3,6 +3,7 @@
 cdef class Exchange:
     cdef public object front
     cdef public tuple extra_headers
+    cdef public str caller
 
     cpdef start(self, double now)
     cpdef proceed(self, double now)

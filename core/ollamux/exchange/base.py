@@ -7,18 +7,18 @@ client.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
-from ollamux.news import Feed
+from ollamux.formats.asking import Incoming
 from ollamux.resilience.admission import Admission
-from ollamux.routing.catalog import Catalog
+from ollamux.resilience.guards import Guards
+from ollamux.routing.catalog import Catalog, Offer
 
-__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Exchange", "House", "Settled", "answer")
+__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Chooser", "Exchange", "House", "Settled", "answer")
 
 FRESH = 1.0
 """Seconds for which what the backends told is taken as true now."""
@@ -29,27 +29,42 @@ PATIENCE = 1.0
 JSON_UTF8: HeaderPairs = (("Content-Type", "application/json; charset=utf-8"),)
 
 
+class Chooser(Protocol):
+    """Who chooses a model where a request leaves that open."""
+
+    def find(self, incoming: Incoming, headers: Mapping[str, str], *, truncates: bool) -> tuple[Offer, ...]:
+        """The offers for a request, the best first; none where its name asks for no choice. `truncates`: its format's
+        own server cuts what is too long. Raises what is wrong with the request."""
+        ...
+
+
 class House(Protocol):
     """What a gateway offers its exchanges."""
 
     catalog: Catalog
     admission: Admission
-    ledger: Ledger
-    feed: Feed
     clock: Clock
-    attempts: int
-    retry_on: frozenset[int]
+    guards: Guards
     queue_timeout: float
     answer_limit: int
     fail_over: bool
     keep_alive: float | None
 
+    @property
+    def automatic(self) -> Chooser:
+        """Who chooses a model."""
+        ...
+
+    def besides(self, backend: str) -> House:
+        """The same house without this backend."""
+        ...
+
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
         ...
 
-    def notice(self, backend: Backend, now: float) -> None:
-        """Something was learned of this backend's health."""
+    def fallbacks(self, model: str) -> tuple[str, ...]:
+        """The models that follow where nobody who serves this one is left, as it is configured."""
         ...
 
     def managers(self) -> Sequence[Backend]:
@@ -66,16 +81,19 @@ class House(Protocol):
 
 
 class Exchange:
-    """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it."""
+    """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it;
+    `caller` is the name of the key that the client showed, empty for none."""
 
-    __slots__ = ("extra_headers", "front")
+    __slots__ = ("caller", "extra_headers", "front")
 
     front: object
     extra_headers: HeaderPairs
+    caller: str
 
     def __init__(self) -> None:
         self.front = None
         self.extra_headers = ()
+        self.caller = ""
 
     def start(self, now: float) -> Wants:
         """The first thing to do."""

@@ -17,22 +17,36 @@ from ollamux.errors import (
     Misconfigured,
     ModelNotFound,
     OllamuxError,
+    RateLimited,
 )
+from ollamux.formats.failures import quota_spent
+from ollamux.resilience.admission import Refusal
+from ollamux.resilience.circuits import Outcome, outcome_of
+from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Catalog
 from ollamux.routing.nearest import nearest
 
 __all__ = (
     "failure_of",
+    "limited",
     "long_wait",
     "not_available",
+    "not_let_in",
     "not_yet",
     "of_answer",
     "of_request",
-    "queue_full",
+    "outcome",
     "reported",
+    "silent",
     "stream_broken",
+    "told_by",
     "with_names",
 )
+
+_LATER = 5.0
+
+_OUTCOMES: dict[str, Outcome | None] = {"silent": "silent", "unreadable": "error", "too_large": None}
+"""What goes wrong beside what an I/O layer reports."""
 
 _WORDS: dict[FailureKind, str] = {
     "refused": "refused the connection",
@@ -77,14 +91,42 @@ def of_answer(error: OllamuxError | RecursionError, status: int = 502) -> Ollamu
     return BackendUnavailable("the backend's answer is nested too deeply", status=status)
 
 
-def queue_full() -> OllamuxError:
-    """As Ollama says it, and when to come back."""
-    return Busy("server busy, please try again.  maximum pending requests exceeded", retry_after=5)
+def told_by(error: OllamuxError) -> Failure:
+    """The failure that an answer's error speaks of: the backend's own, or that the answer cannot be read."""
+    if isinstance(error, BackendError):
+        return Failure(status=error.status, retry_after=error.retry_after, final=quota_spent(error))
+    return Failure(kind="unreadable")
+
+
+def outcome(failure: Failure) -> Outcome | None:
+    """What a failure comes to for the circuits; None where it says nothing against anybody."""
+    if failure.kind in _OUTCOMES:
+        return _OUTCOMES[failure.kind]
+    return outcome_of(failure.status, failure.kind, failure.retry_after)
+
+
+def not_let_in(refusal: Refusal | None) -> OllamuxError:
+    """The queue is full, as Ollama says it, or the place would come too late; and when to come back."""
+    seconds = refusal.retry_after if refusal is not None else _LATER
+    if refusal is not None and refusal.why == "late":
+        return long_wait(seconds)
+    return Busy("server busy, please try again.  maximum pending requests exceeded", retry_after=seconds)
+
+
+def limited(seconds: float | None) -> OllamuxError:
+    """Whoever could answer may not be asked for a while: a limit of the backend's, or one that is configured for it."""
+    return RateLimited("the rate limit of every backend that serves this model is reached", retry_after=seconds)
+
+
+def silent(backend: Backend, seconds: float) -> OllamuxError:
+    """Nobody was called, since nobody answered of late."""
+    text = f"backend '{backend.id}' is not available: {backend.trouble or 'it did not answer'}"
+    return BackendUnavailable(text, status=503, retry_after=max(1.0, seconds))
 
 
 def not_yet(backend: str, reason: str) -> OllamuxError:
     """The backend is on its way."""
-    return Busy(f"backend '{backend}' is not available yet: {reason}", retry_after=5)
+    return Busy(f"backend '{backend}' is not available yet: {reason}", retry_after=_LATER)
 
 
 def not_available(backend: Backend) -> OllamuxError:
@@ -100,6 +142,6 @@ def with_names(error: OllamuxError, catalog: Catalog) -> OllamuxError:
     return error
 
 
-def long_wait() -> OllamuxError:
-    """Nobody became free while the request waited."""
-    return Busy("server busy, please try again.  the wait for a backend was too long", retry_after=5)
+def long_wait(seconds: float = _LATER) -> OllamuxError:
+    """Nobody became free while the request waited, or would in time."""
+    return Busy("server busy, please try again.  the wait for a backend was too long", retry_after=seconds)

@@ -2,30 +2,30 @@
 
 cimport cython
 
-from ollamux.accounting.ledger cimport Ledger
 from ollamux.backends cimport Backend
-from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.searching cimport SearchState
+from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 
 
-cdef class ModelExchange(ModelState):
+cdef class ModelExchange(SearchState):
     @cython.locals(incoming=Incoming, backend=Backend)
     cdef _look_up(self, double now, bint last)
-    cdef _seen_as(self, offer)
-    cdef bint _same_format(self, offer, Backend backend) except -1
-    cdef _calling(self, offer, Backend backend)
     cdef _answer_here(self, Incoming incoming, offer, double now)
-    @cython.locals(incoming=Incoming, backend=Backend, admission=Admission)
+    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long)
     cdef _dispatch(self, double now)
+    @cython.locals(tries=Tries, admission=Admission)
+    cdef _queue(self, bint anew, double now)
+    cdef _go_on(self, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
     cdef dict _defaults(self, offer)
-    cdef _next(self, error, double now)
+    cdef _next(self, error, double now, failure=*)
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
-    cdef tuple _begin(self, bytes out)
+    cdef tuple _begin(self, bytes out, double now)
     cdef _collect(self, bytes data, double now)
     @cython.locals(incoming=Incoming, backend=Backend)
     cdef _whole(self, bytes body, double now)
@@ -36,11 +36,7 @@ cdef class ModelExchange(ModelState):
     cdef _play(self, double now)
     cdef _too_slow(self, double now)
     cdef _keep_alive(self, double now)
-    cdef _break_off(self, error, double now, bytes out=*)
+    cdef _break_off(self, error, double now, bytes out=*, outcome=*)
     cdef tuple _refuse(self, error, double now, tuple decision=*)
-    cdef tuple _release(self, str failure, double now)
-    @cython.locals(ledger=Ledger)
-    cdef _over(self, double now, str failure=*)
-    @cython.locals(ledger=Ledger)
-    cdef _account(self, str failure, double now)
-    cdef _tell(self, str failure, double now)
+    cdef tuple _release(self, double now)
+    cdef _over(self, double now)

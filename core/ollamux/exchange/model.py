@@ -1,9 +1,10 @@
 """A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
 
-Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them); an attempt that fails
-before the first content byte has gone out is followed by one on the next candidate, and the client sees the answer of
-the last one alone. A keepalive commits the status and nothing else. What has gone out is never followed by a made-up
-end: a stream that broke is told as broken, in the client's own format.
+Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them), and `trying` keeps
+them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
+at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
+candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a
+made-up end: a stream that broke is told as broken, in the client's own format.
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
 of the converter and returns bytes.
@@ -15,8 +16,6 @@ import math
 from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
-from ollamux.accounting.kinds import kind_of
-from ollamux.accounting.ledger import GONE
 from ollamux.backends import Backend
 from ollamux.contract import (
     Cancel,
@@ -29,29 +28,30 @@ from ollamux.contract import (
     Want,
     Wants,
 )
-from ollamux.conversation import Answer, EmbedRequest, Usage
+from ollamux.conversation import Answer, EmbedRequest
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.state import ModelState
+from ollamux.exchange.searching import SearchState
+from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
     Calling,
     Neutral,
-    Served,
 )
-from ollamux.formats.telling import usage_told
-from ollamux.news import Decision
+from ollamux.formats.failures import quota_spent
+from ollamux.resilience.circuits import Outcome
+from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 
 __all__ = ("KEEPALIVE", "ModelExchange")
 
-_LOOKING, _QUEUED, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
 KEEPALIVE = 15.0
@@ -59,11 +59,9 @@ KEEPALIVE = 15.0
 
 _PLAY_EVERY = 0.02
 _ANSWERED_HERE = ("load", "unload", "count")
-_ANOTHER_MAY = (401, 403, 404, 501)
-"""Statuses that speak of this backend alone, whatever `retry.on` names."""
 
 
-class ModelExchange(ModelState):
+class ModelExchange(SearchState):
     """See the module."""
 
     __slots__ = ()
@@ -90,10 +88,20 @@ class ModelExchange(ModelState):
             return self._dispatch(now)
         return None
 
+    def number_from(self, attempt: int, calls: int) -> None:
+        """Its attempts have numbers above this one, and so many calls were made for its request already."""
+        self._attempt = attempt
+        self._before = calls
+
+    @property
+    def waits_for_a_place(self) -> bool:
+        """Whether it stands in the queue."""
+        return self._phase is _QUEUED
+
     @property
     def wanted(self) -> Sequence[str]:
         """The backends on which a place would do, for the queue."""
-        return [backend.id for _, backend in self._candidates]
+        return self._tries.wanted if self._tries is not None else ()
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
         if attempt != self._attempt or self._phase is not _CALLING:
@@ -103,9 +111,11 @@ class ModelExchange(ModelState):
         self._status = status
         self._head_headers = headers
         if status < 500:
-            self._backend.health.good()
+            self._backend.health.good(now)
         if self._backend.watched:
             self._backend.answered(self._key, status, headers, now)
+        if self._house.guards.limited:
+            self._tell_limits(status, headers, now)
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
@@ -132,7 +142,7 @@ class ModelExchange(ModelState):
             return None
         if self._phase is _ANSWERING:
             return out
-        return self._begin(out)
+        return self._begin(out, now)
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
         if attempt != self._attempt or self._phase not in (_CALLING, _ANSWERING):
@@ -150,7 +160,7 @@ class ModelExchange(ModelState):
             return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
-        first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
+        first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._over(now)
         return (*first, End())
 
@@ -161,10 +171,10 @@ class ModelExchange(ModelState):
         if self._converter is not None and self._converter.complete:
             return self.attempt_end(attempt, now)  # its last word was said; how the connection ended is no matter
         if kind != "configuration":
-            self._backend.health.bad(detail or kind)
+            self._backend.health.bad(detail or kind, now, "timeout" if kind == "timeout" else "unreachable")
         if self._phase is _ANSWERING:
             return self._break_off(failures.stream_broken(), now)
-        return self._next(failures.failure_of(self._backend.id, kind, detail), now)
+        return self._next(failures.failure_of(self._backend.id, kind, detail), now, Failure(kind=kind))
 
     def client_paused(self, now: float) -> Wants:
         self._paused_at = now
@@ -180,13 +190,13 @@ class ModelExchange(ModelState):
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
             return (Read(self._attempt, True), WakeAt(self._next_wake(now)))
-        return (WakeAt(self._next_wake(now)),) if self._phase is _QUEUED else None
+        return (WakeAt(self._next_wake(now)),) if self._phase in (_QUEUED, _RESTING) else None
 
     def client_gone(self, now: float) -> Wants:
         if self._phase is _OVER:
             return None
         attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
-        self._over(now, GONE)
+        self._over(now)
         return (Cancel(attempt),) if attempt else None
 
     def woken(self, now: float) -> Wants:
@@ -200,6 +210,8 @@ class ModelExchange(ModelState):
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
+        if phase is _RESTING and now >= self._rested_until:
+            return self._dispatch(now)
         if phase in (_CALLING, _ANSWERING) and self._paused_at is None and now >= self._deadline():
             return self._too_slow(now)
         if now >= self._keepalive_at and phase is not _ANSWERING and self._paused_at is None:
@@ -214,19 +226,25 @@ class ModelExchange(ModelState):
         house = self._house
         offers = house.catalog.find(incoming.model)
         if not offers:
+            try:
+                offers = self._chosen(incoming)
+            except (OllamuxError, RecursionError) as error:
+                return self._refuse(failures.of_request(error), now)
+        if not offers:
             if incoming.grammar_error is not None:
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
-        offer, backend = offers[0], house.backend(offers[0].backend)
-        if len(offers) == 1 and backend.callable:  # the usual case
+            reachable = pairs = self._following()
+            if not reachable:
+                return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
+            offer, backend = reachable[0]
+        elif len(offers) == 1 and (backend := house.backend(offers[0].backend)).callable:  # the usual case
+            offer = offers[0]
             reachable = [(offer, backend)]
         else:
-            pairs = [(offer, house.backend(offer.backend)) for offer in offers]
-            if len(pairs) > 1:
-                pairs = self._ordered(pairs)
-            reachable = [pair for pair in pairs if pair[1].callable]
+            pairs = self._ordered(offers)
+            reachable = [pair for pair in pairs if pair[1].callable] or self._following()
             coming = None if reachable else _loading(pairs)
             if coming is not None:
                 return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
@@ -238,54 +256,51 @@ class ModelExchange(ModelState):
                 return self._refuse(error, now)
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
-        self._candidates = reachable if house.fail_over else reachable[:1]
+        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1])
+        self._tries.before = self._before
+        if house.guards.limited:
+            self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)
 
-    def _ordered(self, pairs: list[tuple[Offer, Backend]]) -> list[tuple[Offer, Backend]]:
-        """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
-        assert self._incoming is not None
-        needs = self._incoming.needs
-        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
-        return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
-
-    def _seen_as(self, offer: Offer) -> Served:
-        """What a format has to know of a candidate."""
-        if offer is not self._offer:
-            self._offer = offer
-            self._served = None
-        if self._served is None:
-            incoming = self._incoming
-            assert incoming is not None
-            self._served = Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
-        return self._served
-
-    def _same_format(self, offer: Offer, backend: Backend) -> bool:
-        called = self._calling(offer, backend)
-        return called is not None and called.name == self._serving.name
-
-    def _calling(self, offer: Offer, backend: Backend) -> Calling | None:
-        assert self._incoming is not None
-        return backend.calling_for(offer, self._serving.name, self._incoming.operation)
-
     def _dispatch(self, now: float) -> Wants:
-        """Takes a place on the first candidate that has one, or joins the queue."""
-        incoming = self._incoming
-        assert incoming is not None
-        admission = self._house.admission
-        for position, (offer, backend) in enumerate(self._candidates):
+        """Calls the first of the choices that can be called now, or waits until one can."""
+        incoming, tries = self._incoming, self._tries
+        assert incoming is not None and tries is not None
+        for position in tries.choices:
+            offer, backend = tries.candidates[position]
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
-            if admission.take(backend.id):
+            if tries.take(position, self, now):
                 if self._phase is _QUEUED:
-                    admission.served(self)
-                del self._candidates[position]
+                    self._house.admission.served(self)
                 return self._call(offer, backend, now)
-        if not admission.wait(self):
-            return self._refuse(failures.queue_full(), now)
+        before = tries.wanted
+        if tries.crowded():
+            return self._queue(before != tries.wanted, now)
+        if self._phase is _QUEUED:  # it was for nothing: circuits opened or limits were reached meanwhile
+            self._house.admission.leave(self)
+        found = self._decide(now, None)
+        return self._go_on(now) if found is None else self._refuse(self._given_up(found, now), now)
+
+    def _queue(self, anew: bool, now: float) -> Wants:
+        """Waits for a place; `anew`: on other backends than before."""
+        tries, admission = self._tries, self._house.admission
+        assert tries is not None
+        if anew and self._phase is _QUEUED:
+            admission.leave(self)
+        until = self._patience(now)
+        if not admission.wait(self, now, self._wishes().rank, self.caller or self._request.peer, until):
+            return self._refuse(failures.not_let_in(admission.refusal), now)
         self._phase = _QUEUED
-        if self._queued_at < 0.0:
-            self._queued_at = now
-        self._queued_until = min(self._queued_until, now + self._house.queue_timeout)
+        return (WakeAt(self._next_wake(now)),)
+
+    def _go_on(self, now: float) -> Wants:
+        """Does what was decided: calls, or rests before it does."""
+        assert self._tries is not None
+        if self._tries.after <= 0.0:
+            return self._dispatch(now)
+        self._phase = _RESTING
+        self._rested_until = now + self._tries.after
         return (WakeAt(self._next_wake(now)),)
 
     def _answer_here(self, incoming: Incoming, offer: Offer, now: float) -> Wants:
@@ -306,11 +321,6 @@ class ModelExchange(ModelState):
         incoming = self._incoming
         assert incoming is not None
         self._phase = _CALLING
-        if self._queued_at >= 0.0:
-            self._waited += now - self._queued_at
-            self._queued_at = -1.0
-        self._first_token = -1.0
-        self._usage = None
         self._backend = backend
         if offer is not self._offer:
             self._offer = offer
@@ -319,7 +329,7 @@ class ModelExchange(ModelState):
         self._converter = None
         self._collected = None
         self._renderer = None  # what an earlier attempt told it is no part of this answer
-        self._calls += 1
+        self._queued_until = math.inf
         self._dispatched = self._activity = self._context.dispatched = now
         self._called = called = self._calling(offer, backend)
         try:
@@ -339,6 +349,8 @@ class ModelExchange(ModelState):
                 outgoing = called.build(self._neutral, offer.upstream, self._dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
+        if backend.keeping is not None:
+            outgoing = self._kept(backend, incoming, outgoing, now)
         # What the reading of a request loses, one that passes through does not.
         self._warnings = outgoing.warnings if self._relaying else incoming.warnings + outgoing.warnings
         self._attempt += 1
@@ -354,14 +366,18 @@ class ModelExchange(ModelState):
             defaults["keep_alive"] = self._house.keep_alive
         return defaults
 
-    def _next(self, error: OllamuxError, now: float) -> Wants:
-        """The attempt is lost: the next candidate, or this error."""
-        cancel = self._release(kind_of(error), now)
-        if self._candidates and self._calls < self._house.attempts:
-            wants = self._dispatch(now)
-            return (*cancel, *wants) if isinstance(wants, tuple) else cancel
-        refused = self._refuse(error, now)
-        return (*cancel, *refused)
+    def _next(self, error: OllamuxError, now: float, failure: Failure | None = None) -> Wants:
+        """The attempt is lost, by the failure that the error speaks of where none is named: another, or this error."""
+        if failure is None:
+            failure = failures.told_by(error)
+        tries = self._tries
+        assert tries is not None
+        tries.failed(failures.outcome(failure), now)
+        self._lost = error
+        found = self._decide(now, failure)
+        cancel = self._release(now)
+        wants = self._go_on(now) if found is None else self._refuse(error, now)
+        return (*cancel, *wants) if isinstance(wants, tuple) else cancel
 
     # Answering --------------------------------------------------------------------------------------------------------
 
@@ -381,10 +397,11 @@ class ModelExchange(ModelState):
         reader = called.reader(self._neutral, self._dialect)
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
 
-    def _begin(self, out: bytes) -> tuple[Want, ...]:
+    def _begin(self, out: bytes, now: float) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
+        assert self._tries is not None
+        self._tries.answered(now, now - self._dispatched)
         self._phase = _ANSWERING
-        self._first_token = self._activity - self._dispatched
         self._keepalive_at = math.inf
         if self._committed:
             return (Data(out),)
@@ -396,7 +413,7 @@ class ModelExchange(ModelState):
             return None
         self._collected_size += len(data)
         if self._collected_size > self._house.answer_limit:
-            return self._next(BackendUnavailable("the backend's answer is too large"), now)
+            return self._next(BackendUnavailable("the backend's answer is too large"), now, Failure(kind="too_large"))
         self._collected.append(data)
         return None
 
@@ -405,18 +422,18 @@ class ModelExchange(ModelState):
         if self._status >= 400 or self._status < 200:
             return self._error_status(body, now)
         serving, incoming, backend = self._serving, self._incoming, self._backend
-        assert incoming is not None and backend is not None and self._called is not None
+        assert incoming is not None and backend is not None and self._called is not None and self._tries is not None
         kind = serving.whole_type
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
-                self._usage = usage_told(self._called.name, body)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None
                 rendered = self._render_whole(self._called, self._neutral, body, now)
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
+        self._tries.answered(now, 0.0)
         self._over(now)
         told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
@@ -426,13 +443,12 @@ class ModelExchange(ModelState):
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._dialect is not None
         found = called.whole(neutral, body, self._dialect)
-        self._usage = found.usage if isinstance(found, Answer) else Usage(found.input_tokens)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
-        backend = self._backend
-        assert backend is not None and self._called is not None
+        backend, tries = self._backend, self._tries
+        assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
@@ -443,20 +459,26 @@ class ModelExchange(ModelState):
             error = failures.of_answer(deep, self._status)
             as_it_is = False
         if self._status >= 500:
-            backend.health.bad(f"it answered with status {self._status}")
-        again = self._status in self._house.retry_on or self._status in _ANOTHER_MAY or self._status > 504
-        if again and self._offer is not None and backend.another_key(self._key, self._status, now):
-            self._candidates.insert(0, (self._offer, backend))
-        if again and self._candidates and self._calls < self._house.attempts:
-            return self._next(error, now)
+            backend.health.bad(f"it answered with status {self._status}", now, "error")
+        failure = Failure(
+            status=error.status if error.status == 429 else self._status,
+            retry_after=error.retry_after,
+            final=quota_spent(error),
+            another_key=backend.another_key(self._key, self._status, now),
+        )
+        tries.failed(failures.outcome(failure), now)
+        if self._decide(now, failure) is None:
+            self._lost = error
+            cancel = self._release(now)
+            wants = self._go_on(now)
+            return (*cancel, *wants) if isinstance(wants, tuple) else cancel
         told = heads.passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
         told += backend.decision
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
-        self._told = self._status
-        self._over(now, kind_of(error))
+        self._over(now)
         return self._answer(self._status, self._kept_head(error, told), body)
 
     def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
@@ -508,10 +530,10 @@ class ModelExchange(ModelState):
         backend = self._backend
         assert backend is not None
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
-        backend.health.bad("it did not answer in time")
+        backend.health.bad("it did not answer in time", now, "timeout")
         if self._phase is _ANSWERING:
-            return self._break_off(error, now)
-        return self._next(error, now)
+            return self._break_off(error, now, b"", "silent")
+        return self._next(error, now, Failure(kind="silent"))
 
     def _keep_alive(self, now: float) -> Wants:
         """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend."""
@@ -525,94 +547,48 @@ class ModelExchange(ModelState):
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
-    def _break_off(self, error: OllamuxError, now: float, out: bytes = b"") -> Wants:
+    def _break_off(self, error: OllamuxError, now: float, out: bytes = b"", outcome: Outcome = "broken") -> Wants:
         """The stream broke: another backend where no content has gone out, else the truth."""
         if self._phase is _CALLING and not out:
             return self._next(error, now)
-        first = self._begin(out) if self._phase is _CALLING else ((Data(out),) if out else ())
-        self._told = error.status
-        cancel = self._release(kind_of(error), now)
+        assert self._tries is not None
+        first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
+        self._tries.failed(outcome, now)
+        cancel = self._release(now)
         told = self._make_renderer().fault(error)
-        self._over(now, kind_of(error))
+        self._over(now)
         return (*cancel, *first, Data(told), End())
 
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
-        self._told = error.status
         if self._committed:
             told = self._make_renderer().fault(error)
-            self._over(now, kind_of(error))
+            self._over(now)
             return (Data(told), End())
-        self._over(now, kind_of(error))
+        self._over(now)
         status, headers, body = self._serving.failure(error, streaming=streaming)
         return self._answer(status, headers + decision, body)
 
-    def _release(self, failure: str, now: float) -> tuple[Want, ...]:
+    def _release(self, now: float) -> tuple[Want, ...]:
         """Gives the place back and stops what is under way."""
         if self._backend is None:
             return ()
-        self._account(failure, now)
-        self._house.admission.give_back(self._backend.id)
-        self._backend = None
+        self._let_go(now)
         attempt, self._attempt = self._attempt, self._attempt + 1
         self._status = 0
         self._head_headers = ()
         return (Cancel(attempt),) if attempt else ()
 
-    def _over(self, now: float, failure: str = "") -> None:
+    def _over(self, now: float) -> None:
         if self._backend is not None:
-            self._account(failure, now)
-            self._house.admission.give_back(self._backend.id)
-            self._backend = None
+            self._let_go(now)
         if self._phase is _QUEUED:
             self._house.admission.leave(self)
         elif self._phase is _LOOKING:
             self._house.forget(self)
         self._phase = _OVER
         self._attempt += 1  # whatever is reported now comes too late
-        house = self._house
-        ledger = house.ledger
-        ledger.exchange(self._serving.name, failure, self._waited, self._calls)
-        feed = house.feed
-        if feed.heard and (feed.detailed or failure or self._calls > 1):
-            self._tell(failure, now)
-
-    def _account(self, failure: str, now: float) -> None:
-        """An attempt is over: counts it, and lets its backend's health be seen where it failed."""
-        backend, offer, incoming = self._backend, self._offer, self._incoming
-        assert backend is not None and offer is not None and incoming is not None
-        usage = self._usage if self._converter is None else self._converter.usage
-        seconds = now - self._dispatched
-        ledger = self._house.ledger
-        ledger.attempt(offer, incoming.operation, seconds, self._first_token, usage, failure, now)
-        if failure and failure is not GONE:
-            self._house.notice(backend, now)
-
-    def _tell(self, failure: str, now: float) -> None:
-        """Tells those who listen how it ended."""
-        offer, incoming = self._offer, self._incoming
-        usage = self._usage if self._converter is None else self._converter.usage
-        self._house.feed.tell(
-            Decision(
-                at=now,
-                request_id=self._request.headers.get("x-request-id", ""),
-                format=self._serving.name,
-                operation=incoming.operation if incoming is not None else "chat",
-                model=incoming.model if incoming is not None else "",
-                backend=offer.backend if offer is not None else "",
-                upstream=offer.upstream if offer is not None else "",
-                reason="",
-                calls=self._calls,
-                failure=failure,
-                status=self._told,
-                waited=self._waited,
-                first_token=self._first_token if self._first_token >= 0.0 else None,
-                seconds=now - self._arrived,
-                input_tokens=usage.input if usage is not None else None,
-                output_tokens=usage.output if usage is not None else None,
-            )
-        )
 
 
 def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:

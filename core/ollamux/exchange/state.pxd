@@ -2,22 +2,25 @@
 
 from ollamux.backends cimport Backend
 from ollamux.exchange.base cimport Exchange
+from ollamux.exchange.trying cimport Tries
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming
 
 
 cdef class ModelState(Exchange):
-    cdef object _usage, _house, _request, _serving, _route, _phase, _neutral, _renderer
+    cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
+    cdef object _lost, _constraints
+    cdef Tries _tries
     cdef RenderContext _context
     cdef Incoming _incoming
     cdef Backend _backend
-    cdef list _candidates, _collected, _playing
+    cdef list _collected, _others, _playing
     cdef tuple _warnings
     cdef str _upstream
-    cdef long _attempt, _calls, _collected_size, _status, _key, _told
-    cdef bint _committed, _relaying
-    cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _queued_at, _first_token, _waited
+    cdef long _attempt, _before, _collected_size, _status, _key
+    cdef bint _committed, _keeps, _relaying
+    cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
     cdef str _stream_type(self)
     cdef _make_renderer(self)

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-from ollamux.conversation import Event, Usage
+from ollamux.conversation import Event
+from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
+from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import (
@@ -29,11 +31,12 @@ from ollamux.formats.base import (
     WholeRenderer,
 )
 from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
 from ollamux.streaming.translator import Converter
 
 __all__ = ("ModelState",)
 
-_LOOKING, _QUEUED, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
+_LOOKING, _QUEUED, _RESTING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
 
@@ -45,45 +48,44 @@ class ModelState(Exchange):
         "_arrived",
         "_attempt",
         "_backend",
+        "_before",
         "_called",
-        "_calls",
-        "_candidates",
         "_collected",
         "_collected_size",
         "_committed",
+        "_constraints",
         "_context",
         "_converter",
         "_dialect",
         "_dispatched",
-        "_first_token",
         "_head_headers",
         "_house",
         "_incoming",
         "_keepalive_at",
+        "_keeps",
         "_key",
+        "_lost",
         "_neutral",
         "_offer",
+        "_others",
         "_paused_at",
         "_phase",
         "_place",
         "_playing",
-        "_queued_at",
         "_queued_until",
         "_relaying",
         "_renderer",
         "_request",
+        "_rested_until",
         "_route",
         "_served",
         "_serving",
         "_status",
-        "_told",
+        "_tries",
         "_upstream",
-        "_usage",
-        "_waited",
         "_warnings",
     )
 
-    _calls: int
     _context: RenderContext
 
     def __init__(
@@ -91,6 +93,7 @@ class ModelState(Exchange):
     ) -> None:
         self.front = None
         self.extra_headers = ()
+        self.caller = ""
         self._house = house
         self._request = request
         self._serving = serving
@@ -98,10 +101,9 @@ class ModelState(Exchange):
         self._place = place
         self._phase = _LOOKING
         self._incoming: Incoming | None = None
-        self._candidates: list[tuple[Offer, Backend]] = []
         self._attempt = 0
+        self._before = 0
         self._called: Calling | None = None
-        self._calls = 0
         self._backend: Backend | None = None
         self._offer: Offer | None = None
         self._served: Served | None = None
@@ -114,17 +116,18 @@ class ModelState(Exchange):
         self._collected: list[bytes] | None = None
         self._collected_size = 0
         self._committed = False
+        self._keeps = False
         self._relaying = False
         self._status = 0
         self._head_headers: Sequence[tuple[str, str]] = ()
         self._warnings: tuple[str, ...] = ()
         self._arrived = self._dispatched = self._activity = 0.0
         self._keepalive_at = math.inf
-        self._queued_until = math.inf
-        self._queued_at = self._first_token = -1.0
-        self._waited = 0.0
-        self._told = 200
-        self._usage: Usage | None = None
+        self._queued_until = self._rested_until = math.inf
+        self._tries: Tries | None = None
+        self._others: list[str] | None = None
+        self._lost: OllamuxError | None = None
+        self._constraints: Constraints | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
 
@@ -158,10 +161,12 @@ class ModelState(Exchange):
         return min(limit, self._dispatched + backend.total) if backend.total else limit
 
     def _next_wake(self, now: float) -> float:
-        if self._paused_at is not None:  # every clock stands still but the queue's
-            return self._queued_until if self._phase is _QUEUED else math.inf
-        if self._phase is _QUEUED:
-            return min(self._queued_until, self._keepalive_at)
+        phase = self._phase
+        if phase is _QUEUED or phase is _RESTING:
+            until = self._queued_until if phase is _QUEUED else self._rested_until
+            return until if self._paused_at is not None else min(until, self._keepalive_at)
+        if self._paused_at is not None:  # every clock stands still but that of a wait
+            return math.inf
         backend = self._backend
         assert backend is not None
         # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.

@@ -22,6 +22,8 @@ from typing import Literal
 
 import msgspec
 
+from ollamux.config.pacing import BreakerSettings
+
 __all__ = ("Breaker", "BreakerSettings", "Change", "State", "Why")
 
 State = Literal["closed", "open", "half_open"]
@@ -38,16 +40,6 @@ _WORDS: dict[str, str] = {
     "proof": "a probe or a call was answered",
     "recovered": "the trial calls went well",
 }
-
-
-class BreakerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of `breaker:`; times in seconds. 0 failures: never opens. 0 for `slow`: no answer is too slow."""
-
-    failures: int = 5
-    window: float = 60.0
-    recovery: float = 60.0
-    successes: int = 3
-    slow: float = 60.0
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

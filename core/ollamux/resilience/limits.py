@@ -17,6 +17,8 @@ from typing import Literal
 
 import msgspec
 
+from ollamux.config.pacing import Rate
+
 __all__ = ("ClientLimits", "Exceeded", "KeyedLimit", "Rate", "Scope", "network_of")
 
 Scope = Literal["key", "address", "global"]
@@ -26,18 +28,6 @@ _HAIR = 1e-6
 """What sums of floats may be off: who waits exactly as long as he was told is let in."""
 
 _WHOSE: dict[Scope, str] = {"key": "this API key", "address": "this address", "global": "all clients together"}
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """So many events in so many seconds: `600/min` is Rate(600, 60). All of them may come at once."""
-
-    count: float
-    seconds: float = 60.0
-
-    @property
-    def each_second(self) -> float:
-        """Events a second."""
-        return self.count / self.seconds
 
 
 class Exceeded(msgspec.Struct, frozen=True):

@@ -105,6 +105,7 @@ def test_the_configured_keep_alive_reaches_an_ollama_whichever_format_the_client
         body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
         asked = run.ask("POST", path, body)
         assert asked.called.json["keep_alive"] == sent and "options" not in asked.called.json
+    run = driven({"response_optimization": {"keep_alive": told}}, o="ollama")
     assert run.chat(keep_alive="1m").called.json["keep_alive"] == "1m"
 
 

@@ -20,7 +20,7 @@ def test_what_is_older_is_asked_for_again_first() -> None:
     asked = run.ask("GET", "/api/tags")
     assert not asked.over
     run.learn(a=["new"], b=["other"])
-    assert sorted(names(asked)) == ["new:latest", "other:latest"]
+    assert sorted(names(asked)) == ["auto:latest", "new:latest", "other:latest"]
 
 
 def test_nobody_waits_for_a_backend_that_does_not_come_back_and_it_is_listed_as_last_known() -> None:

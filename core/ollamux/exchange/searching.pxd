@@ -1,0 +1,28 @@
+# The types with which Cython compiles searching.py; the source is that file alone.
+
+cimport cython
+
+from ollamux.backends cimport Backend
+from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.trying cimport Tries
+from ollamux.formats.asking cimport Incoming
+
+
+cdef class SearchState(ModelState):
+    cdef tuple _chosen(self, Incoming incoming)
+    cdef list _ordered(self, offers)
+    cdef list _following(self)
+    cdef _seen_as(self, offer)
+    cdef bint _same_format(self, offer, Backend backend) except -1
+    cdef _calling(self, offer, Backend backend)
+    cdef double _estimated(self, Incoming incoming, offer) except? -1
+    @cython.locals(tries=Tries)
+    cdef _decide(self, double now, failure)
+    cdef _given_up(self, found, double now)
+    cdef _wishes(self)
+    cdef double _patience(self, double now) except? -1
+    cdef _tell_limits(self, long status, headers, double now)
+    cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
+    cdef str _upstream_of_offer(self)
+    @cython.locals(backend=Backend, incoming=Incoming)
+    cdef _let_go(self, double now)

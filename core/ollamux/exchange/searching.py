@@ -1,0 +1,183 @@
+"""Who can answer a request, and who may be asked next: the part of an exchange that looks before it calls.
+
+Strategy: offers come from the catalog as it ranks them; those who can do what is asked go first, and among them those
+that are well. `trying` keeps the candidates and decides among them; when they are exhausted, the models that are
+configured to follow are looked up one after the other. What a client's headers ask for is read where something waits.
+
+Rules: nothing is called and nothing is answered here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ollamux.accounting.estimate import estimate
+from ollamux.backends import Backend
+from ollamux.errors import InvalidRequest, OllamuxError
+from ollamux.exchange import failures, sharing
+from ollamux.exchange.state import ModelState
+from ollamux.formats.asking import Incoming
+from ollamux.formats.base import Calling, Outgoing, Served
+from ollamux.resilience.fallback import Failure, GiveUp
+from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
+
+__all__ = ("SearchState",)
+
+_SPENT = ("none_left", "silent", "limited")
+"""Why a model's own candidates are exhausted, so that others may follow."""
+
+_NO_WISHES = Constraints()
+_SHORT = 32 * 1024
+_BYTES = 4.0
+_SOME = 8192.0
+
+
+class SearchState(ModelState):
+    """See the module."""
+
+    __slots__ = ()
+
+    # Who can do it ----------------------------------------------------------------------------------------------------
+
+    def _chosen(self, incoming: Incoming) -> tuple[Offer, ...]:
+        """The offers where the name leaves open which model it is. Raises what is wrong with the request. Ollama cuts
+        what is too long for a model, so its clients expect that."""
+        return self._house.automatic.find(incoming, self._request.headers, truncates=self._serving.name == "ollama")
+
+    def _ordered(self, offers: Sequence[Offer]) -> list[tuple[Offer, Backend]]:
+        """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
+        assert self._incoming is not None
+        pairs = [(offer, self._house.backend(offer.backend)) for offer in offers]
+        if len(pairs) == 1:
+            return pairs
+        needs = self._incoming.needs
+        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
+        return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
+
+    def _following(self) -> list[tuple[Offer, Backend]]:
+        """Those who serve the next of the models that are configured to follow this one; none where none is left."""
+        incoming, house = self._incoming, self._house
+        assert incoming is not None
+        if self._others is None:
+            self._others = list(house.fallbacks(incoming.model)) if house.fail_over else []
+        while self._others:
+            found = [pair for pair in self._ordered(house.catalog.find(self._others.pop(0))) if pair[1].callable]
+            if not found:
+                continue
+            offer, backend = found[0]
+            try:
+                if not self._same_format(offer, backend):
+                    incoming.check(self._seen_as(offer))
+            except OllamuxError:  # that model could not do it either way
+                continue
+            return found
+        return []
+
+    def _seen_as(self, offer: Offer) -> Served:
+        """What a format has to know of a candidate."""
+        if offer is not self._offer:
+            self._offer = offer
+            self._served = None
+        if self._served is None:
+            incoming = self._incoming
+            assert incoming is not None
+            self._served = Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
+        return self._served
+
+    def _same_format(self, offer: Offer, backend: Backend) -> bool:
+        called = self._calling(offer, backend)
+        return called is not None and called.name == self._serving.name
+
+    def _calling(self, offer: Offer, backend: Backend) -> Calling | None:
+        assert self._incoming is not None
+        return backend.calling_for(offer, self._serving.name, self._incoming.operation)
+
+    def _estimated(self, incoming: Incoming, offer: Offer) -> float:
+        """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
+        size = len(self._request.body or b"")
+        if size <= _SHORT:
+            return size / _BYTES
+        try:
+            return float(estimate(incoming.neutral(self._seen_as(offer), {})))
+        except (OllamuxError, RecursionError):
+            return _SOME
+
+    # Who is next ------------------------------------------------------------------------------------------------------
+
+    def _decide(self, now: float, failure: Failure | None) -> GiveUp | None:
+        """Whom to call next, after this failure where there was one just now; or why nobody."""
+        tries = self._tries
+        assert tries is not None
+        found = tries.next(now, self._patience(now), failure)
+        while found is not None and found.why in _SPENT and (more := self._following()):
+            if tries.add(more):
+                found = tries.next(now, self._patience(now), failure)
+        return found
+
+    def _given_up(self, found: GiveUp, now: float) -> OllamuxError:
+        """What the client is told where nobody is called any more: the last failure, or why nobody was called."""
+        tries = self._tries
+        assert tries is not None
+        if self._lost is not None:
+            return self._lost
+        if found.why == "limited":
+            return failures.limited(found.retry_after)
+        if found.why == "deadline":
+            return failures.long_wait()
+        return failures.silent(tries.candidates[0][1], tries.recovers_in(now))
+
+    def _wishes(self) -> Constraints:
+        """What the client's headers ask for; nothing where they cannot be read."""
+        if self._constraints is None:
+            try:
+                self._constraints = Constraints.read(self._request.headers) or _NO_WISHES
+            except InvalidRequest:
+                self._constraints = _NO_WISHES
+        return self._constraints
+
+    def _patience(self, now: float) -> float:
+        """Until when the next call has to begin: a wait for it lasts no longer than the queue allows, nor than the
+        client's deadline."""
+        if self._queued_until == math.inf:
+            self._queued_until = now + self._house.queue_timeout
+            deadline = self._wishes().deadline_ms
+            if deadline is not None:
+                self._queued_until = min(self._queued_until, self._arrived + deadline / 1000.0)
+        return self._queued_until
+
+    # What a call tells ------------------------------------------------------------------------------------------------
+
+    def _tell_limits(self, status: int, headers: Sequence[tuple[str, str]], now: float) -> None:
+        """What an answer says of the backend's limits. One of several keys speaks for all where no other is left."""
+        backend, tries = self._backend, self._tries
+        assert backend is not None and tries is not None
+        several = len(backend.config.api_keys) > 1
+        if not several or (status == 429 and not backend.another_key(self._key, status, now)):
+            tries.told(status, headers, now, self._house.clock.unix(now))
+
+    def _kept(self, backend: Backend, incoming: Incoming, outgoing: Outgoing, now: float) -> Outgoing:
+        """The request as it goes to a backend that loads models by itself, so that those under way share one."""
+        assert backend.keeping is not None
+        self._keeps = True
+        stay = self._house.keep_alive
+        return sharing.begun(backend.keeping, backend.id, self._upstream_of_offer(), incoming, stay, outgoing, now)
+
+    def _upstream_of_offer(self) -> str:
+        assert self._offer is not None
+        return self._offer.upstream
+
+    def _let_go(self, now: float) -> None:
+        """Gives back what the call held."""
+        backend, incoming = self._backend, self._incoming
+        assert self._tries is not None and backend is not None and incoming is not None
+        if self._keeps and backend.keeping is not None:
+            self._keeps = False
+            sharing.ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
+        used = -1.0
+        if self._tries.metered and self._converter is not None and self._converter.usage is not None:
+            usage = self._converter.usage
+            used = float((usage.input or 0) + (usage.output or 0))
+        self._tries.end(now, used)
+        self._backend = None

@@ -1,0 +1,33 @@
+# The types with which Cython compiles trying.py; the source is that file alone.
+
+cimport cython
+
+from ollamux.backends cimport Backend
+from ollamux.resilience.admission cimport Admission
+from ollamux.resilience.circuits cimport Pass
+from ollamux.resilience.guards cimport Guards
+from ollamux.resilience.quota cimport Quota
+
+
+cdef class Tries:
+    cdef Guards _guards
+    cdef Admission _admission
+    cdef Backend _backend
+    cdef Pass _pass
+    cdef Quota _quota
+    cdef object _offer
+    cdef list _counts, _full
+    cdef set _shut
+    cdef long _position
+    cdef bint _force, _loading
+    cdef public list candidates, wanted
+    cdef public tuple choices
+    cdef public long before, calls
+    cdef public double after, tokens
+
+    @cython.locals(guards=Guards, admission=Admission, backend=Backend, quota=Quota)
+    cpdef bint take(self, long position, who, double now) except -1
+    cpdef answered(self, double now, double waited)
+    cpdef failed(self, outcome, double now)
+    @cython.locals(backend=Backend)
+    cpdef end(self, double now, double used)
