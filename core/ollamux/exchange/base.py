@@ -17,6 +17,7 @@ from ollamux.formats.asking import Incoming
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.guards import Guards
 from ollamux.routing.catalog import Catalog, Offer
+from ollamux.routing.plan import Planner
 
 __all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Chooser", "Exchange", "House", "Settled", "answer")
 
@@ -45,6 +46,8 @@ class House(Protocol):
     admission: Admission
     clock: Clock
     guards: Guards
+    planner: Planner
+    balances: bool
     queue_timeout: float
     answer_limit: int
     fail_over: bool

@@ -1,10 +1,10 @@
 """A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
 
-Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them), and `trying` keeps
-them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
-at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
-candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a
-made-up end: a stream that broke is told as broken, in the client's own format.
+Strategy: candidates are ordered once (`searching`; one alone, of which nothing is asked, needs no order), and `trying`
+keeps them; an attempt that fails before the first content byte has gone out is followed by another where there is
+reason to, at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow
+when its candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed
+by a made-up end: a stream that broke is told as broken, in the client's own format.
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
 of the converter and returns bytes.
@@ -29,7 +29,7 @@ from ollamux.contract import (
     Wants,
 )
 from ollamux.conversation import Answer, EmbedRequest
-from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
+from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
@@ -46,6 +46,7 @@ from ollamux.formats.failures import quota_spent
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 
@@ -73,6 +74,7 @@ class ModelExchange(SearchState):
         request = self._request
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers, self._place)
+            self._constraints = Constraints.read(request.headers)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
@@ -196,6 +198,8 @@ class ModelExchange(SearchState):
         if self._phase is _OVER:
             return None
         attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
+        if attempt and self._tries is not None:
+            self._tries.left()
         self._over(now)
         return (Cancel(attempt),) if attempt else None
 
@@ -235,16 +239,26 @@ class ModelExchange(SearchState):
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            reachable = pairs = self._following()
+            reachable = pairs = self._following(now)
             if not reachable:
                 return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
             offer, backend = reachable[0]
-        elif len(offers) == 1 and (backend := house.backend(offers[0].backend)).callable:  # the usual case
+        elif (  # the usual case
+            len(offers) == 1
+            and self._constraints is None
+            and (backend := house.backend(offers[0].backend)).callable
+            and not backend.restricted
+        ):
             offer = offers[0]
             reachable = [(offer, backend)]
         else:
-            pairs = self._ordered(offers)
-            reachable = [pair for pair in pairs if pair[1].callable] or self._following()
+            try:
+                pairs = self._ordered(offers, now)
+                reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
+            except OllamuxError as error:
+                reachable = pairs = self._following(now) if isinstance(error, Busy) else []
+                if not reachable:
+                    return self._refuse(error, now)
             coming = None if reachable else _loading(pairs)
             if coming is not None:
                 return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
@@ -256,7 +270,9 @@ class ModelExchange(SearchState):
                 return self._refuse(error, now)
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
-        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1])
+        self._tries = Tries(
+            house.guards, house.admission, reachable if house.fail_over else reachable[:1], house.planner.fleet
+        )
         self._tries.before = self._before
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
@@ -271,6 +287,8 @@ class ModelExchange(SearchState):
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
             if tries.take(position, self, now):
+                if self._plan is not None:
+                    self._took(offer)
                 if self._phase is _QUEUED:
                     self._house.admission.served(self)
                 return self._call(offer, backend, now)
@@ -434,8 +452,8 @@ class ModelExchange(SearchState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
+        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         self._over(now)
-        told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
@@ -475,7 +493,7 @@ class ModelExchange(SearchState):
         told = heads.passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
-        told += backend.decision
+        told += self._decision()
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
         self._over(now)
@@ -504,8 +522,8 @@ class ModelExchange(SearchState):
             return self._play(now)
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
+        told = self._decision() + heads.warned(self._warnings)
         self._over(now)
-        told = backend.decision + heads.warned(self._warnings)
         return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
     def _play(self, now: float) -> Wants:
