@@ -124,6 +124,7 @@ class Pump:
             request = ClientRequest(message.method, message.path, headers, body, connection.peer)
             exchange = gateway.open(request, now)
         Driver(self, connection, exchange, message, True).start(now)
+        gateway.ledger.overhead.add(_monotonic() - now)
         if gateway.has_ready:
             self.drain()
 

@@ -1,5 +1,7 @@
 # The types with which Cython compiles ledger.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.accounting.histogram cimport Histogram
 
 
@@ -20,6 +22,7 @@ cdef class Ledger:
     cdef public long long fallbacks
     cdef public Histogram waits, overhead
 
+    @cython.locals(row=Row, written=longlong)
     cpdef attempt(self, offer, str operation, double seconds, double first_token, usage, str failure, double now)
     cpdef exchange(self, str client, str failure, double waited, long calls)
     cdef Row _open(self, str backend, str model, str operation)

@@ -9,9 +9,9 @@ Rules: what is read here, `reading` would read the same way; a test compares the
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.string cimport memchr, memset
+from libc.string cimport memchr, memcmp, memset
 
-from ollamux.streaming._json cimport COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
+from ollamux.streaming._json cimport ANY, COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport fill
 
 import msgspec
@@ -78,6 +78,25 @@ FIRST[TIMES] = CACHE_N
 FIRST[LEVELS] = ROWS
 
 
+cdef enum:
+    PASSING
+
+cdef enum:
+    MODEL_TOO, ERROR_TOO, CHOICES_TOO, PASSED_ROWS
+
+cdef Row PASSED[PASSED_ROWS]
+PASSED[MODEL_TOO] = Row(b"model", 5, TEXT, 0)
+PASSED[ERROR_TOO] = Row(b"error", 5, NOTHING, 0)
+PASSED[CHOICES_TOO] = Row(b"choices", 7, ANY, 0)
+
+cdef int PASSED_FIRST[2]
+PASSED_FIRST[0] = 0
+PASSED_FIRST[1] = PASSED_ROWS
+
+cdef enum:
+    FARTHEST = 2048  # bytes before the end of an answer in which its cost is looked for
+
+
 cdef str _text(Span span):
     """The text in a span, which has no escape but plain ones."""
     cdef const char* start = <const char*>span.start
@@ -99,13 +118,77 @@ cdef object _nanoseconds(Span span):
     return int(float((<const char*>span.start)[:span.end - span.start]) * 1_000_000)
 
 
+cdef object _usage(Span* spans, long long* numbers):
+    """What an answer cost, where it says so."""
+    cdef long long prompt, output
+    if spans[SPENT].start != NULL and numbers[PROMPT] >= 0:
+        prompt = numbers[PROMPT] - max(0, numbers[CACHED]) - max(0, numbers[STORED])
+        output = numbers[OUTPUT]
+        if output >= 0 and numbers[THOUGHT] > 0:
+            output = max(0, output - numbers[THOUGHT])
+        return make_usage(
+            max(0, prompt), _some(numbers[CACHED]), _some(numbers[STORED]), _some(output), _some(numbers[THOUGHT])
+        )
+    if spans[TIMINGS].start != NULL and numbers[PROMPT_N] >= 0:
+        return make_usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
+    return None
+
+
+def usage_of(bytes body):
+    """What a whole answer cost, read from its end alone; None where that cannot be seen there."""
+    cdef Span spans[ROWS]
+    cdef long long numbers[ROWS]
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
+    cdef const unsigned char* p = start + PyBytes_GET_SIZE(body) - 8
+    cdef const unsigned char* first = p - FARTHEST if p - start > FARTHEST else start
+    cdef int i
+    while p > first and (p[0] != 34 or memcmp(p, b'"usage"', 7) != 0 or (p - 1)[0] == 92):
+        p -= 1
+    if p <= first:
+        return None
+    p = spaces(p + 7)
+    if p[0] != 58:
+        return None
+    memset(spans, 0, sizeof(spans))
+    spans[SPENT].start = p
+    p = walk(spaces(p + 1), USAGE, TABLE, FIRST, spans, KINDS, False)
+    if p == NULL:
+        return None
+    for i in range(PROMPT, ROWS):
+        if TABLE[i].kind == COUNT:
+            numbers[i] = counted(spans[i])
+            if numbers[i] == -2:
+                return None
+    return _usage(spans, numbers)
+
+
+def renamed(bytes body, bytes name):
+    """A whole answer under this name for its model, JSON text; None where it is not one that may pass as it is."""
+    cdef Span spans[ROWS]
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
+    cdef const unsigned char* p
+    cdef Py_ssize_t before, size
+    memset(spans, 0, sizeof(spans))
+    p = walk(spaces(start), PASSING, PASSED, PASSED_FIRST, spans, KINDS, False)
+    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
+        return None
+    if spans[CHOICES_TOO].start == NULL or spans[CHOICES_TOO].start[0] != 91:
+        return None
+    if spans[MODEL_TOO].start == NULL:
+        return body
+    before = spans[MODEL_TOO].start - 1 - start
+    size = spans[MODEL_TOO].end + 1 - start
+    if size - before == PyBytes_GET_SIZE(name) and memcmp(start + before, PyBytes_AS_STRING(name), size - before) == 0:
+        return body
+    return body[:before] + name + body[size:]
+
+
 def read_plain(bytes body):
     """The answer, or None where it is not plain."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
-    cdef long long prompt, output
     cdef int i
     memset(spans, 0, sizeof(spans))
     p = walk(spaces(start), ANSWER, TABLE, FIRST, spans, KINDS, False)
@@ -121,17 +204,8 @@ def read_plain(bytes body):
     finish = FINISHES.get(_text(spans[FINISH]) or "stop")
     if finish is None:
         return None
-    usage = timings = None
-    if spans[SPENT].start != NULL and numbers[PROMPT] >= 0:
-        prompt = numbers[PROMPT] - max(0, numbers[CACHED]) - max(0, numbers[STORED])
-        output = numbers[OUTPUT]
-        if output >= 0 and numbers[THOUGHT] > 0:
-            output = max(0, output - numbers[THOUGHT])
-        usage = make_usage(
-            max(0, prompt), _some(numbers[CACHED]), _some(numbers[STORED]), _some(output), _some(numbers[THOUGHT])
-        )
-    elif spans[TIMINGS].start != NULL and numbers[PROMPT_N] >= 0:
-        usage = make_usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
+    timings = None
+    usage = _usage(spans, numbers)
     if spans[TIMINGS].start != NULL:
         timings = make_timings(_nanoseconds(spans[PROMPT_MS]), _nanoseconds(spans[PREDICTED_MS]))
     text = _text(spans[CONTENT])

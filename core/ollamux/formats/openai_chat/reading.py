@@ -43,11 +43,11 @@ from ollamux.errors import BackendError
 from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.openai_chat import schema
 from ollamux.formats.openai_chat.carrying import ITSELF, deltas_of, signature_of, thoughts_of
+from ollamux.formats.openai_chat.plain import read_plain
 from ollamux.formats.sse_reading import SseReader
 from ollamux.streaming.translator import Delta
 
 if TYPE_CHECKING:
-    from ollamux.formats.openai_chat._plain import read_plain
     from ollamux.streaming._chunk import PlainChunk, read_chunk
 else:
     try:
@@ -57,15 +57,8 @@ else:
         def read_chunk(payload: bytes) -> None:
             """Nothing is read quickly."""
 
-    try:
-        from ollamux.formats.openai_chat._plain import read_plain
-    except ImportError:
 
-        def read_plain(body: bytes) -> None:
-            """Nothing is read quickly."""
-
-
-__all__ = ("ChatReader", "read_answer", "read_answer_carefully", "read_plain", "read_vectors")
+__all__ = ("ChatReader", "read_answer", "read_answer_carefully", "read_vectors")
 
 FINISHES: dict[str, FinishReason] = {
     "stop": "stop",

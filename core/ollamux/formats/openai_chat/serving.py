@@ -24,6 +24,7 @@ from ollamux.formats.openai_chat.embeddings import (
 )
 from ollamux.formats.openai_chat.faults import error_body, error_headers
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming, read_route
+from ollamux.formats.openai_chat.plain import renamed
 from ollamux.formats.openai_chat.reading import ChatReader, error_message, read_answer
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.splice import replace
@@ -94,6 +95,9 @@ class OpenAIChatServing:
             return passed_vectors(incoming, body)
         if incoming.as_chat:
             return self._completed(incoming, body)
+        quick = renamed(body, _encode(incoming.model))
+        if quick is not None:
+            return quick
         try:
             outline = _decode_outline(body)
         except (msgspec.DecodeError, UnicodeDecodeError):

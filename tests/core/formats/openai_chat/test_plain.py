@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ollamux import _build
 from ollamux.errors import OllamuxError
-from ollamux.formats.openai_chat.reading import read_answer_carefully, read_plain
+from ollamux.formats.openai_chat.plain import read_plain, renamed, usage_of
+from ollamux.formats.openai_chat.reading import read_answer_carefully
 
 compiled = pytest.mark.skipif(
     not _build.compiled(("ollamux.formats.openai_chat._plain",)), reason="the quick reader is not compiled"
@@ -122,7 +123,10 @@ def test_what_is_more_than_text_is_left_to_the_general_reader(path: tuple[Any, .
     assert read_plain(json.dumps(changed([(path, value)]), ensure_ascii=False).encode()) is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(PATHS), VALUES), max_size=3), st.booleans())
+CHANGES = st.lists(st.tuples(st.sampled_from(PATHS), VALUES), max_size=3)
+
+
+@given(CHANGES, st.booleans())
 def test_what_is_read_quickly_is_what_the_general_reader_reads(
     changes: list[tuple[tuple[Any, ...], Any]], ascii_only: bool
 ) -> None:
@@ -146,3 +150,23 @@ def test_what_is_no_json_is_left_to_the_general_reader(at: int, junk: bytes) -> 
 def test_an_answer_that_is_cut_anywhere_is_none() -> None:
     body = json.dumps(PLAIN).encode()
     assert not any(read_plain(body[:cut]) for cut in range(len(body)))
+
+
+@given(changes=CHANGES, ascii_only=st.booleans())
+def test_the_cost_read_from_the_end_is_what_the_whole_answer_tells(
+    changes: list[tuple[tuple[Any, ...], Any]], ascii_only: bool
+) -> None:
+    body = json.dumps(changed(changes), ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    quick = usage_of(body)
+    if quick is not None and read_plain(body) is not None:
+        assert quick == read_answer_carefully(body, ("reasoning_content", "reasoning")).usage
+
+
+@given(changes=CHANGES, name=st.sampled_from(["m", "other", 'with "quotes"']))
+def test_a_quick_renaming_is_the_general_one(changes: list[tuple[tuple[Any, ...], Any]], name: str) -> None:
+    body = json.dumps(changed(changes), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    quick = renamed(body, json.dumps(name).encode())
+    if quick is not None:
+        told = json.loads(body)
+        assert json.loads(quick) == ({**told, "model": name} if told.get("model") is not None else told)
+        assert not told.get("error") and isinstance(told["choices"], list)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from ollamux.conversation import Usage
+from ollamux.formats.openai_chat.plain import usage_of
 
 __all__ = ("usage_told",)
 
@@ -92,6 +93,9 @@ _chatted = msgspec.json.Decoder(_Chatted).decode
 
 
 def _of_chat(body: bytes) -> Usage | None:
+    quick = usage_of(body)
+    if quick is not None:
+        return quick
     told = _chat(body).usage
     if told is None:
         return None

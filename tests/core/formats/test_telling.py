@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamux.accounting.telling import usage_told
 from ollamux.conversation import Usage
 from ollamux.formats import servings
+from ollamux.formats.telling import usage_told
 
 FULL = Usage(input_uncached=6, cache_read=4, output_text=5, reasoning=2)
 TOLD: dict[str, tuple[Any, Usage]] = {
