@@ -20,7 +20,6 @@ cdef class ModelExchange(SearchState):
     cdef _go_on(self, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
-    cdef dict _defaults(self, offer)
     cdef _next(self, error, double now, failure=*)
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)

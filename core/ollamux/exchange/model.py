@@ -17,17 +17,7 @@ from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.contract import (
-    Cancel,
-    Data,
-    End,
-    FailureKind,
-    HeaderPairs,
-    Read,
-    WakeAt,
-    Want,
-    Wants,
-)
+from ollamux.contract import Cancel, Data, End, FailureKind, HeaderPairs, Read, WakeAt, Want, Wants
 from ollamux.conversation import Answer, EmbedRequest
 from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
 from ollamux.exchange import failures, heads
@@ -38,10 +28,7 @@ from ollamux.exchange.searching import SearchState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import (
-    Calling,
-    Neutral,
-)
+from ollamux.formats.base import Calling, Neutral
 from ollamux.formats.failures import quota_spent
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
@@ -376,13 +363,6 @@ class ModelExchange(SearchState):
         call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
         wake = WakeAt(self._next_wake(now))
         return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
-
-    def _defaults(self, offer: Offer) -> dict[str, object]:
-        """The configured options for a request that passes through, and the default keep_alive beside them."""
-        defaults = dict(offer.options)
-        if self._house.keep_alive is not None:
-            defaults["keep_alive"] = self._house.keep_alive
-        return defaults
 
     def _next(self, error: OllamuxError, now: float, failure: Failure | None = None) -> Wants:
         """The attempt is lost, by the failure that the error speaks of where none is named: another, or this error."""

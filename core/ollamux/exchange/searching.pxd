@@ -15,6 +15,7 @@ cdef class SearchState(ModelState):
     cdef _seen_as(self, offer)
     cdef bint _same_format(self, offer, Backend backend) except -1
     cdef _calling(self, offer, Backend backend)
+    cdef dict _defaults(self, offer)
     cdef double _estimated(self, Incoming incoming, offer) except? -1
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)

@@ -109,6 +109,13 @@ class SearchState(ModelState):
         assert self._incoming is not None
         return backend.calling_for(offer, self._serving.name, self._incoming.operation)
 
+    def _defaults(self, offer: Offer) -> dict[str, object]:
+        """The configured options for a request that passes through, and the default keep_alive beside them."""
+        defaults = dict(offer.options)
+        if self._house.keep_alive is not None:
+            defaults["keep_alive"] = self._house.keep_alive
+        return defaults
+
     def _estimated(self, incoming: Incoming, offer: Offer) -> float:
         """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
         size = len(self._request.body or b"")

@@ -122,21 +122,3 @@ def test_a_strategy_may_be_named_for_one_request() -> None:
 def test_a_region_that_is_not_allowed_is_refused_where_it_is_the_only_one() -> None:
     run = driven({"routing": {"regions": ["eu"]}}, a={"type": "vllm", "region": "us"})
     assert ask(run).status == 400
-
-
-def test_a_route_is_explained_without_being_taken() -> None:
-    run = driven(a="vllm", b="vllm")
-    told = ask(run, "/api/route", x_target_backend="b")
-    assert (told.status, told.calls, told.json["backend"]) == (200, [], "b")
-    assert told.json["filtered"] == [{"backend": "a", "model": "m", "by": "X-Target-Backend"}]
-    assert set(told.json["candidates"][0]["terms"])
-
-
-def test_a_route_that_leads_nowhere_is_explained_too() -> None:
-    run = driven(a="vllm", b="vllm")
-    told = ask(run, "/api/route", x_max_latency_ms="0")
-    assert told.status == 400 and [each["by"] for each in told.json["filtered"]] == ["X-Max-Latency-Ms"] * 2
-    missing = run.ask("POST", "/api/route", {"model": "unknown"}, {})
-    assert missing.status == 404
-    ordered = ask(driven(IN_ORDER, a="vllm", b="vllm"), "/api/route")
-    assert (ordered.json["backend"], ordered.json["alternatives"]) == ("a", ["b"])
