@@ -3,12 +3,12 @@
 cimport cython
 
 from ollamux.backends cimport Backend
-from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 
 
-cdef class SearchState(ModelState):
+cdef class SearchState(CountingState):
     cdef tuple _chosen(self, Incoming incoming)
     cdef list _ordered(self, offers)
     cdef list _following(self)

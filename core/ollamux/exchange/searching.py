@@ -16,7 +16,7 @@ from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.exchange import failures, sharing
-from ollamux.exchange.state import ModelState
+from ollamux.exchange.counting import CountingState
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Outgoing, Served
 from ollamux.resilience.fallback import Failure, GiveUp
@@ -34,7 +34,7 @@ _BYTES = 4.0
 _SOME = 8192.0
 
 
-class SearchState(ModelState):
+class SearchState(CountingState):
     """See the module."""
 
     __slots__ = ()
@@ -179,5 +179,6 @@ class SearchState(ModelState):
         if self._tries.metered and self._converter is not None and self._converter.usage is not None:
             usage = self._converter.usage
             used = float((usage.input or 0) + (usage.output or 0))
+        self._count_attempt(now)
         self._tries.end(now, used)
         self._backend = None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-from ollamux.conversation import Event
+from ollamux.conversation import Event, Usage
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
@@ -45,6 +45,7 @@ class ModelState(Exchange):
 
     __slots__ = (
         "_activity",
+        "_answer_status",
         "_arrived",
         "_attempt",
         "_backend",
@@ -58,6 +59,8 @@ class ModelState(Exchange):
         "_converter",
         "_dialect",
         "_dispatched",
+        "_failure",
+        "_first_token",
         "_head_headers",
         "_house",
         "_incoming",
@@ -72,6 +75,7 @@ class ModelState(Exchange):
         "_phase",
         "_place",
         "_playing",
+        "_queued_at",
         "_queued_until",
         "_relaying",
         "_renderer",
@@ -83,6 +87,8 @@ class ModelState(Exchange):
         "_status",
         "_tries",
         "_upstream",
+        "_usage",
+        "_waited",
         "_warnings",
     )
 
@@ -109,6 +115,11 @@ class ModelState(Exchange):
         self._served: Served | None = None
         self._dialect: Dialect | None = None
         self._key = 0
+        self._answer_status = 200
+        self._failure = ""
+        self._first_token = self._queued_at = -1.0
+        self._usage: Usage | None = None
+        self._waited = 0.0
         self._upstream = ""
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
