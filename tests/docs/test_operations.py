@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.driving import Asked, Driven, driven
@@ -66,6 +67,19 @@ def _loading() -> Asked:
     return house.chat()
 
 
+def _silent() -> Asked:
+    house = driven(up="vllm")
+    for _ in range(5):
+        house.chat().called.fail("refused", "nothing listens there")
+    return house.chat()
+
+
+def _second(settings: dict[str, Any], **backend: Any) -> Asked:
+    house = driven(settings, up={"type": "vllm", **backend})
+    house.chat()
+    return house.chat()
+
+
 CASES: dict[str, Callable[[], Asked]] = {
     "nobody has the model": lambda: driven({"backends": {"d": {"type": "demo"}}}).chat(),
     "the backend does not listen": lambda: _failing("refused"),
@@ -77,6 +91,9 @@ CASES: dict[str, Callable[[], Asked]] = {
     "the stream broke": _broken,
     "the queue is full": lambda: _queued(0, 0),
     "the wait was too long": lambda: _queued(5, 3),
+    "nobody answered of late": _silent,
+    "the limits of all backends are reached": lambda: _second({}, rate_limit={"requests": "1/h"}),
+    "the client is over its limit": lambda: _second({"rate_limit": {"global": "1/min"}}),
     "the model cannot think": lambda: driven(up="vllm").chat(think=True),
     "no key, or a wrong one": lambda: driven(KEYS, up="vllm").chat(),
     "a key without the scope": lambda: driven(KEYS, up="ollama").ask(
