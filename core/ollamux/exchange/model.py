@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.contract import Cancel, Data, End, FailureKind, HeaderPairs, Read, WakeAt, Want, Wants
-from ollamux.conversation import Answer, EmbedRequest
+from ollamux.conversation import Answer, EmbedRequest, Usage
 from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
@@ -30,6 +30,7 @@ from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Neutral
 from ollamux.formats.failures import quota_spent
+from ollamux.formats.telling import usage_told
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
@@ -187,6 +188,7 @@ class ModelExchange(SearchState):
         attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
         if attempt and self._tries is not None:
             self._tries.left()
+        self._left()
         self._over(now)
         return (Cancel(attempt),) if attempt else None
 
@@ -297,6 +299,8 @@ class ModelExchange(SearchState):
         if not admission.wait(self, now, self._wishes().rank, self.caller or self._request.peer, until):
             return self._refuse(failures.not_let_in(admission.refusal), now)
         self._phase = _QUEUED
+        if self._queued_at < 0.0:
+            self._queued_at = now
         return (WakeAt(self._next_wake(now)),)
 
     def _go_on(self, now: float) -> Wants:
@@ -326,6 +330,13 @@ class ModelExchange(SearchState):
         incoming = self._incoming
         assert incoming is not None
         self._phase = _CALLING
+        if self._queued_at >= 0.0:
+            self._waited += now - self._queued_at
+            self._queued_at = -1.0
+        self._failure = ""
+        self._answer_status = 200
+        self._first_token = -1.0
+        self._usage = None
         self._backend = backend
         if offer is not self._offer:
             self._offer = offer
@@ -372,19 +383,13 @@ class ModelExchange(SearchState):
         assert tries is not None
         tries.failed(failures.outcome(failure), now)
         self._lost = error
+        self._erred(error)
         found = self._decide(now, failure)
         cancel = self._release(now)
         wants = self._go_on(now) if found is None else self._refuse(error, now)
         return (*cancel, *wants) if isinstance(wants, tuple) else cancel
 
     # Answering --------------------------------------------------------------------------------------------------------
-
-    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
-        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
-        if not self._relaying:
-            return True
-        kind = heads.header(headers, "content-type")
-        return kind.startswith(self._stream_type().partition(";")[0])
 
     def _make_converter(self) -> Converter:
         incoming, called = self._incoming, self._called
@@ -398,7 +403,8 @@ class ModelExchange(SearchState):
     def _begin(self, out: bytes, now: float) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
         assert self._tries is not None
-        self._tries.answered(now, now - self._dispatched)
+        self._first_token = now - self._dispatched
+        self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
         self._keepalive_at = math.inf
         if self._committed:
@@ -425,6 +431,7 @@ class ModelExchange(SearchState):
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
+                self._usage = usage_told(self._called.name, body)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None
@@ -441,6 +448,7 @@ class ModelExchange(SearchState):
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._dialect is not None
         found = called.whole(neutral, body, self._dialect)
+        self._usage = found.usage if isinstance(found, Answer) else Usage(found.input_tokens)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
@@ -467,6 +475,7 @@ class ModelExchange(SearchState):
         tries.failed(failures.outcome(failure), now)
         if self._decide(now, failure) is None:
             self._lost = error
+            self._erred(error)
             cancel = self._release(now)
             wants = self._go_on(now)
             return (*cancel, *wants) if isinstance(wants, tuple) else cancel
@@ -476,16 +485,10 @@ class ModelExchange(SearchState):
         told += self._decision()
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
+        self._erred(error)
+        self._answer_status = self._status
         self._over(now)
         return self._answer(self._status, self._kept_head(error, told), body)
-
-    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
-        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
-        _, made, _ = self._serving.failure(error, streaming=False)
-        names = {name for name, _ in told} | {"content-type"}
-        ours = tuple([pair for pair in made if pair[0].lower() not in names])
-        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
-        return (("Content-Type", kind), *ours, *told)
 
     def _answer_itself(self, offer: Offer, backend: Backend, now: float) -> Wants:
         """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
@@ -552,6 +555,7 @@ class ModelExchange(SearchState):
         assert self._tries is not None
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._tries.failed(outcome, now)
+        self._erred(error)
         cancel = self._release(now)
         told = self._make_renderer().fault(error)
         self._over(now)
@@ -560,6 +564,7 @@ class ModelExchange(SearchState):
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
+        self._erred(error)
         if self._committed:
             told = self._make_renderer().fault(error)
             self._over(now)
@@ -587,6 +592,7 @@ class ModelExchange(SearchState):
             self._house.forget(self)
         self._phase = _OVER
         self._attempt += 1  # whatever is reported now comes too late
+        self._count(now)
 
 
 def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:

@@ -3,12 +3,12 @@
 cimport cython
 
 from ollamux.backends cimport Backend
-from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 
 
-cdef class SearchState(ModelState):
+cdef class SearchState(CountingState):
     cdef tuple _chosen(self, Incoming incoming)
     cdef list _ordered(self, tuple offers, double now)
     cdef list _following(self, double now)
@@ -24,6 +24,8 @@ cdef class SearchState(ModelState):
     cdef _took(self, offer)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
+    cdef bint _streams(self, headers) except -1
+    cdef tuple _kept_head(self, error, tuple told)
     cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
     cdef str _upstream_of_offer(self)
     @cython.locals(backend=Backend, incoming=Incoming)

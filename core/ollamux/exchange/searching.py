@@ -14,9 +14,10 @@ from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
+from ollamux.contract import HeaderPairs
 from ollamux.errors import OllamuxError
-from ollamux.exchange import deciding, failures, sharing
-from ollamux.exchange.state import ModelState
+from ollamux.exchange import deciding, failures, heads, sharing
+from ollamux.exchange.counting import CountingState
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Outgoing, Served
 from ollamux.resilience.fallback import Failure, GiveUp
@@ -34,7 +35,7 @@ _BYTES = 4.0
 _SOME = 8192.0
 
 
-class SearchState(ModelState):
+class SearchState(CountingState):
     """See the module."""
 
     __slots__ = ()
@@ -182,6 +183,21 @@ class SearchState(ModelState):
         if not several or (status == 429 and not backend.another_key(self._key, status, now)):
             tries.told(status, headers, now, self._house.clock.unix(now))
 
+    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
+        if not self._relaying:
+            return True
+        kind = heads.header(headers, "content-type")
+        return kind.startswith(self._stream_type().partition(";")[0])
+
+    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
+        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
+        _, made, _ = self._serving.failure(error, streaming=False)
+        names = {name for name, _ in told} | {"content-type"}
+        ours = tuple([pair for pair in made if pair[0].lower() not in names])
+        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
+        return (("Content-Type", kind), *ours, *told)
+
     def _kept(self, backend: Backend, incoming: Incoming, outgoing: Outgoing, now: float) -> Outgoing:
         """The request as it goes to a backend that loads models by itself, so that those under way share one."""
         assert backend.keeping is not None
@@ -201,8 +217,9 @@ class SearchState(ModelState):
             self._keeps = False
             sharing.ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
         used = -1.0
+        self._count_attempt(now)
         tokens = 0
-        usage = self._converter.usage if self._converter is not None else None
+        usage = self._usage if self._converter is None else self._converter.usage
         if usage is not None:
             tokens = usage.output or 0
             used = float((usage.input or 0) + tokens)

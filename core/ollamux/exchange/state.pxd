@@ -10,7 +10,10 @@ from ollamux.formats.asking cimport Incoming
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
-    cdef object _lost, _constraints, _plan
+    cdef object _lost, _constraints, _plan, _usage
+    cdef str _failure
+    cdef long _answer_status
+    cdef double _first_token, _queued_at, _waited
     cdef Tries _tries
     cdef RenderContext _context
     cdef Incoming _incoming

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-from ollamux.conversation import Event
+from ollamux.conversation import Event, Usage
 from ollamux.errors import OllamuxError
 from ollamux.exchange import deciding, heads
 from ollamux.exchange.base import Exchange, House, answer
@@ -46,6 +46,7 @@ class ModelState(Exchange):
 
     __slots__ = (
         "_activity",
+        "_answer_status",
         "_arrived",
         "_attempt",
         "_backend",
@@ -59,6 +60,8 @@ class ModelState(Exchange):
         "_converter",
         "_dialect",
         "_dispatched",
+        "_failure",
+        "_first_token",
         "_head_headers",
         "_house",
         "_incoming",
@@ -74,6 +77,7 @@ class ModelState(Exchange):
         "_place",
         "_plan",
         "_playing",
+        "_queued_at",
         "_queued_until",
         "_relaying",
         "_renderer",
@@ -85,6 +89,8 @@ class ModelState(Exchange):
         "_status",
         "_tries",
         "_upstream",
+        "_usage",
+        "_waited",
         "_warnings",
     )
 
@@ -111,6 +117,11 @@ class ModelState(Exchange):
         self._served: Served | None = None
         self._dialect: Dialect | None = None
         self._key = 0
+        self._answer_status = 200
+        self._failure = ""
+        self._first_token = self._queued_at = -1.0
+        self._usage: Usage | None = None
+        self._waited = 0.0
         self._upstream = ""
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
