@@ -19,6 +19,7 @@ from ollamux.news import Feed
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.guards import Guards
 from ollamux.routing.catalog import Catalog, Offer
+from ollamux.routing.plan import Planner
 
 __all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Chooser", "Exchange", "House", "Settled", "answer")
 
@@ -47,6 +48,8 @@ class House(Protocol):
     admission: Admission
     clock: Clock
     guards: Guards
+    planner: Planner
+    balances: bool
     ledger: Ledger
     feed: Feed
     queue_timeout: float

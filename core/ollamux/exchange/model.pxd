@@ -20,9 +20,7 @@ cdef class ModelExchange(SearchState):
     cdef _go_on(self, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
-    cdef dict _defaults(self, offer)
     cdef _next(self, error, double now, failure=*)
-    cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
     cdef tuple _begin(self, bytes out, double now)
@@ -31,7 +29,6 @@ cdef class ModelExchange(SearchState):
     cdef _whole(self, bytes body, double now)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _error_status(self, bytes body, double now)
-    cdef tuple _kept_head(self, error, tuple told)
     cdef _answer_itself(self, offer, Backend backend, double now)
     cdef _play(self, double now)
     cdef _too_slow(self, double now)

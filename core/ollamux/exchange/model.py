@@ -1,10 +1,10 @@
 """A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
 
-Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them), and `trying` keeps
-them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
-at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
-candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a
-made-up end: a stream that broke is told as broken, in the client's own format.
+Strategy: candidates are ordered once (`searching`; one alone, of which nothing is asked, needs no order), and `trying`
+keeps them; an attempt that fails before the first content byte has gone out is followed by another where there is
+reason to, at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow
+when its candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed
+by a made-up end: a stream that broke is told as broken, in the client's own format.
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
 of the converter and returns bytes.
@@ -17,19 +17,9 @@ from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.contract import (
-    Cancel,
-    Data,
-    End,
-    FailureKind,
-    HeaderPairs,
-    Read,
-    WakeAt,
-    Want,
-    Wants,
-)
+from ollamux.contract import Cancel, Data, End, FailureKind, HeaderPairs, Read, WakeAt, Want, Wants
 from ollamux.conversation import Answer, EmbedRequest, Usage
-from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
+from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.gathering import gathered
@@ -38,15 +28,13 @@ from ollamux.exchange.searching import SearchState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import (
-    Calling,
-    Neutral,
-)
+from ollamux.formats.base import Calling, Neutral
 from ollamux.formats.failures import quota_spent
 from ollamux.formats.telling import usage_told
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
+from ollamux.routing.constraints import Constraints
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 
@@ -74,6 +62,7 @@ class ModelExchange(SearchState):
         request = self._request
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers, self._place)
+            self._constraints = Constraints.read(request.headers)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
@@ -197,6 +186,8 @@ class ModelExchange(SearchState):
         if self._phase is _OVER:
             return None
         attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
+        if attempt and self._tries is not None:
+            self._tries.left()
         self._left()
         self._over(now)
         return (Cancel(attempt),) if attempt else None
@@ -237,16 +228,26 @@ class ModelExchange(SearchState):
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            reachable = pairs = self._following()
+            reachable = pairs = self._following(now)
             if not reachable:
                 return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
             offer, backend = reachable[0]
-        elif len(offers) == 1 and (backend := house.backend(offers[0].backend)).callable:  # the usual case
+        elif (  # the usual case
+            len(offers) == 1
+            and self._constraints is None
+            and (backend := house.backend(offers[0].backend)).callable
+            and not backend.restricted
+        ):
             offer = offers[0]
             reachable = [(offer, backend)]
         else:
-            pairs = self._ordered(offers)
-            reachable = [pair for pair in pairs if pair[1].callable] or self._following()
+            try:
+                pairs = self._ordered(offers, now)
+                reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
+            except OllamuxError as error:
+                reachable = pairs = self._following(now) if isinstance(error, Busy) else []
+                if not reachable:
+                    return self._refuse(error, now)
             coming = None if reachable else _loading(pairs)
             if coming is not None:
                 return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
@@ -258,7 +259,9 @@ class ModelExchange(SearchState):
                 return self._refuse(error, now)
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
-        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1])
+        self._tries = Tries(
+            house.guards, house.admission, reachable if house.fail_over else reachable[:1], house.planner.fleet
+        )
         self._tries.before = self._before
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
@@ -273,6 +276,8 @@ class ModelExchange(SearchState):
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
             if tries.take(position, self, now):
+                if self._plan is not None:
+                    self._took(offer)
                 if self._phase is _QUEUED:
                     self._house.admission.served(self)
                 return self._call(offer, backend, now)
@@ -370,13 +375,6 @@ class ModelExchange(SearchState):
         wake = WakeAt(self._next_wake(now))
         return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
 
-    def _defaults(self, offer: Offer) -> dict[str, object]:
-        """The configured options for a request that passes through, and the default keep_alive beside them."""
-        defaults = dict(offer.options)
-        if self._house.keep_alive is not None:
-            defaults["keep_alive"] = self._house.keep_alive
-        return defaults
-
     def _next(self, error: OllamuxError, now: float, failure: Failure | None = None) -> Wants:
         """The attempt is lost, by the failure that the error speaks of where none is named: another, or this error."""
         if failure is None:
@@ -392,13 +390,6 @@ class ModelExchange(SearchState):
         return (*cancel, *wants) if isinstance(wants, tuple) else cancel
 
     # Answering --------------------------------------------------------------------------------------------------------
-
-    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
-        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
-        if not self._relaying:
-            return True
-        kind = heads.header(headers, "content-type")
-        return kind.startswith(self._stream_type().partition(";")[0])
 
     def _make_converter(self) -> Converter:
         incoming, called = self._incoming, self._called
@@ -448,8 +439,8 @@ class ModelExchange(SearchState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
+        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         self._over(now)
-        told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
@@ -491,21 +482,13 @@ class ModelExchange(SearchState):
         told = heads.passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
-        told += backend.decision
+        told += self._decision()
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
         self._erred(error)
         self._answer_status = self._status
         self._over(now)
         return self._answer(self._status, self._kept_head(error, told), body)
-
-    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
-        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
-        _, made, _ = self._serving.failure(error, streaming=False)
-        names = {name for name, _ in told} | {"content-type"}
-        ours = tuple([pair for pair in made if pair[0].lower() not in names])
-        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
-        return (("Content-Type", kind), *ours, *told)
 
     def _answer_itself(self, offer: Offer, backend: Backend, now: float) -> Wants:
         """A backend with no wire behind it: its answer is there at once, and is played out where the client streams."""
@@ -522,8 +505,8 @@ class ModelExchange(SearchState):
             return self._play(now)
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
+        told = self._decision() + heads.warned(self._warnings)
         self._over(now)
-        told = backend.decision + heads.warned(self._warnings)
         return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
     def _play(self, now: float) -> Wants:

@@ -13,7 +13,7 @@ from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
 from ollamux.conversation import Event, Usage
 from ollamux.errors import OllamuxError
-from ollamux.exchange import heads
+from ollamux.exchange import deciding, heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.trying import Tries
@@ -32,6 +32,7 @@ from ollamux.formats.base import (
 )
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
+from ollamux.routing.plan import Plan
 from ollamux.streaming.translator import Converter
 
 __all__ = ("ModelState",)
@@ -74,6 +75,7 @@ class ModelState(Exchange):
         "_paused_at",
         "_phase",
         "_place",
+        "_plan",
         "_playing",
         "_queued_at",
         "_queued_until",
@@ -139,6 +141,7 @@ class ModelState(Exchange):
         self._others: list[str] | None = None
         self._lost: OllamuxError | None = None
         self._constraints: Constraints | None = None
+        self._plan: Plan | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
 
@@ -152,9 +155,16 @@ class ModelState(Exchange):
             self._renderer = self._serving.renderer(self._incoming, self._context)
         return self._renderer
 
+    def _decision(self) -> HeaderPairs:
+        """The headers by which the client is told who answers, and why."""
+        backend, plan, offer = self._backend, self._plan, self._offer
+        assert backend is not None
+        if plan is None or offer is None or not backend.decision:
+            return backend.decision
+        return backend.decision + deciding.told(plan, offer)
+
     def _stream_head(self) -> Head:
-        assert self._backend is not None
-        told = self._backend.decision + heads.passed_on(self._head_headers, self._relaying)
+        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
         return heads.stream_head(self._stream_type(), told)

@@ -79,6 +79,7 @@ class Fleet:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._fields: dict[str, Field] = {}
         self._asks: dict[tuple[frozenset[str], str], Ask] = {}
+        self._loaded: dict[str, frozenset[str]] = {}
 
     # What there is ----------------------------------------------------------------------------------------------------
 
@@ -130,6 +131,8 @@ class Fleet:
                 oldest.station.standings.remove(oldest)
             found = Standing(self.stations[offer.backend], offer, kwh_price=self._kwh_price)
             found.station.standings.append(found)
+            loaded = self._loaded.get(offer.backend)
+            found.cold = loaded is not None and offer.upstream not in loaded
             self._standings[key] = found
             self._describe(found, offer)
         elif found.offer is not offer:
@@ -138,7 +141,7 @@ class Fleet:
 
     def loaded(self, backend: str, upstreams: Iterable[str], now: float) -> None:
         """These models are in a backend's memory now, and no others; only for one that tells."""
-        names = frozenset(upstreams)
+        names = self._loaded[backend] = frozenset(upstreams)
         for standing in self.stations[backend].standings:
             standing.reading(now, loaded=standing.offer.upstream in names)
 
