@@ -221,7 +221,8 @@ class SearchState(CountingState):
         tokens = 0
         usage = self._usage if self._converter is None else self._converter.usage
         if usage is not None:
-            tokens = usage.output or 0
-            used = float((usage.input or 0) + tokens)
+            tokens = (usage.output_text or 0) + (usage.reasoning or 0)
+            if self._tries.metered:
+                used = float((usage.input or 0) + tokens)
         self._tries.end(now, used, tokens)
         self._backend = None
