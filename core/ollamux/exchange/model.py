@@ -259,9 +259,8 @@ class ModelExchange(SearchState):
                 return self._refuse(error, now)
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
-        self._tries = Tries(
-            house.guards, house.admission, reachable if house.fail_over else reachable[:1], house.planner.fleet
-        )
+        fleet = house.planner.fleet if len(offers) > 1 else None  # who is alone is compared with nobody
+        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
         self._tries.before = self._before
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
