@@ -18,7 +18,7 @@ def rows(run: Driven) -> list[Row]:
     return list(run.gateway.ledger.rows())
 
 
-def listening(run: Driven) -> list[Decision]:
+def listening(run: Driven) -> list[Any]:
     """What is told from now on."""
     heard: list[Any] = []
 
