@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ollamux.config import BackendConfig
 from ollamux.config.types import type_called
 from ollamux.errors import InvalidRequest
+from ollamux.hardware.power import TYPICAL_WATTS
 from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
@@ -42,14 +43,8 @@ class Typical(NamedTuple):
     first_ms: float
 
 
-TYPICAL: Mapping[str, Typical] = {
-    "npu": Typical(3.0, 800.0),
-    "igpu": Typical(12.0, 350.0),
-    "nvidia": Typical(55.0, 150.0),
-    "amd": Typical(55.0, 150.0),
-    "cpu": Typical(28.0, 1200.0),
-    "cloud": Typical(0.0, 500.0),
-}
+_FIRST_MS = {"npu": 800.0, "igpu": 350.0, "nvidia": 150.0, "amd": 150.0, "cpu": 1200.0, "cloud": 500.0}
+TYPICAL: Mapping[str, Typical] = {kind: Typical(watts, _FIRST_MS[kind]) for kind, watts in TYPICAL_WATTS.items()}
 _UNTOLD = Typical(28.0, 0.0)
 _ELSEWHERE = Typical(0.0, 0.0)
 
