@@ -35,6 +35,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.backends",
     "ollamux.clock",
     "ollamux.exchange.base",
+    "ollamux.exchange.counting",
     "ollamux.exchange.heads",
     "ollamux.exchange.hedged",
     "ollamux.exchange.model",

@@ -11,7 +11,7 @@ cdef class Backend:
     cdef public str id, misconfigured, root, base
     cdef public double connect_timeout, first_byte, idle, total
     cdef public tuple decision, headers
-    cdef public bint loading, models_seen, watched
+    cdef public bint loading, models_seen, restricted, watched
     cdef object _target, _clock, _dialect_hook, _url_hook, _signer, _ring
     cdef str _via
     cdef dict _named, _dialects, _joins

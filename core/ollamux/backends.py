@@ -43,7 +43,8 @@ class Backend:
     """What the gateway knows of one backend. `decision` are the headers by which a client is told that it answered;
     `watched` says whether it has to hear of each answer's status; `loaded` are the models in its memory, as it told
     last, `keeping` follows what is there, None where requests have no say in that; `named` tells what the provider
-    itself calls a model that has another name here (a deployment)."""
+    itself calls a model that has another name here (a deployment); `restricted` says that something may rule it out
+    (its heat, its region), so that a plan decides even where it is the only one."""
 
     __slots__ = (
         "_clock",
@@ -80,6 +81,7 @@ class Backend:
         "others",
         "probe_key",
         "provider",
+        "restricted",
         "root",
         "token",
         "total",
@@ -112,6 +114,7 @@ class Backend:
         self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
         self.loaded: frozenset[str] = frozenset()
         self.keeping: Keeping | None = None
+        self.restricted = False
         self.loading = False
         self.misconfigured = ""
         self.models_seen = False

@@ -25,6 +25,7 @@ from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.exchange.forward import ForwardExchange, kept_behind
+from ollamux.explaining import Explaining
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
@@ -46,6 +47,7 @@ from ollamux.resilience.admission import Admission
 from ollamux.resilience.health import Health
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
+from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
 
@@ -103,6 +105,8 @@ class Gateway:
         self.ledger = Ledger()
         self.machine = machine(config)
         self.fleet = fleet(config, self._backends)
+        self.planner = Planner(self.fleet, config.routing.strategy)
+        self.balances = config.routing.load_balancing
         self.automatic = Automatic(self.catalog, self.fleet, config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
@@ -121,6 +125,7 @@ class Gateway:
         self._probing = Probing(self, self._backends, config.health)
         self._status = Status(self, version, self._mark)
         self._apart: set[str] = set()
+        self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
@@ -258,14 +263,17 @@ class Gateway:
         """When the backend's last round of probes was over; None where it had none yet."""
         return self._probing.seen(backend_id)
 
-    def stock(self, backend: Backend, inventory: Inventory) -> None:
+    def stock(self, backend: Backend, inventory: Inventory, now: float = 0.0) -> None:
         """A backend told what it has."""
         backend.models_seen = True
         backend.loaded = frozenset(model.name for model in inventory.loaded)
         self.catalog.stock(backend.id, inventory)
         self.machine.vram.told(backend.id, inventory)
+        if backend.provider.manages_models:
+            self.fleet.loaded(backend.id, backend.loaded, now)
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, inventory.slots)
+            self.fleet.stations[backend.id].reading(slots=inventory.slots or 0)
 
     def resume(self, exchange: Exchange) -> None:
         """What this exchange waited for has come: `ready` yields it."""
@@ -427,6 +435,10 @@ class Gateway:
         station = self.fleet.stations[condition.backend]
         station.reading(heat=condition.penalty, watts=condition.watts)
         station.exclude(f"heat ({condition.excluded})" if condition.excluded else "", condition.until)
+        allowed = self.config.routing.regions
+        self._backends[condition.backend].restricted = station.blocked or bool(
+            allowed and station.region not in {region.lower() for region in allowed}
+        )
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

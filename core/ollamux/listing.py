@@ -41,7 +41,10 @@ _OURSELVES = "ollamux"
 class ListingHouse(House, Protocol):
     """A house that knows what `auto` is."""
 
-    automatic: Automatic
+    @property
+    def automatic(self) -> Automatic:
+        """What `auto` is."""
+        ...
 
 
 class _Asked(NamedTuple):

@@ -38,7 +38,10 @@ _decode_text = msgspec.json.Decoder(str).decode
 class ManagingHouse(House, Protocol):
     """A house whose backends' models may change, and that knows what `auto` is."""
 
-    automatic: Automatic
+    @property
+    def automatic(self) -> Automatic:
+        """What `auto` is."""
+        ...
 
     def changed(self, backend_id: str) -> None:
         """A backend's models changed: ask it at once."""

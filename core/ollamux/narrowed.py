@@ -16,7 +16,10 @@ __all__ = ("Narrowed",)
 
 
 class _ChoosingHouse(House, Protocol):
-    automatic: Automatic
+    @property
+    def automatic(self) -> Automatic:
+        """What `auto` is."""
+        ...
 
 
 class Narrowed:

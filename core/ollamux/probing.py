@@ -52,7 +52,7 @@ class ProbedHouse(Protocol):
 
     hurry: bool
 
-    def stock(self, backend: Backend, inventory: Inventory) -> None:
+    def stock(self, backend: Backend, inventory: Inventory, now: float) -> None:
         """A backend told what it has."""
         ...
 
@@ -216,7 +216,7 @@ class Probing:
         elif first.status in (404, 405, 501) and backend.config.models:
             backend.health.good(now, round_.took)
             self._house.proved(backend, now)
-            self._house.stock(backend, Inventory())
+            self._house.stock(backend, Inventory(), now)
         elif first.status != 200:
             backend.health.bad(f"it answered with status {first.status}", now, "error")
         else:
@@ -227,7 +227,7 @@ class Probing:
             else:
                 backend.health.good(now, round_.took)
                 self._house.proved(backend, now)
-                self._house.stock(backend, inventory)
+                self._house.stock(backend, inventory, now)
 
     # Tokens -----------------------------------------------------------------------------------------------------------
 

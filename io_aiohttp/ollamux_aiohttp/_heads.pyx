@@ -122,6 +122,7 @@ cdef class PlainHeaders:
     cdef bytes _head
     cdef Field _fields[FIELDS]
     cdef int _count
+    cdef readonly bint extended  # whether a name begins with `x-`
 
     cdef int _find(self, const char* name, Py_ssize_t size) noexcept:
         """The place of a field, -1 where there is none. `name` is in lower case."""
@@ -198,6 +199,8 @@ cdef class PlainHeaders:
                 return NULL
             field.name = <unsigned short>(line - base)
             field.name_size = <unsigned short>(p - line)
+            if p - line > 2 and (line[0] == 120 or line[0] == 88) and line[1] == 45:
+                self.extended = True
             for i in range(self._count):
                 if self._fields[i].name_size == field.name_size and _alike(base + self._fields[i].name, line, p - line):
                     return NULL

@@ -1,4 +1,4 @@
-"""The command line: `ollamux serve`, `check`, `models`, `efficiency`, `version`.
+"""The command line: `ollamux serve`, `check`, `models`, `efficiency`, `route`, `version`.
 
 Strategy: arguments become flags of the configuration, the strongest of its layers; the commands themselves stand in
 `serve` and `report`.
@@ -86,6 +86,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     efficiency.add_argument("mode", metavar="MODE", nargs="?", help=f"one of {', '.join((*MODES, AUTO))}")
     efficiency.add_argument("--json", action="store_true", help="print JSON")
+    route = configured(command("route", "Say where the running server would send a request, and why.", _route))
+    route.add_argument("model", metavar="MODEL", help="the model's name")
+    route.add_argument("--prompt", metavar="TEXT", default="Hello", help="what is asked (Hello)")
+    route.add_argument(
+        "-H",
+        "--header",
+        metavar="HEADER",
+        action="append",
+        default=[],
+        help="a header: X-Max-Latency-Ms: 500",
+    )
+    route.add_argument("--json", action="store_true", help="print JSON")
     command("version", "Say which version runs.", _print_version)
     return parser
 
@@ -169,6 +181,29 @@ def _efficiency(options: argparse.Namespace) -> int:
         print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         print(f"{told.get('current_mode')}: {told.get('description')}")
+    return 0
+
+
+def _route(options: argparse.Namespace) -> int:
+    import json
+
+    from ollamux_aiohttp.remote import NotThere, Refused, ask
+    from ollamux_aiohttp.report import route_text
+
+    body = {"model": options.model, "messages": [{"role": "user", "content": options.prompt}]}
+    headers: dict[str, str] = {}
+    for line in options.header:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            print(f"ollamux: {line!r} is no header: expected NAME: VALUE", file=sys.stderr)
+            return 2
+        headers[name.strip()] = value.strip()
+    try:
+        told = ask(read_settings(options.config).config, "POST", "/api/route", body, headers)
+    except (NotThere, Refused) as error:
+        print(f"ollamux: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(told, indent=2, ensure_ascii=False) if options.json else route_text(told))
     return 0
 
 

@@ -9,6 +9,7 @@ Rules: an address that stands for all of the machine's is asked on loopback; a k
 from __future__ import annotations
 
 import http.client
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -32,19 +33,21 @@ class Refused(Exception):
     """It answered, and with an error; the text is the server's."""
 
 
-def ask(config: Config, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """The answer of the server that this configuration is for, as the object that it is. `body` is sent as JSON. Raises
-    NotThere and Refused."""
+def ask(
+    config: Config, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The answer of the server that this configuration is for, as the object that it is. `body` is sent as JSON, with
+    these headers. Raises NotThere and Refused."""
     host = _EVERYWHERE.get(config.server.host, config.server.host)
     ports = (config.server.port,) if config.server.port_given else (DEFAULT_PORT, SECOND_PORT)
     why = ""
     for port in ports:
         try:
-            status, answer = _exchange(host, port, method, path, body, _headers(config))
+            status, answer = _exchange(host, port, method, path, body, {**_headers(config), **(headers or {})})
         except (OSError, http.client.HTTPException) as error:
             why = why or getattr(error, "strerror", None) or type(error).__name__
             continue
-        if status not in _NOT_OLLAMUX and answer is not None:
+        if answer is not None and (status not in _NOT_OLLAMUX or _speaks_of_a_model(answer)):
             if status >= 400:
                 raise Refused(_told(answer, status))
             return answer
@@ -75,6 +78,11 @@ def _exchange(
         return response.status, _decode(text)
     except msgspec.DecodeError:
         return response.status, None
+
+
+def _speaks_of_a_model(answer: dict[str, Any]) -> bool:
+    """Whether a 404 is about a model, and so no missing page."""
+    return str(answer.get("error")).startswith("model ")
 
 
 def _told(answer: dict[str, Any], status: int) -> str:

@@ -24,7 +24,7 @@ from ollamux_aiohttp.llama_supervisor import problem_of
 from ollamux_aiohttp.screen import Paint, shown_endpoint, table
 from ollamux_aiohttp.server import Server
 
-__all__ = ("check_json", "check_text", "models_json", "models_text", "status_of", "survey")
+__all__ = ("check_json", "check_text", "models_json", "models_text", "route_text", "status_of", "survey")
 
 _MARGIN = 1.0
 _MISCONFIGURED, _UNREACHABLE = 2, 1
@@ -151,3 +151,15 @@ def _context(path: str, backend: BackendConfig) -> int | None:
         return context_of(asked if isinstance(asked, int) else None, read_header(path))
     except NotGguf:
         return None
+
+
+def route_text(told: dict[str, Any]) -> str:
+    """Where a request would go, as POST /api/route tells it: the reason, then a line for each backend."""
+    lines = [str(told["reason"])]
+    for place, each in enumerate(told["candidates"], 1):
+        line = f"{place}. {each['backend']}  {each['model']}"
+        if "state" in each:
+            line += f"  {each['state']}, {each['estimated_latency_ms']:g} ms, score {each['score']:g}"
+        lines.append(line)
+    lines += [f"-  {each['backend']}  {each['model']}  left out by {each['by']}" for each in told["filtered"]]
+    return "\n".join(lines)

@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "ollamux.derived",
         "ollamux.describing",
+        "ollamux.explaining",
         "ollamux.listing",
         "ollamux.management",
         "ollamux.narrowed",

@@ -19,6 +19,7 @@ GUIDES = (
     "docs/backends.md",
     "docs/library.md",
     "docs/operations.md",
+    "docs/routing.md",
 )
 
 

@@ -130,6 +130,7 @@ def test_before_any_request_there_is_nothing_of_any_model() -> None:
 def test_no_client_can_make_labels_by_asking_for_what_is_not_there() -> None:
     run = house()
     worked(run)
+    run.chat("not-there")  # that something was not found is told, once and without its name
     before = len(scraped(run)[1])
     for number in range(20):
         run.chat(f"made-up-{number}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,12 @@ def test_a_client_that_left_is_recorded_as_far_as_it_came(tmp_path: Path) -> Non
 
 
 def test_who_waits_in_the_queue_is_served_while_it_is_recorded(tmp_path: Path) -> None:
+    def slowly(asked: Asked, wire: Wire) -> None:
+        time.sleep(0.1)  # long enough for the others to come
+        says("Hello")(asked, wire)
+
     with (
-        backend(says("Hello")) as up,
+        backend(slowly) as up,
         running({"backends": backends(up, max_concurrent_requests=1)}, record=tmp_path) as server,
     ):
         threads = [threading.Thread(target=server.ask, args=("POST", "/api/chat", CHAT)) for _ in range(6)]

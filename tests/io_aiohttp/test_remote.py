@@ -100,3 +100,18 @@ def test_the_command_says_that_nobody_answers(
     Path("ollamux.yaml").write_text(f"server: {{port: {unused}}}\n", encoding="utf-8")
     assert main(["efficiency"]) == 1
     assert f"no ollamux answers at 127.0.0.1 port {unused}" in capsys.readouterr().err
+
+
+def test_the_command_says_where_a_request_would_go(server: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["route", "demo"]) == 0
+    assert "1. demo  demo  ready" in capsys.readouterr().out
+    assert main(["route", "demo", "--json", "-H", "X-Target-Backend: demo"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend"] == "demo"
+
+
+def test_the_command_tells_why_a_request_would_go_nowhere(server: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["route", "demo", "-H", "X-Target-Backend: nobody"]) == 1
+    assert "'nobody' is not known; there is: demo" in capsys.readouterr().err
+    assert main(["route", "unknown"]) == 1
+    assert "'unknown' not found" in capsys.readouterr().err
+    assert main(["route", "demo", "-H", "nonsense"]) == 2

@@ -36,9 +36,12 @@ from ollamux.contract import (
 from ollamux.exchange import Exchange
 from ollamux.gateway import Chore, Gateway
 
-__all__ = ("Asked", "Called", "Driven", "delta", "driven", "ending", "line", "listing")
+__all__ = ("IN_ORDER", "Asked", "Called", "Driven", "delta", "driven", "ending", "line", "listing")
 
 _EPOCH = 1_767_322_800.0  # 2026-01-02 03:00 UTC
+
+IN_ORDER: dict[str, Any] = {"routing": {"load_balancing": False}}
+"""Settings by which backends are asked in the order in which they are configured."""
 
 Player = Callable[["Called"], None]
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
 from ollamux.formats.asking import Incoming
+from ollamux.news import Feed
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.guards import Guards
 from ollamux.routing.catalog import Catalog, Offer
+from ollamux.routing.plan import Planner
 
 __all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Chooser", "Exchange", "House", "Settled", "answer")
 
@@ -45,6 +48,10 @@ class House(Protocol):
     admission: Admission
     clock: Clock
     guards: Guards
+    planner: Planner
+    balances: bool
+    ledger: Ledger
+    feed: Feed
     queue_timeout: float
     answer_limit: int
     fail_over: bool
@@ -61,6 +68,10 @@ class House(Protocol):
 
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
+        ...
+
+    def notice(self, backend: Backend, now: float) -> None:
+        """Looks at how a backend is, after a failure, and tells it where it changed."""
         ...
 
     def fallbacks(self, model: str) -> tuple[str, ...]:

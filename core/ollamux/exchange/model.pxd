@@ -20,6 +20,10 @@ cdef class ModelExchange(SendState):
     cdef _go_on(self, double now)
     @cython.locals(incoming=Incoming)
     cdef _call(self, offer, Backend backend, double now)
+<<<<<<< HEAD
+=======
+    cdef _next(self, error, double now, failure=*)
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
     @cython.locals(incoming=Incoming)
     cdef tuple _translate(self, double now)
     cdef tuple _next_part(self, double now)

@@ -1,11 +1,19 @@
 """A request that calls a model: from the client's body to the last byte of the answer, over as many attempts as needed.
 
+<<<<<<< HEAD
 Strategy: candidates are ordered once (healthy before unhealthy, then as the catalog ranks them), and `trying` keeps
 them; an attempt that fails before the first content byte has gone out is followed by another where there is reason to,
 at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow when its
 candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed by a
 made-up end: a stream that broke is told as broken, in the client's own format. Where a backend takes a request only in
 parts, or without the addresses of pictures, its place is held until all of that is done.
+=======
+Strategy: candidates are ordered once (`searching`; one alone, of which nothing is asked, needs no order), and `trying`
+keeps them; an attempt that fails before the first content byte has gone out is followed by another where there is
+reason to, at once or after a rest, and the client sees the answer of the last one alone. A model's own fallbacks follow
+when its candidates are exhausted. A keepalive commits the status and nothing else. What has gone out is never followed
+by a made-up end: a stream that broke is told as broken, in the client's own format.
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
 
 Rules: one attempt at a time, one place held at a time; the hot case, a chunk of a stream that is under way, is one call
 of the converter and returns bytes.
@@ -19,6 +27,7 @@ from typing import cast
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
+<<<<<<< HEAD
 from ollamux.contract import (
     Cancel,
     Data,
@@ -32,6 +41,11 @@ from ollamux.contract import (
 )
 from ollamux.conversation import ChatRequest, EmbedRequest
 from ollamux.errors import BackendTimeout, BackendUnavailable, InvalidRequest, OllamuxError
+=======
+from ollamux.contract import Cancel, Data, End, FailureKind, HeaderPairs, Read, WakeAt, Want, Wants
+from ollamux.conversation import Answer, EmbedRequest, Usage
+from ollamux.errors import BackendTimeout, BackendUnavailable, Busy, OllamuxError
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE
 from ollamux.exchange.fanout import fan_of
@@ -42,11 +56,22 @@ from ollamux.exchange.sending import SendState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
+<<<<<<< HEAD
 from ollamux.formats.base import WholeRenderer
+=======
+from ollamux.formats.base import Calling, Neutral
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
 from ollamux.formats.failures import quota_spent
+from ollamux.formats.telling import usage_told
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Offer
+<<<<<<< HEAD
+=======
+from ollamux.routing.constraints import Constraints
+from ollamux.streaming.convert import converter_for
+from ollamux.streaming.translator import Converter, Translator
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
 
 __all__ = ("KEEPALIVE", "ModelExchange")
 
@@ -72,6 +97,7 @@ class ModelExchange(SendState):
         request = self._request
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers, self._place)
+            self._constraints = Constraints.read(request.headers)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
@@ -208,7 +234,14 @@ class ModelExchange(SendState):
     def client_gone(self, now: float) -> Wants:
         if self._phase is _OVER:
             return None
+<<<<<<< HEAD
         attempt = self._attempt if self._phase in (_FETCHING, _CALLING, _ANSWERING) else 0
+=======
+        attempt = self._attempt if self._phase in (_CALLING, _ANSWERING) else 0
+        if attempt and self._tries is not None:
+            self._tries.left()
+        self._left()
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
         self._over(now)
         return (Cancel(attempt),) if attempt else None
 
@@ -252,16 +285,26 @@ class ModelExchange(SendState):
                 return self._refuse(incoming.grammar_error, now)
             if not last and house.refresh(self, now, older_than=FRESH):
                 return (WakeAt(now + PATIENCE),)
-            reachable = pairs = self._following()
+            reachable = pairs = self._following(now)
             if not reachable:
                 return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
             offer, backend = reachable[0]
-        elif len(offers) == 1 and (backend := house.backend(offers[0].backend)).callable:  # the usual case
+        elif (  # the usual case
+            len(offers) == 1
+            and self._constraints is None
+            and (backend := house.backend(offers[0].backend)).callable
+            and not backend.restricted
+        ):
             offer = offers[0]
             reachable = [(offer, backend)]
         else:
-            pairs = self._ordered(offers)
-            reachable = [pair for pair in pairs if pair[1].callable] or self._following()
+            try:
+                pairs = self._ordered(offers, now)
+                reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
+            except OllamuxError as error:
+                reachable = pairs = self._following(now) if isinstance(error, Busy) else []
+                if not reachable:
+                    return self._refuse(error, now)
             coming = None if reachable else _loading(pairs)
             if coming is not None:
                 return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
@@ -273,7 +316,8 @@ class ModelExchange(SendState):
                 return self._refuse(error, now)
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
-        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1])
+        fleet = house.planner.fleet if len(offers) > 1 else None  # who is alone is compared with nobody
+        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
         self._tries.before = self._before
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
@@ -288,6 +332,8 @@ class ModelExchange(SendState):
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
             if tries.take(position, self, now):
+                if self._plan is not None:
+                    self._took(offer)
                 if self._phase is _QUEUED:
                     self._house.admission.served(self)
                 return self._call(offer, backend, now)
@@ -309,6 +355,8 @@ class ModelExchange(SendState):
         if not admission.wait(self, now, self._wishes().rank, self.caller or self._request.peer, until):
             return self._refuse(failures.not_let_in(admission.refusal), now)
         self._phase = _QUEUED
+        if self._queued_at < 0.0:
+            self._queued_at = now
         return (WakeAt(self._next_wake(now)),)
 
     def _go_on(self, now: float) -> Wants:
@@ -338,6 +386,13 @@ class ModelExchange(SendState):
         incoming = self._incoming
         assert incoming is not None
         self._phase = _CALLING
+        if self._queued_at >= 0.0:
+            self._waited += now - self._queued_at
+            self._queued_at = -1.0
+        self._failure = ""
+        self._answer_status = 200
+        self._first_token = -1.0
+        self._usage = None
         self._backend = backend
         if offer is not self._offer:
             self._offer = offer
@@ -370,6 +425,7 @@ class ModelExchange(SendState):
         self._warnings = outgoing.warnings  # what the reading of a request loses, one that passes through does not
         return self._send(outgoing, now)
 
+<<<<<<< HEAD
     def _translate(self, now: float) -> tuple[Want, ...]:
         """The neutral request goes out: its pictures first have to be there, and all but the first part of it waits.
         Raises InvalidRequest."""
@@ -438,6 +494,8 @@ class ModelExchange(SendState):
         refused = self._refuse(error, now)
         return (Cancel(attempt), *refused)
 
+=======
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
     def _next(self, error: OllamuxError, now: float, failure: Failure | None = None) -> Wants:
         """The attempt is lost, by the failure that the error speaks of where none is named: another, or this error."""
         if failure is None:
@@ -446,17 +504,35 @@ class ModelExchange(SendState):
         assert tries is not None
         tries.failed(failures.outcome(failure), now)
         self._lost = error
+<<<<<<< HEAD
         again = not self._going_on and self._decide(now, failure) is None
+=======
+        self._erred(error)
+        found = self._decide(now, failure)
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
         cancel = self._release(now)
         wants = self._go_on(now) if again else self._refuse(error, now)
         return (*cancel, *wants) if isinstance(wants, tuple) else cancel
 
     # Answering --------------------------------------------------------------------------------------------------------
 
+<<<<<<< HEAD
+=======
+    def _make_converter(self) -> Converter:
+        incoming, called = self._incoming, self._called
+        assert incoming is not None and self._dialect is not None and called is not None
+        if self._relaying:
+            return self._serving.relay(incoming, self._context, self._upstream)
+        assert self._neutral is not None
+        reader = called.reader(self._neutral, self._dialect)
+        return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
+
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
     def _begin(self, out: bytes, now: float) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
         assert self._tries is not None
-        self._tries.answered(now, now - self._dispatched)
+        self._first_token = now - self._dispatched
+        self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
         self._keepalive_at = math.inf
         if self._committed:
@@ -490,6 +566,7 @@ class ModelExchange(SendState):
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
+                self._usage = usage_told(self._called.name, body)
                 kind = heads.header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None and self._dialect is not None
@@ -502,12 +579,22 @@ class ModelExchange(SendState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
+        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         self._over(now)
-        told = backend.decision + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
+<<<<<<< HEAD
+=======
+    def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
+        assert self._dialect is not None
+        found = called.whole(neutral, body, self._dialect)
+        self._usage = found.usage if isinstance(found, Answer) else Usage(found.input_tokens)
+        renderer = self._make_renderer()
+        return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
+
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
     def _error_status(self, body: bytes, now: float) -> Wants:
         backend, tries = self._backend, self._tries
         assert backend is not None and self._called is not None and tries is not None
@@ -531,15 +618,18 @@ class ModelExchange(SendState):
         tries.failed(failures.outcome(failure), now)
         if not self._going_on and self._decide(now, failure) is None:
             self._lost = error
+            self._erred(error)
             cancel = self._release(now)
             wants = self._go_on(now)
             return (*cancel, *wants) if isinstance(wants, tuple) else cancel
         told = heads.passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
-        told += backend.decision
+        told += self._decision()
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
+        self._erred(error)
+        self._answer_status = self._status
         self._over(now)
         return self._answer(self._status, self._kept_head(error, told), body)
 
@@ -560,8 +650,8 @@ class ModelExchange(SendState):
             return self._play(now)
         else:
             body = renderer.whole(gathered(source.answer(neutral)), now)
+        told = self._decision() + heads.warned(self._warnings)
         self._over(now)
-        told = backend.decision + heads.warned(self._warnings)
         return self._answer(200, (("Content-Type", self._serving.whole_type), *told), body)
 
     def _play(self, now: float) -> Wants:
@@ -610,6 +700,7 @@ class ModelExchange(SendState):
         assert self._tries is not None
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._tries.failed(outcome, now)
+        self._erred(error)
         cancel = self._release(now)
         self._name_request(error)
         told = self._make_renderer().fault(error)
@@ -619,7 +710,11 @@ class ModelExchange(SendState):
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
+<<<<<<< HEAD
         self._name_request(error)
+=======
+        self._erred(error)
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
         if self._committed:
             told = self._make_renderer().fault(error)
             self._over(now)
@@ -637,6 +732,7 @@ class ModelExchange(SendState):
             self._house.forget(self)
         self._phase = _OVER
         self._attempt += 1  # whatever is reported now comes too late
+        self._count(now)
 
 
 def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:

@@ -3,25 +3,29 @@
 cimport cython
 
 from ollamux.backends cimport Backend
-from ollamux.exchange.state cimport ModelState
+from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 
 
-cdef class SearchState(ModelState):
+cdef class SearchState(CountingState):
     cdef tuple _chosen(self, Incoming incoming)
-    cdef list _ordered(self, offers)
-    cdef list _following(self)
+    cdef list _ordered(self, tuple offers, double now)
+    cdef list _following(self, double now)
     cdef _seen_as(self, offer)
     cdef bint _same_format(self, offer, Backend backend) except -1
     cdef _calling(self, offer, Backend backend)
+    cdef dict _defaults(self, offer)
     cdef double _estimated(self, Incoming incoming, offer) except? -1
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)
     cdef _given_up(self, found, double now)
     cdef _wishes(self)
+    cdef _took(self, offer)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
+    cdef bint _streams(self, headers) except -1
+    cdef tuple _kept_head(self, error, tuple told)
     cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
     cdef _keep_no_more(self, Backend backend, Incoming incoming, double now)
     cdef str _upstream_of_offer(self)

@@ -1,8 +1,8 @@
 """Who can answer a request, and who may be asked next: the part of an exchange that looks before it calls.
 
-Strategy: offers come from the catalog as it ranks them; those who can do what is asked go first, and among them those
-that are well. `trying` keeps the candidates and decides among them; when they are exhausted, the models that are
-configured to follow are looked up one after the other. What a client's headers ask for is read where something waits.
+Strategy: offers come from the catalog as it ranks them; where there are several, or the client's headers ask for
+something, `deciding` puts them in order. `trying` keeps the candidates and decides among them; when they are exhausted,
+the models that are configured to follow are looked up one after the other.
 
 Rules: nothing is called and nothing is answered here.
 """
@@ -14,9 +14,10 @@ from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.exchange import failures, sharing
-from ollamux.exchange.state import ModelState
+from ollamux.contract import HeaderPairs
+from ollamux.errors import OllamuxError
+from ollamux.exchange import deciding, failures, heads, sharing
+from ollamux.exchange.counting import CountingState
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Outgoing, Served
 from ollamux.resilience.fallback import Failure, GiveUp
@@ -34,7 +35,7 @@ _BYTES = 4.0
 _SOME = 8192.0
 
 
-class SearchState(ModelState):
+class SearchState(CountingState):
     """See the module."""
 
     __slots__ = ()
@@ -46,28 +47,43 @@ class SearchState(ModelState):
         what is too long for a model, so its clients expect that."""
         return self._house.automatic.find(incoming, self._request.headers, truncates=self._serving.name == "ollama")
 
-    def _ordered(self, offers: Sequence[Offer]) -> list[tuple[Offer, Backend]]:
-        """Those who can do it, the healthy ones first, else as they were ranked; all where nobody says they can."""
-        assert self._incoming is not None
-        pairs = [(offer, self._house.backend(offer.backend)) for offer in offers]
-        if len(pairs) == 1:
+    def _ordered(self, offers: tuple[Offer, ...], now: float) -> list[tuple[Offer, Backend]]:
+        """The candidates in the order in which they are asked; all as they were ranked where none can be called. Raises
+        InvalidRequest where what the client asks leaves nobody, and Busy where nobody is left for now."""
+        incoming, house, wishes = self._incoming, self._house, self._constraints
+        assert incoming is not None
+        pairs = [(offer, house.backend(offer.backend)) for offer in offers]
+        if not [pair for pair in pairs if pair[1].callable]:
             return pairs
-        needs = self._incoming.needs
-        able = [pair for pair in pairs if needs <= pair[0].capabilities or self._same_format(pair[0], pair[1])]
-        return sorted(able or pairs, key=lambda pair: not pair[1].health.usable)
+        if len(pairs) == 1 and wishes is None and not pairs[0][1].restricted:
+            return pairs
+        ask = deciding.asked(
+            house,
+            incoming,
+            self._serving.name,
+            wishes,
+            body=self._request.body or b"",
+            tokens=self._estimated(incoming, offers[0]),
+            elapsed=now - self._arrived,
+        )
+        found, plan = deciding.decided(house, incoming.model, offers, ask, now)
+        if plan is not None:
+            self._plan = plan
+        return found
 
-    def _following(self) -> list[tuple[Offer, Backend]]:
+    def _following(self, now: float) -> list[tuple[Offer, Backend]]:
         """Those who serve the next of the models that are configured to follow this one; none where none is left."""
         incoming, house = self._incoming, self._house
         assert incoming is not None
         if self._others is None:
             self._others = list(house.fallbacks(incoming.model)) if house.fail_over else []
         while self._others:
-            found = [pair for pair in self._ordered(house.catalog.find(self._others.pop(0))) if pair[1].callable]
-            if not found:
-                continue
-            offer, backend = found[0]
+            offers = house.catalog.find(self._others.pop(0))
             try:
+                found = [pair for pair in self._ordered(offers, now) if pair[1].callable] if offers else []
+                if not found:
+                    continue
+                offer, backend = found[0]
                 if not self._same_format(offer, backend):
                     incoming.check(self._seen_as(offer))
             except OllamuxError:  # that model could not do it either way
@@ -94,6 +110,13 @@ class SearchState(ModelState):
         assert self._incoming is not None
         return backend.calling_for(offer, self._serving.name, self._incoming.operation)
 
+    def _defaults(self, offer: Offer) -> dict[str, object]:
+        """The configured options for a request that passes through, and the default keep_alive beside them."""
+        defaults = dict(offer.options)
+        if self._house.keep_alive is not None:
+            defaults["keep_alive"] = self._house.keep_alive
+        return defaults
+
     def _estimated(self, incoming: Incoming, offer: Offer) -> float:
         """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
         size = len(self._request.body or b"")
@@ -111,7 +134,7 @@ class SearchState(ModelState):
         tries = self._tries
         assert tries is not None
         found = tries.next(now, self._patience(now), failure)
-        while found is not None and found.why in _SPENT and (more := self._following()):
+        while found is not None and found.why in _SPENT and (more := self._following(now)):
             if tries.add(more):
                 found = tries.next(now, self._patience(now), failure)
         return found
@@ -129,13 +152,16 @@ class SearchState(ModelState):
         return failures.silent(tries.candidates[0][1], tries.recovers_in(now))
 
     def _wishes(self) -> Constraints:
-        """What the client's headers ask for; nothing where they cannot be read."""
-        if self._constraints is None:
-            try:
-                self._constraints = Constraints.read(self._request.headers) or _NO_WISHES
-            except InvalidRequest:
-                self._constraints = _NO_WISHES
-        return self._constraints
+        """What the client's headers ask for."""
+        return self._constraints if self._constraints is not None else _NO_WISHES
+
+    def _took(self, offer: Offer) -> None:
+        """A call goes out that a plan is behind."""
+        plan = self._plan
+        assert plan is not None
+        for standing in plan.field.standings:
+            if standing.offer is offer:
+                plan.strategy.took(plan.field, standing, plan.ask)
 
     def _patience(self, now: float) -> float:
         """Until when the next call has to begin: a wait for it lasts no longer than the queue allows, nor than the
@@ -156,6 +182,21 @@ class SearchState(ModelState):
         several = len(backend.config.api_keys) > 1
         if not several or (status == 429 and not backend.another_key(self._key, status, now)):
             tries.told(status, headers, now, self._house.clock.unix(now))
+
+    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
+        if not self._relaying:
+            return True
+        kind = heads.header(headers, "content-type")
+        return kind.startswith(self._stream_type().partition(";")[0])
+
+    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
+        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
+        _, made, _ = self._serving.failure(error, streaming=False)
+        names = {name for name, _ in told} | {"content-type"}
+        ours = tuple([pair for pair in made if pair[0].lower() not in names])
+        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
+        return (("Content-Type", kind), *ours, *told)
 
     def _kept(self, backend: Backend, incoming: Incoming, outgoing: Outgoing, now: float) -> Outgoing:
         """The request as it goes to a backend that loads models by itself, so that those under way share one."""
@@ -181,8 +222,12 @@ class SearchState(ModelState):
         if self._keeps:
             self._keep_no_more(backend, incoming, now)
         used = -1.0
-        if self._tries.metered and self._converter is not None and self._converter.usage is not None:
-            usage = self._converter.usage
-            used = float((usage.input or 0) + (usage.output or 0))
-        self._tries.end(now, used)
+        self._count_attempt(now)
+        tokens = 0
+        usage = self._usage if self._converter is None else self._converter.usage
+        if usage is not None:
+            tokens = (usage.output_text or 0) + (usage.reasoning or 0)
+            if self._tries.metered:
+                used = float((usage.input or 0) + tokens)
+        self._tries.end(now, used, tokens)
         self._backend = None

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
+<<<<<<< HEAD
 from ollamux.conversation import Bytes, Event
+=======
+from ollamux.conversation import Event, Usage
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
 from ollamux.errors import OllamuxError
-from ollamux.exchange import heads
+from ollamux.exchange import deciding, heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.fanout import Fan
 from ollamux.exchange.images import Fetching
@@ -34,6 +38,7 @@ from ollamux.formats.base import (
 )
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
+from ollamux.routing.plan import Plan
 from ollamux.streaming.translator import Converter
 
 __all__ = ("ModelState",)
@@ -47,6 +52,7 @@ class ModelState(Exchange):
 
     __slots__ = (
         "_activity",
+        "_answer_status",
         "_arrived",
         "_attempt",
         "_backend",
@@ -60,9 +66,14 @@ class ModelState(Exchange):
         "_converter",
         "_dialect",
         "_dispatched",
+<<<<<<< HEAD
         "_fan",
         "_fetching",
         "_going_on",
+=======
+        "_failure",
+        "_first_token",
+>>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
         "_head_headers",
         "_house",
         "_incoming",
@@ -77,7 +88,9 @@ class ModelState(Exchange):
         "_phase",
         "_pictures",
         "_place",
+        "_plan",
         "_playing",
+        "_queued_at",
         "_queued_until",
         "_relaying",
         "_renderer",
@@ -89,6 +102,8 @@ class ModelState(Exchange):
         "_status",
         "_tries",
         "_upstream",
+        "_usage",
+        "_waited",
         "_warnings",
     )
 
@@ -115,6 +130,11 @@ class ModelState(Exchange):
         self._served: Served | None = None
         self._dialect: Dialect | None = None
         self._key = 0
+        self._answer_status = 200
+        self._failure = ""
+        self._first_token = self._queued_at = -1.0
+        self._usage: Usage | None = None
+        self._waited = 0.0
         self._upstream = ""
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
@@ -134,6 +154,7 @@ class ModelState(Exchange):
         self._others: list[str] | None = None
         self._lost: OllamuxError | None = None
         self._constraints: Constraints | None = None
+        self._plan: Plan | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
         self._fan: Fan | None = None
@@ -151,9 +172,16 @@ class ModelState(Exchange):
             self._renderer = self._serving.renderer(self._incoming, self._context)
         return self._renderer
 
+    def _decision(self) -> HeaderPairs:
+        """The headers by which the client is told who answers, and why."""
+        backend, plan, offer = self._backend, self._plan, self._offer
+        assert backend is not None
+        if plan is None or offer is None or not backend.decision:
+            return backend.decision
+        return backend.decision + deciding.told(plan, offer)
+
     def _stream_head(self) -> Head:
-        assert self._backend is not None
-        told = self._backend.decision + heads.passed_on(self._head_headers, self._relaying)
+        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
         return heads.stream_head(self._stream_type(), told)

@@ -7,6 +7,7 @@ from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.circuits cimport Pass
 from ollamux.resilience.guards cimport Guards
 from ollamux.resilience.quota cimport Quota
+from ollamux.routing.standing cimport Standing
 
 
 cdef class Tries:
@@ -15,11 +16,13 @@ cdef class Tries:
     cdef Backend _backend
     cdef Pass _pass
     cdef Quota _quota
-    cdef object _offer
+    cdef object _offer, _fleet
+    cdef Standing _standing
+    cdef double _began, _first
     cdef list _counts, _full
     cdef set _shut
     cdef long _position
-    cdef bint _force, _loading
+    cdef bint _answered, _failed, _force, _loading
     cdef public list candidates, wanted
     cdef public tuple choices
     cdef public long before, calls
@@ -29,5 +32,5 @@ cdef class Tries:
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
     cpdef failed(self, outcome, double now)
-    @cython.locals(backend=Backend)
-    cpdef end(self, double now, double used)
+    @cython.locals(backend=Backend, standing=Standing)
+    cpdef end(self, double now, double used, long tokens=*)

@@ -2,8 +2,9 @@
 
 Strategy: the candidates are the plan, in its order, and are never struck out; `choices` are those of them that the next
 call may go to, the first that has a place. A call takes a place, a pass through the circuits and, where the backend has
-one, its share of a quota; `end` gives back whatever is held. After a failure, and where nobody can be called at once,
-`resilience.fallback` is asked; a request whose first call is answered never gets there.
+one, its share of a quota; `end` gives back whatever is held, and tells the standing of who was called what became of
+it, for later plans. After a failure, and where nobody can be called at once, `resilience.fallback` is asked; a request
+whose first call is answered never gets there.
 
 Rules: one call at a time; a candidate whose circuit says no is remembered as shut until the next decision about the
 whole plan; a place that was taken in vain goes back without a trace.
@@ -20,6 +21,8 @@ from ollamux.resilience.fallback import Candidate, Failure, GiveUp, next_step
 from ollamux.resilience.guards import Guards
 from ollamux.resilience.quota import Quota
 from ollamux.routing.catalog import Offer
+from ollamux.routing.fleet import Fleet
+from ollamux.routing.standing import Standing
 
 __all__ = ("Tries",)
 
@@ -32,8 +35,13 @@ class Tries:
 
     __slots__ = (
         "_admission",
+        "_answered",
         "_backend",
+        "_began",
         "_counts",
+        "_failed",
+        "_first",
+        "_fleet",
         "_force",
         "_full",
         "_guards",
@@ -43,6 +51,7 @@ class Tries:
         "_position",
         "_quota",
         "_shut",
+        "_standing",
         "after",
         "before",
         "calls",
@@ -52,7 +61,14 @@ class Tries:
         "wanted",
     )
 
-    def __init__(self, guards: Guards, admission: Admission, candidates: list[tuple[Offer, Backend]]) -> None:
+    def __init__(
+        self,
+        guards: Guards,
+        admission: Admission,
+        candidates: list[tuple[Offer, Backend]],
+        fleet: Fleet | None = None,
+    ) -> None:
+        self._fleet = fleet
         self._guards = guards
         self._admission = admission
         self.candidates = candidates
@@ -66,6 +82,9 @@ class Tries:
         self._offer: Offer | None = None
         self._pass: Pass | None = None
         self._quota: Quota | None = None
+        self._standing: Standing | None = None
+        self._answered = self._failed = False
+        self._began = self._first = 0.0
         self._position = 0
         self._loading = False
         self._force = False
@@ -97,6 +116,12 @@ class Tries:
             return False
         if quota is not None:
             quota.take(self.tokens, now)
+        if self._fleet is not None:
+            self._standing = self._fleet.standing(offer)
+            self._standing.began(now)
+            self._began = now
+            self._first = 0.0
+            self._answered = self._failed = False
         self._quota = quota
         self._pass = found
         self._backend = backend
@@ -111,6 +136,11 @@ class Tries:
 
     def answered(self, now: float, waited: float) -> None:
         """Content came, in a stream `waited` seconds after the call; 0.0 for an answer that came whole."""
+        if self._standing is not None:
+            self._answered = True
+            if waited > 0.0:
+                self._first = waited
+                self._standing.first_token(now, waited, self.tokens)
         if self._pass is not None:
             self._pass.answered(now, waited, self._loading)
             hedging = self._guards.hedging
@@ -130,19 +160,34 @@ class Tries:
 
     def failed(self, outcome: Outcome | None, now: float) -> None:
         """The call failed; None where that says nothing against anybody."""
+        self._failed = outcome is not None
         if self._pass is not None:
             if outcome is None:
                 self._pass.dropped()
             else:
                 self._pass.failed(outcome, now)
 
-    def end(self, now: float, used: float) -> None:
-        """The call is over and used so many tokens, less than none where nobody knows: gives back what it held."""
+    def left(self) -> None:
+        """The client has gone: what its call took says nothing of who was called."""
+        self._answered = False
+
+    def end(self, now: float, used: float, tokens: int = 0) -> None:
+        """The call is over and used so many tokens of a quota, less than none where nobody knows; `tokens` are those of
+        its answer, 0 where nobody told. Gives back what it held."""
         backend = self._backend
         if backend is None:
             return
         self._backend = None
         self._admission.give_back(backend.id, now)
+        standing = self._standing
+        if standing is not None:
+            self._standing = None
+            if self._failed:
+                standing.failed(now)
+            elif self._answered:
+                standing.ended(now, tokens, now - self._began, self._first)
+            else:
+                standing.left()
         if self._pass is not None:
             self._pass.dropped()
             self._pass = None

@@ -130,8 +130,9 @@ class Constraints(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def read(headers: Mapping[str, str]) -> Constraints | None:
-        """From headers with names in lower case; None where there is none of these. Raises InvalidRequest."""
-        if _NAMES.isdisjoint(headers):
+        """From headers with names in lower case; None where there is none of these. Raises InvalidRequest. A mapping
+        that knows that none of its names begins with `x-` says so as `extended`, and is not looked at."""
+        if not getattr(headers, "extended", True) or _NAMES.isdisjoint(headers):
             return None
         found: dict[str, Any] = {}
         for name, (written, field, kind) in HEADERS.items():

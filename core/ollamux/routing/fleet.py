@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ollamux.config import BackendConfig
 from ollamux.config.types import type_called
 from ollamux.errors import InvalidRequest
+from ollamux.hardware.power import TYPICAL_WATTS
 from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
@@ -42,14 +43,8 @@ class Typical(NamedTuple):
     first_ms: float
 
 
-TYPICAL: Mapping[str, Typical] = {
-    "npu": Typical(3.0, 800.0),
-    "igpu": Typical(12.0, 350.0),
-    "nvidia": Typical(55.0, 150.0),
-    "amd": Typical(55.0, 150.0),
-    "cpu": Typical(28.0, 1200.0),
-    "cloud": Typical(0.0, 500.0),
-}
+_FIRST_MS = {"npu": 800.0, "igpu": 350.0, "nvidia": 150.0, "amd": 150.0, "cpu": 1200.0, "cloud": 500.0}
+TYPICAL: Mapping[str, Typical] = {kind: Typical(watts, _FIRST_MS[kind]) for kind, watts in TYPICAL_WATTS.items()}
 _UNTOLD = Typical(28.0, 0.0)
 _ELSEWHERE = Typical(0.0, 0.0)
 
@@ -79,6 +74,7 @@ class Fleet:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._fields: dict[str, Field] = {}
         self._asks: dict[tuple[frozenset[str], str], Ask] = {}
+        self._loaded: dict[str, frozenset[str]] = {}
 
     # What there is ----------------------------------------------------------------------------------------------------
 
@@ -130,6 +126,8 @@ class Fleet:
                 oldest.station.standings.remove(oldest)
             found = Standing(self.stations[offer.backend], offer, kwh_price=self._kwh_price)
             found.station.standings.append(found)
+            loaded = self._loaded.get(offer.backend)
+            found.cold = loaded is not None and offer.upstream not in loaded
             self._standings[key] = found
             self._describe(found, offer)
         elif found.offer is not offer:
@@ -138,7 +136,7 @@ class Fleet:
 
     def loaded(self, backend: str, upstreams: Iterable[str], now: float) -> None:
         """These models are in a backend's memory now, and no others; only for one that tells."""
-        names = frozenset(upstreams)
+        names = self._loaded[backend] = frozenset(upstreams)
         for standing in self.stations[backend].standings:
             standing.reading(now, loaded=standing.offer.upstream in names)
 

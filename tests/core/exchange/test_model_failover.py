@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.driving import Called, Driven, delta, driven, ending, line
+from tests.support.driving import IN_ORDER, Called, Driven, delta, driven, ending, line
 
 from ollamux.contract import FailureKind
 
@@ -87,7 +87,7 @@ def test_these_are_not_since_the_request_is_at_fault(status: int) -> None:
 
 
 def test_which_statuses_are_followed_by_another_attempt_is_configured() -> None:
-    run = driven({"retry": {"on": [429]}}, a="vllm", b="vllm")
+    run = driven({"retry": {"on": [429]}, **IN_ORDER}, a="vllm", b="vllm")
     asked = run.chat()
     asked.called.answer(500, {"error": {"message": "broken"}})
     assert asked.asked == ["a"] and asked.status == 500
@@ -125,7 +125,7 @@ def test_an_error_of_a_backend_of_the_same_format_is_passed_on_as_it_is() -> Non
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"choices":[]', b"null"])
 @pytest.mark.parametrize("kind", ["ollama", "vllm"])
 def test_a_whole_answer_that_is_none_is_followed_by_another_attempt(body: bytes, kind: str) -> None:
-    run = driven(a=kind, b="vllm")
+    run = driven(IN_ORDER, a=kind, b="vllm")
     asked = run.chat(stream=False)
     asked.called.answer(200, body)
     assert asked.asked == ["a", "b"]
@@ -170,7 +170,7 @@ def test_what_a_broken_attempt_had_begun_is_no_part_of_the_next_ones_answer() ->
 @pytest.mark.parametrize("kind", ["ollama", "vllm"])
 @pytest.mark.parametrize("end", ["reset", "end"])
 def test_a_stream_that_breaks_after_content_is_told_as_broken_and_nobody_else_is_asked(kind: str, end: str) -> None:
-    run = driven(a=kind, b="vllm")
+    run = driven(IN_ORDER, a=kind, b="vllm")
     asked = run.chat()
     asked.called.head(200, "application/x-ndjson" if kind == "ollama" else "text/event-stream")
     asked.called.data(line("he") if kind == "ollama" else delta("he"))
@@ -212,7 +212,7 @@ def test_a_connection_that_breaks_after_the_streams_own_end_changes_nothing(kind
 
 
 def test_a_backend_that_ends_whole_streams_with_nothing_in_them_is_followed_by_another() -> None:
-    run = driven(a="ollama", b="vllm")
+    run = driven(IN_ORDER, a="ollama", b="vllm")
     asked = run.chat()
     asked.called.stream(kind="application/x-ndjson")
     assert asked.asked == ["a", "b"]
@@ -231,7 +231,7 @@ def test_a_stream_that_is_none_is_not_taken_for_an_empty_answer() -> None:
 
 
 def test_an_error_in_the_last_line_of_a_stream_that_has_no_newline_goes_on_elsewhere() -> None:
-    run = driven(a="ollama", b="vllm")
+    run = driven(IN_ORDER, a="ollama", b="vllm")
     asked = run.chat()
     asked.called.head(200, "application/x-ndjson")
     asked.called.data(b'{"error":"out of memory"}')

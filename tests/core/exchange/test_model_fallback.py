@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.support.driving import Asked, Called, Driven, delta, driven, ending
+from tests.support.driving import IN_ORDER, Asked, Called, Driven, delta, driven, ending
 
 MESSAGE = {"role": "assistant", "content": "ok"}
 WHOLE = {"choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}]}
@@ -331,11 +331,11 @@ def test_a_first_token_that_comes_too_late_counts_but_for_a_model_that_had_to_be
         asked.called.data(line)
         asked.leave()
 
-    run = driven({"breaker": {"slow": "2s", "failures": 2}}, a="vllm", b="vllm")
+    run = driven({"breaker": {"slow": "2s", "failures": 2}, **IN_ORDER}, a="vllm", b="vllm")
     for _ in range(2):
         late(run, delta("x"), "text/event-stream")
     assert run.chat().asked == ["b"]
-    run = driven({"breaker": {"slow": "2s", "failures": 2}}, a="ollama", b="vllm")
+    run = driven({"breaker": {"slow": "2s", "failures": 2}, **IN_ORDER}, a="ollama", b="vllm")
     line = b'{"model":"m","created_at":"x","message":{"role":"assistant","content":"x"},"done":false}\n'
     for _ in range(2):
         late(run, line, "application/x-ndjson")

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from tests.support.driving import Asked, Driven, delta, driven, ending, line
+from tests.support.driving import IN_ORDER, Asked, Driven, delta, driven, ending, line
 
 TINY: dict[str, Any] = {"type": "vllm", "max_concurrent_requests": 1}
 
@@ -52,7 +52,7 @@ def test_the_slots_that_a_backend_tells_of_are_its_places() -> None:
 
 
 def test_the_limit_over_all_backends_holds_whatever_they_take_themselves() -> None:
-    run = driven({"queue": {"concurrency": 1}}, a="vllm", b="vllm")
+    run = driven({"queue": {"concurrency": 1}, **IN_ORDER}, a="vllm", b="vllm")
     first, second, third = run.chat(), run.chat(), run.chat()
     assert (first.asked, second.asked, third.asked) == (["a"], [], [])
     finish(first)

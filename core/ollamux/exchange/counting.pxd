@@ -1,0 +1,18 @@
+# The types with which Cython compiles counting.py; the source is that file alone.
+
+cimport cython
+
+from ollamux.accounting.ledger cimport Ledger
+from ollamux.backends cimport Backend
+from ollamux.exchange.state cimport ModelState
+from ollamux.formats.asking cimport Incoming
+
+
+cdef class CountingState(ModelState):
+    cdef _erred(self, error)
+    cdef _left(self)
+    @cython.locals(ledger=Ledger, incoming=Incoming, backend=Backend)
+    cdef _count_attempt(self, double now)
+    @cython.locals(ledger=Ledger, calls=long)
+    cdef _count(self, double now)
+    cdef _tell(self, long calls, double now)

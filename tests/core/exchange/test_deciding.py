@@ -1,0 +1,124 @@
+"""Where requests go, as clients meet it: constraints in headers, what is told of a decision, and loads that spread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.driving import IN_ORDER, Asked, Driven, delta, driven, ending
+
+WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]}
+BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
+
+
+def ask(run: Driven, path: str = "/api/chat", **headers: str) -> Asked:
+    return run.ask("POST", path, BODY, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_a_request_goes_to_the_backend_that_it_names() -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = ask(run, x_target_backend="b")
+    asked.called.answer(200, WHOLE)
+    assert (asked.asked, asked.headers["x-backend-used"], asked.headers["x-provider-used"]) == (["b"], "b", "vllm")
+
+
+def test_who_is_named_is_asked_alone_even_where_it_fails() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm", b="vllm")
+    asked = ask(run, x_target_backend="b")
+    while not asked.over:
+        asked.called.answer(500, {"error": "x"})
+        run.pass_time(5)
+    assert set(asked.asked) == {"b"} and asked.status >= 500
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_a_header_that_cannot_be_read_is_a_400_in_the_clients_format(path: str) -> None:
+    for run in (driven(a="vllm"), driven(a="vllm", b="vllm")):
+        asked = ask(run, path, x_max_latency_ms="soon")
+        assert (asked.status, asked.calls) == (400, [])
+        error = asked.json["error"]
+        assert "X-Max-Latency-Ms" in (error if path == "/api/chat" else error["message"])
+
+
+def test_a_backend_that_nobody_knows_is_a_400_that_lists_those_that_there_are() -> None:
+    asked = ask(driven(a="vllm", b="vllm"), x_target_backend="c")
+    assert asked.status == 400 and "a, b" in asked.json["error"]
+
+
+def test_constraints_hold_where_there_is_one_backend_alone() -> None:
+    run = driven(a={"type": "vllm", "characteristics": {"power_watts": 200}})
+    refused = ask(run, x_max_power_watts="100")
+    assert refused.status == 400 and "X-Max-Power-Watts" in refused.json["error"]
+    assert ask(run, x_max_power_watts="300").asked == ["a"]
+
+
+def test_who_exists_but_is_not_to_be_had_now_is_a_503_that_says_when_to_come_back() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.gateway.backend("b").health.refuse("it is itself")
+    asked = ask(run, x_target_backend="b")
+    assert asked.status == 503 and int(asked.headers["retry-after"]) >= 1
+
+
+def test_what_was_decided_is_told_in_headers() -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = ask(run)
+    asked.called.answer(200, WHOLE)
+    assert asked.headers["x-backend-used"] == "a" and asked.headers["x-alternatives"] == "b"
+    assert asked.headers["x-routing-reason"].startswith("capability_based: a, ")
+    assert float(asked.headers["x-estimated-latency-ms"]) > 0 and float(asked.headers["x-estimated-power-watts"]) >= 0
+
+
+def test_who_answers_after_another_failed_is_told_as_that() -> None:
+    run = driven(a="vllm", b="vllm")
+    asked = ask(run)
+    asked.called.answer(500, {"error": "x"})
+    asked.called.answer(200, WHOLE)
+    assert asked.headers["x-backend-used"] == "b" and asked.headers["x-alternatives"] == "a"
+    assert "b, for a failed" in asked.headers["x-routing-reason"]
+
+
+def test_decisions_are_not_told_where_that_is_switched_off() -> None:
+    asked = ask(driven({"server": {"decision_headers": False}}, a="vllm", b="vllm"))
+    asked.called.answer(200, WHOLE)
+    assert not [name for name in asked.headers if name.startswith("x-") and name != "x-ollamux"]
+
+
+def test_requests_spread_over_those_that_serve_a_model() -> None:
+    run = driven(a={"type": "vllm", "max_concurrent_requests": 8}, b={"type": "vllm", "max_concurrent_requests": 8})
+    assert {run.chat().asked[0] for _ in range(4)} == {"a", "b"}
+    run = driven(IN_ORDER, a="vllm", b="vllm")
+    assert {run.chat().asked[0] for _ in range(4)} == {"a"}
+
+
+def test_who_was_quick_is_preferred_to_who_was_slow() -> None:
+    run = driven({"routing": {"strategy": "fastest_response"}}, a="vllm", b="vllm")
+    for backend, seconds in (("a", 3.0), ("b", 0.1)):
+        body = {**BODY, "stream": True}
+        asked = run.ask("POST", "/api/chat", body, {"x-target-backend": backend})
+        asked.called.head()
+        run.pass_time(seconds)
+        asked.called.data(delta("x"))
+        asked.called.data(ending())
+        asked.called.end()
+    assert ask(run).asked == ["b"]
+
+
+def test_every_call_is_given_back_to_its_station() -> None:
+    run = driven(a="vllm", b="vllm")
+    done, failed, left = ask(run), ask(run), ask(run)
+    done.called.answer(200, WHOLE)
+    while not failed.over:
+        failed.called.answer(400, {"error": "x"})
+    left.leave()
+    assert [station.running for station in run.gateway.fleet.stations.values()] == [0, 0]
+
+
+def test_a_strategy_may_be_named_for_one_request() -> None:
+    run = driven(a="vllm", b="vllm")
+    seen = [ask(run, x_routing_strategy="round_robin") for _ in range(4)]
+    assert sorted(asked.asked[0] for asked in seen) == ["a", "a", "b", "b"]
+
+
+def test_a_region_that_is_not_allowed_is_refused_where_it_is_the_only_one() -> None:
+    run = driven({"routing": {"regions": ["eu"]}}, a={"type": "vllm", "region": "us"})
+    assert ask(run).status == 400
