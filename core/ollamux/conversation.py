@@ -10,7 +10,7 @@ format's sums are derived from them; parts are ordered and their order is the or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 import msgspec
@@ -61,6 +61,7 @@ __all__ = (
     "Url",
     "Usage",
     "UsageUpdate",
+    "total",
 )
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
@@ -364,6 +365,14 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     def output(self) -> int | None:
         """All tokens written, thinking included."""
         return _total(self.output_text, self.reasoning)
+
+
+def total(usages: Iterable[Usage | None]) -> Usage | None:
+    """What all of them cost; a counter that nobody told stays untold."""
+    told = [usage for usage in usages if usage is not None]
+    if not told:
+        return None
+    return Usage(*(_total(*(getattr(usage, name) for usage in told)) for name in Usage.__struct_fields__))
 
 
 class Timings(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from ollamux.formats.asking cimport Incoming
 cdef class CountingState(ModelState):
     cdef _erred(self, error)
     cdef _left(self)
+    cdef _used(self)
     @cython.locals(ledger=Ledger, incoming=Incoming, backend=Backend)
     cdef _count_attempt(self, double now)
     @cython.locals(ledger=Ledger, calls=long)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ollamux.accounting.kinds import kind_of
 from ollamux.accounting.ledger import GONE
+from ollamux.conversation import Usage, total
 from ollamux.errors import OllamuxError
 from ollamux.exchange.state import ModelState
 from ollamux.news import Decision
@@ -33,11 +34,16 @@ class CountingState(ModelState):
         """The client went away."""
         self._failure = GONE
 
+    def _used(self) -> Usage | None:
+        """What the attempt at hand has cost so far, with all the parts in which it goes out."""
+        usage = self._usage if self._converter is None else self._converter.usage
+        return usage if self._spent is None else total((self._spent, usage))
+
     def _count_attempt(self, now: float) -> None:
         """An attempt is over: counts it, and lets its backend's health be seen where it failed."""
         backend, offer, incoming = self._backend, self._offer, self._incoming
         assert backend is not None and offer is not None and incoming is not None
-        usage = self._usage if self._converter is None else self._converter.usage
+        usage = self._used()
         ledger = self._house.ledger
         seconds = now - self._dispatched
         ledger.attempt(offer, incoming.operation, seconds, self._first_token, usage, self._failure, now)
@@ -59,7 +65,7 @@ class CountingState(ModelState):
     def _tell(self, calls: int, now: float) -> None:
         """Tells those who listen how it ended."""
         offer, incoming = self._offer, self._incoming
-        usage = self._usage if self._converter is None else self._converter.usage
+        usage = self._used()
         self._house.feed.tell(
             Decision(
                 at=now,

@@ -15,7 +15,6 @@ cdef class SearchState(CountingState):
     cdef _seen_as(self, offer)
     cdef bint _same_format(self, offer, Backend backend) except -1
     cdef _calling(self, offer, Backend backend)
-    cdef dict _defaults(self, offer)
     cdef double _estimated(self, Incoming incoming, offer) except? -1
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)
@@ -24,8 +23,6 @@ cdef class SearchState(CountingState):
     cdef _took(self, offer)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
-    cdef bint _streams(self, headers) except -1
-    cdef tuple _kept_head(self, error, tuple told)
     cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
     cdef _keep_no_more(self, Backend backend, Incoming incoming, double now)
     cdef str _upstream_of_offer(self)

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.contract import HeaderPairs
 from ollamux.errors import OllamuxError
-from ollamux.exchange import deciding, failures, heads, sharing
+from ollamux.exchange import deciding, failures, sharing
 from ollamux.exchange.counting import CountingState
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Outgoing, Served
@@ -110,13 +109,6 @@ class SearchState(CountingState):
         assert self._incoming is not None
         return backend.calling_for(offer, self._serving.name, self._incoming.operation)
 
-    def _defaults(self, offer: Offer) -> dict[str, object]:
-        """The configured options for a request that passes through, and the default keep_alive beside them."""
-        defaults = dict(offer.options)
-        if self._house.keep_alive is not None:
-            defaults["keep_alive"] = self._house.keep_alive
-        return defaults
-
     def _estimated(self, incoming: Incoming, offer: Offer) -> float:
         """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
         size = len(self._request.body or b"")
@@ -183,21 +175,6 @@ class SearchState(CountingState):
         if not several or (status == 429 and not backend.another_key(self._key, status, now)):
             tries.told(status, headers, now, self._house.clock.unix(now))
 
-    def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
-        """Whether the backend answers with a stream. One that passes through may be whole all the same: a load is."""
-        if not self._relaying:
-            return True
-        kind = heads.header(headers, "content-type")
-        return kind.startswith(self._stream_type().partition(";")[0])
-
-    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
-        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
-        _, made, _ = self._serving.failure(error, streaming=False)
-        names = {name for name, _ in told} | {"content-type"}
-        ours = tuple([pair for pair in made if pair[0].lower() not in names])
-        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
-        return (("Content-Type", kind), *ours, *told)
-
     def _kept(self, backend: Backend, incoming: Incoming, outgoing: Outgoing, now: float) -> Outgoing:
         """The request as it goes to a backend that loads models by itself, so that those under way share one."""
         assert backend.keeping is not None
@@ -224,7 +201,7 @@ class SearchState(CountingState):
         used = -1.0
         self._count_attempt(now)
         tokens = 0
-        usage = self._usage if self._converter is None else self._converter.usage
+        usage = self._used()
         if usage is not None:
             tokens = (usage.output_text or 0) + (usage.reasoning or 0)
             if self._tries.metered:

@@ -3,20 +3,17 @@
 cimport cython
 
 from ollamux.backends cimport Backend
-from ollamux.exchange.searching cimport SearchState
+from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
 
 
-cdef class SendState(SearchState):
+cdef class SendState(EndState):
     cdef dict _defaults(self, offer)
     @cython.locals(backend=Backend, incoming=Incoming)
     cdef tuple _send(self, outgoing, double now)
     cdef tuple _fetch(self, double now)
-    cdef tuple _release(self, double now)
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef bytes _render_parts(self, fan, double now)
-    cdef tuple _kept_head(self, error, tuple told)
-    cdef _name_request(self, error)

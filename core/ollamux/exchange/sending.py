@@ -10,25 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ollamux.contract import Cancel, HeaderPairs, Read, WakeAt, Want
-from ollamux.conversation import Answer
-from ollamux.errors import OllamuxError
+from ollamux.contract import Read, WakeAt, Want
+from ollamux.conversation import Answer, EmbedAnswer, Usage
 from ollamux.exchange import heads
+from ollamux.exchange.ending import EndState
 from ollamux.exchange.fanout import Fan, joined
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.searching import SearchState
 from ollamux.formats.base import Calling, Neutral, Outgoing
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 
-__all__ = ("SendState",)
+__all__ = ("SendState", "used_by")
 
 _FETCHING = Phase.FETCHING
-_LONGEST_ID = 128
 
 
-class SendState(SearchState):
+class SendState(EndState):
     """See the module."""
 
     __slots__ = ()
@@ -63,16 +61,6 @@ class SendState(SearchState):
         self._attempt += 1
         return (self._fetching.call(self._attempt), WakeAt(self._next_wake(now)))
 
-    def _release(self, now: float) -> tuple[Want, ...]:
-        """Gives the place back and stops what is under way."""
-        if self._backend is None:
-            return ()
-        self._let_go(now)
-        attempt, self._attempt = self._attempt, self._attempt + 1
-        self._status = 0
-        self._head_headers = ()
-        return (Cancel(attempt),) if attempt else ()
-
     # Back -------------------------------------------------------------------------------------------------------------
 
     def _streams(self, headers: Sequence[tuple[str, str]]) -> bool:
@@ -94,6 +82,7 @@ class SendState(SearchState):
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._dialect is not None
         found = called.whole(neutral, body, self._dialect)
+        self._usage = used_by(found)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
 
@@ -103,15 +92,7 @@ class SendState(SearchState):
         assert self._incoming is not None
         return self._incoming.several(self._context).whole_of(fan.answers, now)
 
-    def _kept_head(self, error: OllamuxError, told: HeaderPairs) -> HeaderPairs:
-        """The headers of an error whose body goes on as it came: the backend's type, what the client's format adds."""
-        _, made, _ = self._serving.failure(error, streaming=False)
-        names = {name for name, _ in told} | {"content-type"}
-        ours = tuple([pair for pair in made if pair[0].lower() not in names])
-        kind = heads.header(self._head_headers, "content-type") or self._serving.whole_type
-        return (("Content-Type", kind), *ours, *told)
 
-    def _name_request(self, error: OllamuxError) -> None:
-        """Says in the error which request it ends, where the client has a name for it."""
-        if not error.request_id:
-            error.request_id = self._request.headers.get("x-request-id", "")[:_LONGEST_ID]
+def used_by(found: Answer | EmbedAnswer) -> Usage | None:
+    """What a whole answer cost, as far as it tells."""
+    return found.usage if isinstance(found, Answer) else Usage(found.input_tokens)

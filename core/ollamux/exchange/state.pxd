@@ -10,15 +10,11 @@ from ollamux.formats.asking cimport Incoming
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
-<<<<<<< HEAD
-    cdef object _lost, _constraints, _fan, _fetching
+    cdef object _lost, _constraints, _fan, _fetching, _plan, _spent, _usage
     cdef dict _pictures
-=======
-    cdef object _lost, _constraints, _plan, _usage
     cdef str _failure
     cdef long _answer_status
     cdef double _first_token, _queued_at, _waited
->>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
     cdef Tries _tries
     cdef RenderContext _context
     cdef Incoming _incoming

@@ -11,11 +11,7 @@ from collections.abc import Sequence
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-<<<<<<< HEAD
-from ollamux.conversation import Bytes, Event
-=======
-from ollamux.conversation import Event, Usage
->>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
+from ollamux.conversation import Bytes, Event, Usage
 from ollamux.errors import OllamuxError
 from ollamux.exchange import deciding, heads
 from ollamux.exchange.base import Exchange, House, answer
@@ -66,14 +62,11 @@ class ModelState(Exchange):
         "_converter",
         "_dialect",
         "_dispatched",
-<<<<<<< HEAD
+        "_failure",
         "_fan",
         "_fetching",
-        "_going_on",
-=======
-        "_failure",
         "_first_token",
->>>>>>> 01642207b24fef5dd66fc1e059c7df8475d2f516
+        "_going_on",
         "_head_headers",
         "_house",
         "_incoming",
@@ -99,6 +92,7 @@ class ModelState(Exchange):
         "_route",
         "_served",
         "_serving",
+        "_spent",
         "_status",
         "_tries",
         "_upstream",
@@ -133,6 +127,7 @@ class ModelState(Exchange):
         self._answer_status = 200
         self._failure = ""
         self._first_token = self._queued_at = -1.0
+        self._spent: Usage | None = None
         self._usage: Usage | None = None
         self._waited = 0.0
         self._upstream = ""

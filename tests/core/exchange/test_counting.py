@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.support.driving import Driven, delta, driven
+import pytest
+from tests.support.driving import Driven, delta, driven, line
 
 from ollamux.accounting.ledger import GONE, Row
 from ollamux.news import Decision, News
@@ -121,3 +122,18 @@ def test_a_backend_that_fails_is_noticed_at_once() -> None:
     heard = listening(run)
     run.chat().called.fail("refused")
     assert [(each.backend, each.state) for each in heard if not isinstance(each, Decision)] == [("a", "degraded")]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_that_goes_out_in_parts_is_counted_once_with_the_tokens_of_all(stream: bool) -> None:
+    run = driven(o="ollama")
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 2, "stream": stream}
+    asked = run.ask("POST", "/v1/chat/completions", body)
+    for _ in range(2):
+        end = {"done": True, "done_reason": "stop", "prompt_eval_count": 2, "eval_count": 3}
+        if stream:
+            asked.called.stream(line("a"), line("", **end), kind="application/x-ndjson")
+        else:
+            asked.called.answer(200, {"model": "m", "message": {"role": "assistant", "content": "a"}, **end})
+    (row,) = rows(run)
+    assert asked.over and (row.requests, row.input, row.output) == (1, 4, 6)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ollamux.conversation import Answer, Event, Start, Usage, UsageUpdate
+from ollamux.conversation import Answer, Event, Start, Usage, UsageUpdate, total
 from ollamux.errors import BackendError, InvalidRequest, OllamuxError
 from ollamux.formats.base import RenderContext, WholeRenderer
 from ollamux.streaming.translator import Delta, Frame
@@ -75,7 +75,7 @@ class ChoicesRenderer:
         self._tell(Start(), begun, now)
         last = self._at + 1 == self._count
         if last:
-            begun.append(UsageUpdate(_total(self._usages)))
+            begun.append(UsageUpdate(total(self._usages)))
         out = self._one.events(begun, now) + self._one.end(now)
         if not out.endswith(_DONE):
             raise BackendError("the model's answer was malformed", status=502)
@@ -102,8 +102,8 @@ class ChoicesRenderer:
 
     def whole_of(self, answers: Sequence[Answer], now: float) -> bytes:
         """The choices as one whole answer."""
-        total = _total([answer.usage for answer in answers])
-        bodies = [_decode(self._make(False).whole(replace(answer, usage=total), now)) for answer in answers]
+        usage = total([answer.usage for answer in answers])
+        bodies = [_decode(self._make(False).whole(replace(answer, usage=usage), now)) for answer in answers]
         choices = [bytes(_decode_choices(body["choices"])[0]) for body in bodies]
         first: dict[str, Any] = dict(bodies[0])
         first["choices"] = [
@@ -123,16 +123,3 @@ class ChoicesRenderer:
 
     def _numbered(self, out: bytes) -> bytes:
         return out.replace(_FIRST, _NUMBERED % self._at) if self._at else out
-
-
-def _total(usages: Sequence[Usage | None]) -> Usage | None:
-    """What all of them cost; a counter that nobody told stays untold."""
-    told = [usage for usage in usages if usage is not None]
-    if not told:
-        return None
-    return Usage(*(_sum([getattr(usage, name) for usage in told]) for name in Usage.__struct_fields__))
-
-
-def _sum(counters: Sequence[int | None]) -> int | None:
-    known = [counter for counter in counters if counter is not None]
-    return sum(known) if known else None

@@ -1,0 +1,32 @@
+# The types with which Cython compiles calling.py; the source is that file alone.
+
+cimport cython
+
+from ollamux.backends cimport Backend
+from ollamux.exchange.sending cimport SendState
+from ollamux.exchange.trying cimport Tries
+from ollamux.formats.asking cimport Incoming
+from ollamux.resilience.admission cimport Admission
+
+
+cdef class CallState(SendState):
+    @cython.locals(incoming=Incoming, backend=Backend)
+    cdef _look_up(self, double now, bint last)
+    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long)
+    cdef _dispatch(self, double now)
+    @cython.locals(tries=Tries, admission=Admission)
+    cdef _queue(self, bint anew, double now)
+    cdef _go_on(self, double now)
+    @cython.locals(tries=Tries)
+    cdef _next(self, error, double now, failure=*)
+    @cython.locals(incoming=Incoming)
+    cdef _call(self, offer, Backend backend, double now)
+    @cython.locals(incoming=Incoming)
+    cdef tuple _translate(self, double now)
+    cdef tuple _next_part(self, double now)
+    cdef _picture_head(self, status, headers, double now)
+    cdef _picture_end(self, double now)
+    cdef tuple _no_picture(self, error, double now)
+    cdef _answer_here(self, Incoming incoming, offer, double now)
+    cdef _answer_itself(self, offer, Backend backend, double now)
+    cdef _play(self, double now)
