@@ -16,7 +16,7 @@ __all__ = ("EndState",)
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
-_LONGEST_ID = 128
+_LONGEST_ID = 200
 
 
 class EndState(SearchState):

@@ -8,11 +8,12 @@ from tests.support.driving import driven
 ASKING = {"model": "absent", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
 
 
-def test_an_error_names_the_request_that_it_ends_as_far_as_a_name_goes() -> None:
+@pytest.mark.parametrize(("length", "status"), [(200, 404), (500, 400)])
+def test_an_error_names_the_request_that_it_ends_as_far_as_a_name_goes(length: int, status: int) -> None:
     run = driven(a="vllm")
     run.learn(a="m")
-    asked = run.ask("POST", "/v1/messages", ASKING, {"x-request-id": "r" * 500})
-    assert (asked.status, asked.json["request_id"]) == (404, "r" * 128)
+    asked = run.ask("POST", "/v1/messages", ASKING, {"x-request-id": "r" * length})
+    assert (asked.status, asked.json["request_id"]) == (status, "r" * min(length, 200))
 
 
 @pytest.mark.parametrize("late", ["data", "end", "fail"])
