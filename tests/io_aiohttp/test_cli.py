@@ -197,7 +197,7 @@ def test_serve_refuses_what_cannot_be_before_it_listens(
 def test_the_help_says_how_many_processes_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    assert "processes serve: 1, more are not available yet" in " ".join(capsys.readouterr().out.split())
+    assert "how many processes serve (1); limits are divided by it" in " ".join(capsys.readouterr().out.split())
 
 
 def test_check_says_that_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
