@@ -41,7 +41,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
 
 
 def own_context(tls: ServerTls) -> ssl.SSLContext:
-    """For asking the server that shows this very certificate, under whatever name it is asked: nothing else is trusted."""
+    """For asking the server that shows this very certificate, under whatever name: nothing else is trusted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

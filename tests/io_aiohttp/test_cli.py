@@ -181,7 +181,7 @@ def test_a_port_that_is_taken_is_told_plainly(tmp_path: Path) -> None:
         (["--gguf", "none.gguf"], "none.gguf: there is no such file"),
         (["--config", "none.yaml"], "none.yaml: there is no such file"),
         (["--port", "many"], "--port"),
-        (["--workers", "3"], "--workers"),
+        (["--workers", "0"], "--workers"),
     ],
 )
 def test_serve_refuses_what_cannot_be_before_it_listens(
