@@ -259,7 +259,7 @@ class AnyTraffic(RuleBasedStateMachine):
 
 
 TestAnyTraffic = AnyTraffic.TestCase
-TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30)
 
 
 def test_a_call_that_cannot_wait_is_paid_for_by_the_next_ones() -> None:
