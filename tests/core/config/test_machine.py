@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.driving import configured, driven
 
 from ollamux.config import ThermalConfig
@@ -31,7 +33,13 @@ def test_the_machine_keeps_the_limits_that_are_configured() -> None:
 
 
 def test_energy_has_a_price_where_one_is_configured() -> None:
-    backends = {"hot": {"type": "vllm", "priority": 90, "characteristics": {"power_watts": 400}}, "cool": "vllm"}
-    told = {"routing": {"kwh_price": 0.4, "strategy": "cost_optimized"}}
-    assert driven(told, **backends).chat().asked == ["cool"]  # type: ignore[arg-type]
-    assert driven({"routing": {"strategy": "cost_optimized"}}, **backends).chat().asked == ["hot"]  # type: ignore[arg-type]
+    backends: dict[str, Any] = {
+        name: {
+            "type": "vllm",
+            "characteristics": {"power_watts": watts, "avg_latency_ms": first, "max_tokens_per_second": 100},
+        }
+        for name, watts, first in (("hot", 400, 10), ("cool", 39, 3000))
+    }
+    for price, chosen in ((0, "hot"), (0.4, "cool")):
+        told = {"routing": {"kwh_price": price, "strategy": "cost_optimized"}}
+        assert driven(told, **backends).chat().asked == [chosen]
