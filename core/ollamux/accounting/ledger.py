@@ -207,6 +207,7 @@ class Ledger:
             if written > 1:
                 row.per_token.add((seconds - first_token) / (written - 1))
         if self._watts:
+            # Watts while it answers, for as long as it did: requests that run side by side each count all of it.
             row.energy += self._watts.get(offer.backend, 0.0) * seconds / 3600.0
 
     def exchange(self, client: str, failure: str, waited: float, calls: int) -> None:

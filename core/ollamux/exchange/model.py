@@ -61,7 +61,7 @@ class ModelExchange(CallState):
     def proceed(self, now: float) -> Wants:
         if self._phase is _LOOKING:
             return self._look_up(now, True)
-        if self._phase is _QUEUED:
+        if self._phase in (_QUEUED, _RESTING):  # a place, or room in a backend's memory
             return self._dispatch(now)
         return None
 
