@@ -123,6 +123,7 @@ class Gateway:
         self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
+        self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = keep_alive(config)
