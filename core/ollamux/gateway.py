@@ -30,6 +30,7 @@ from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
+from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
@@ -39,17 +40,19 @@ from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
 from ollamux.narrowed import Narrowed
-from ollamux.news import Feed, HealthChange
+from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
 from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
+from ollamux.resilience.breaker import Change
 from ollamux.resilience.health import Health
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
+from ollamux.unloading import Unloading
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -83,6 +86,8 @@ class Gateway:
         self.clock = Clock()
         self._instance = instance
         self._servings = {serving.name: serving for serving in servings()}
+        if not config.response_optimization.stream:
+            self._servings["ollama"] = OllamaServing(streams=False)
         kept = config.responses
         self._servings["openai_responses"] = self._responses = ResponsesServing(
             StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl)
@@ -111,6 +116,7 @@ class Gateway:
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.guards = guards(config, self._backends.values(), instance)
+        self.guards.told = self._circuit_changed
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._hedges = self.guards.hedging is not None
@@ -123,6 +129,7 @@ class Gateway:
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
         self._probing = Probing(self, self._backends, config.health)
+        self._unloading = Unloading(self, self.machine.vram) if config.vram.unload else None
         self._status = Status(self, version, self._mark)
         self._apart: set[str] = set()
         self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
@@ -204,8 +211,9 @@ class Gateway:
     # Background work --------------------------------------------------------------------------------------------------
 
     def chores(self, now: float) -> list[Chore]:
-        """The probes that are due now."""
-        return self._probing.chores(now)
+        """The probes that are due now, and the models that have to go."""
+        found = self._probing.chores(now)
+        return found if self._unloading is None else found + self._unloading.chores(now)
 
     @property
     def chores_at(self) -> float:
@@ -216,11 +224,17 @@ class Gateway:
         self, chore: Chore, status: int, headers: Sequence[tuple[str, str]], body: bytes, now: float
     ) -> None:
         """A chore was answered."""
-        self._probing.done(chore, status, headers, body, now)
+        if chore.model and self._unloading is not None:
+            self._unloading.done(chore, status, now)
+        else:
+            self._probing.done(chore, status, headers, body, now)
 
     def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
         """A chore was not answered."""
-        self._probing.failed(chore, kind, detail, now)
+        if chore.model and self._unloading is not None:
+            self._unloading.failed(chore, kind, now)
+        else:
+            self._probing.failed(chore, kind, detail, now)
 
     def notice(self, backend: Backend, now: float) -> None:
         """Something was learned of this backend's health: tells whoever listens where it is another than before."""
@@ -233,7 +247,7 @@ class Gateway:
 
     def proved(self, backend: Backend, now: float) -> None:
         """A probe of this backend was answered well: what is open there is tried again."""
-        self.guards.circuits.probed(backend.id, now)
+        self.guards.tell(self.guards.circuits.probed(backend.id, now))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
@@ -249,6 +263,8 @@ class Gateway:
         """The sensors of this machine were read."""
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
+        if self._unloading is not None:
+            self._unloading.relieve(now)
 
     def choose_efficiency(self, mode: str) -> None:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
@@ -300,6 +316,9 @@ class Gateway:
 
     def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
         return self._probing.refresh(exchange, now, older_than=older_than)
+
+    def make_room(self, exchange: Exchange, backend: Backend, model: str, now: float) -> bool:
+        return self._unloading is not None and self._unloading.make_room(exchange, backend, model, now)
 
     def forget(self, exchange: Exchange) -> None:
         self._probing.forget(exchange)
@@ -439,6 +458,12 @@ class Gateway:
         self._backends[condition.backend].restricted = station.blocked or bool(
             allowed and station.region not in {region.lower() for region in allowed}
         )
+
+    def _circuit_changed(self, change: Change) -> None:
+        """A circuit opened, lets trials in, or closed."""
+        if self.feed.heard:
+            told = change.backend, change.model, change.before, change.after, change.reason
+            self.feed.tell(CircuitChange(change.now, *told))
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

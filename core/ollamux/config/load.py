@@ -47,8 +47,9 @@ def load(files: Sequence[Layer], env: Mapping[str, str], flags: Mapping[str, Any
         tree = merge(tree, stronger)
     top = dict(tree.branch or {})
     given = top.pop("backends", None)
-    found = read_keys(ROOT, Node(value=top, source=tree.source, path=""), "", problems) or {}
-    found.pop("include", None)
+    found = read_keys(ROOT, Node(value=top, source=tree.source, path=""), problems) or {}
+    for key in ("include", "features"):
+        found.pop(key, None)
     backends = None if given is None else read_backends(given, problems, found.get("retry"))
     found["server"] = _server(found.get("server", ServerConfig()), top.get("server"), env, problems)
     _check_models(top.get("models"), given, backends, problems)
@@ -126,8 +127,15 @@ def _check_aliases(aliases: Node | None, models: Mapping[str, Any], problems: Pr
 
 def _check_thermal(node: Node | None, thermal: ThermalConfig, problems: Problems) -> None:
     """Limits of heat are in their order."""
-    if node is not None and not thermal.warning < thermal.critical <= thermal.shutdown:
-        problems.add(node, "`warning` must be below `critical`, and `critical` not above `shutdown`")
+    if node is None:
+        return
+    kinds = ((node.branch or {}).get("hardware") or node).branch or {}
+    for kind in ("", *thermal.hardware):
+        warning, critical, shutdown = thermal.of(kind)
+        if not warning < critical <= shutdown:
+            at = kinds.get(kind, node) if kind else node
+            problems.add(at, "`warning` must be below `critical`, and `critical` not above `shutdown`")
+            return
 
 
 def _keep_alive(env: Mapping[str, str], problems: Problems) -> str | None:

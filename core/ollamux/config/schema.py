@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ollamux.config.machine import HeatConfig, ThermalConfig, VramConfig
 from ollamux.config.pacing import Backoff, BreakerSettings, Rate
 
 __all__ = (
@@ -22,6 +23,7 @@ __all__ = (
     "Efficiency",
     "Fallback",
     "HealthConfig",
+    "HeatConfig",
     "HedgingConfig",
     "KeyConfig",
     "Limits",
@@ -39,9 +41,11 @@ __all__ = (
     "RoutingConfig",
     "Secret",
     "ServerConfig",
+    "ServerTls",
     "Strategy",
     "ThermalConfig",
     "Timeouts",
+    "VramConfig",
 )
 
 
@@ -102,8 +106,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_timeout: float = 60.0
 
 
+class ServerTls(msgspec.Struct, frozen=True, kw_only=True):
+    """With what clients are served over TLS: PEM files. `key` None is in the same file as `cert`; with `client_ca` only
+    clients with a certificate of one of these authorities are served."""
+
+    cert: str
+    key: str | None = None
+    client_ca: str | None = None
+
+
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where clients come in. `port_given` tells whether anybody asked for this port."""
+    """Where clients come in. `port_given` tells whether anybody asked for this port; `workers` is how many processes
+    serve; `tls` None is plain HTTP."""
 
     host: str = "127.0.0.1"
     port: int = 11434
@@ -114,6 +128,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     decision_headers: bool = True
+    tls: ServerTls | None = None
     limits: Limits = Limits()
 
 
@@ -279,9 +294,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request that says nothing gets. `keep_alive` as Ollama spells it: a Go duration, or seconds."""
+    """What a request that says nothing gets. `keep_alive` as Ollama spells it: a Go duration, or seconds. `stream` is
+    for those whose format streams where nothing is said, which is Ollama's."""
 
     keep_alive: str | float | None = None
+    stream: bool = True
 
 
 class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -296,7 +313,7 @@ class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
 class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a plan is made. Without `load_balancing` those that could do it go by priority and the order in which they
     are configured, whatever the strategy and the load. `registered_only` serves only what `models` names; `regions`
-    empty is anywhere."""
+    empty is anywhere; `kwh_price` is in US dollars."""
 
     strategy: Strategy = "capability_based"
     fallback: Fallback = "next_available"
@@ -305,6 +322,7 @@ class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...] = ()
     context_overflow: Literal["reject", "larger_model", "warn"] = "reject"
     efficiency: Efficiency = "Balanced"
+    kwh_price: float = 0.0
 
 
 class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -332,16 +350,6 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     per_key: Rate | None = None
     per_address: Rate | None = None
     overall: Rate | None = None
-
-
-class ThermalConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Degrees Celsius from which a device costs points, is left alone, and gets nothing at all; and the seconds from
-    one reading to the next."""
-
-    warning: float = 70.0
-    critical: float = 85.0
-    shutdown: float = 95.0
-    interval: float = 5.0
 
 
 class HedgingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -383,6 +391,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     rate_limit: RateLimitConfig = RateLimitConfig()
     thermal: ThermalConfig = ThermalConfig()
+    vram: VramConfig = VramConfig()
     hedging: HedgingConfig = HedgingConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()

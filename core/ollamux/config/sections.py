@@ -1,7 +1,6 @@
 """The description of the configuration: every section, its keys, and what each may be.
 
-`ROOT` is all of it but the backends, which `backends` reads. Keys whose feature does not exist yet stand in
-`availability` instead, and nowhere else.
+`ROOT` is all of it but the backends, which `backends` reads.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from ollamux.config.kinds import (
     level,
     number,
     origins,
+    percent,
     percentile,
     period,
     port,
@@ -45,6 +45,7 @@ from ollamux.config.schema import (
     Efficiency,
     Fallback,
     HealthConfig,
+    HeatConfig,
     HedgingConfig,
     KeyConfig,
     Limits,
@@ -59,8 +60,10 @@ from ollamux.config.schema import (
     RetryConfig,
     RoutingConfig,
     ServerConfig,
+    ServerTls,
     Strategy,
     ThermalConfig,
+    VramConfig,
 )
 from ollamux.config.tree import Node
 
@@ -114,7 +117,9 @@ _SERVER = Section(
         "keys": Items(_KEY),
         "origins": origins,
         "allowed_hosts": hosts,
+        "workers": positive,
         "decision_headers": flag,
+        "tls": Section(ServerTls, {"cert": text, "key": text, "client_ca": text}, needed=("cert",)),
         "limits": Section(
             Limits,
             {"body": size, "header_bytes": size, "header_timeout": duration, "body_timeout": duration},
@@ -142,6 +147,10 @@ _MODEL = Section(
     },
 )
 
+_HEAT: Mapping[str, Kind] = {"warning": number, "critical": number, "shutdown": number}
+_HARDWARE = ("amd", "cpu", "igpu", "npu", "nvidia")
+_BY_HARDWARE = Table(Section(HeatConfig, _HEAT), _HARDWARE.__contains__, f"one of {', '.join(_HARDWARE)}")
+
 ROOT = Section(
     dict,
     {
@@ -151,7 +160,7 @@ ROOT = Section(
         "aliases": Table(text),
         "model_options": OPTIONS,
         "performance": OPTIONS,
-        "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive}),
+        "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive, "stream": flag}),
         "responses": Section(ResponsesConfig, {"size": count, "bytes": size, "ttl": duration}),
         "routing": Section(
             RoutingConfig,
@@ -163,6 +172,7 @@ ROOT = Section(
                 "regions": texts,
                 "context_overflow": choice("reject", "larger_model", "warn"),
                 "efficiency": choice(*get_args(Efficiency)),
+                "kwh_price": amount,
             },
         ),
         "retry": Section(RetryConfig, {**RETRY, "budget": share}),
@@ -177,11 +187,24 @@ ROOT = Section(
         "queue": Section(QueueConfig, {"size": count, "timeout": duration, "concurrency": count, "prioritise": flag}),
         "rate_limit": Section(_rate_limit, {"per_key": rate, "per_address": rate, "global": rate}),
         "thermal": Section(
-            ThermalConfig, {"warning": number, "critical": number, "shutdown": number, "interval": period}
+            ThermalConfig,
+            {**_HEAT, "cooldown": duration, "interval": period, "hardware": _BY_HARDWARE},
+        ),
+        "vram": Section(
+            VramConfig,
+            {
+                "unload": flag,
+                "strategy": choice("lru", "largest"),
+                "reserve": size,
+                "pinned": texts,
+                "assumed_size": size,
+                "threshold": percent,
+            },
         ),
         "hedging": Section(HedgingConfig, {"enabled": flag, "percentile": percentile}),
         "logging": Section(LoggingConfig, {"level": level, "format": choice("text", "json")}),
         "metrics": Section(MetricsConfig, {"enabled": flag}),
+        "features": Section(dict, {}),
         "include": texts,
     },
 )
