@@ -39,11 +39,12 @@ from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
 from ollamux.narrowed import Narrowed
-from ollamux.news import Feed, HealthChange
+from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
 from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
+from ollamux.resilience.breaker import Change
 from ollamux.resilience.health import Health
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
@@ -111,6 +112,7 @@ class Gateway:
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.guards = guards(config, self._backends.values(), instance)
+        self.guards.told = self._circuit_changed
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._hedges = self.guards.hedging is not None
@@ -233,7 +235,7 @@ class Gateway:
 
     def proved(self, backend: Backend, now: float) -> None:
         """A probe of this backend was answered well: what is open there is tried again."""
-        self.guards.circuits.probed(backend.id, now)
+        self.guards.tell(self.guards.circuits.probed(backend.id, now))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
@@ -439,6 +441,12 @@ class Gateway:
         self._backends[condition.backend].restricted = station.blocked or bool(
             allowed and station.region not in {region.lower() for region in allowed}
         )
+
+    def _circuit_changed(self, change: Change) -> None:
+        """A circuit opened, lets trials in, or closed."""
+        if self.feed.heard:
+            told = change.backend, change.model, change.before, change.after, change.reason
+            self.feed.tell(CircuitChange(change.now, *told))
 
     # Backends ---------------------------------------------------------------------------------------------------------
 
