@@ -131,7 +131,8 @@ class HedgedExchange(ModelExchange):
         assert backend is not None and tries is not None
         if not house.guards.budget.take(now):
             return None
-        second = ModelExchange(house.besides(backend.id), self._request, self._serving, self._route, self._place)
+        second = ModelExchange(house, self._request, self._serving, self._route, self._place)
+        second.narrow(frozenset([each.id for each in house.backends() if each is not backend]))
         second.caller = self.caller
         second.number_from(_APART, tries.calls)
         wants = second.start(now)

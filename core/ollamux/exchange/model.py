@@ -61,7 +61,7 @@ class ModelExchange(CallState):
         if self._phase is _LOOKING:
             return self._look_up(now, True)
         if self._phase is _QUEUED:
-            return self._dispatch(now)
+            return self._dispatch(now) if self._house.admission.called(self) else (WakeAt(self._next_wake(now)),)
         return None
 
     def number_from(self, attempt: int, calls: int) -> None:
@@ -203,6 +203,9 @@ class ModelExchange(CallState):
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
+        if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
+            self._prospect.alarm = math.inf
+            self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
         if phase is _FETCHING:

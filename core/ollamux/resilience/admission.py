@@ -326,7 +326,8 @@ class Admission:
                 self._turn_away(entry, "late")
                 entry = lane.eldest
             if entry is not None and entry.arrival < best.arrival:
-                if entry.deciding is None or entry.deciding.goes(now, first_round) == backend:
+                deciding = entry.deciding
+                if deciding is None or backend in (deciding.goes(now, True), first_round or deciding.goes(now, False)):
                     best = entry
         return best
 

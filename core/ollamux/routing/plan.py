@@ -71,9 +71,10 @@ class Candidate(Terms):
 
 
 class Plan:
-    """See the module. `best` is the first choice."""
+    """See the module. `best` is the first choice; `needs` are the capabilities that were asked for, as bits: none where
+    nobody has them."""
 
-    __slots__ = ("_all", "_first", "_left_out", "_needs", "ask", "best", "field", "now", "strategy", "waiting")
+    __slots__ = ("_all", "_first", "_left_out", "ask", "best", "field", "needs", "now", "strategy", "waiting")
 
     def __init__(
         self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int, waiting: int
@@ -84,7 +85,7 @@ class Plan:
         self.now = now
         self.waiting = waiting
         self._first = first
-        self._needs = needs
+        self.needs = needs
         self._all: list[Candidate] | None = None
         self._left_out: tuple[tuple[Standing, str], ...] = ()
         self.best = Candidate(first[0], ask)
@@ -136,7 +137,7 @@ class Plan:
         standing = best.standing
         if not standing.cold and standing.first_ms <= _SLOW * self.field.quickest:
             return 0.0
-        rate, first = _freed(self.field, self.ask, self.strategy, self._needs, best.primary, best.latency_ms)
+        rate, first = _freed(self.field, self.ask, self.strategy, self.needs, best.primary, best.latency_ms)
         worth = best.latency_ms if standing.cold else best.latency_ms / _SLOW
         if rate <= 0 or (self.waiting + 1) / rate + first >= worth:
             return 0.0
@@ -208,7 +209,7 @@ class Plan:
         for standing in self.field.standings:
             if id(standing) in known:
                 continue
-            number = ask.filtered(standing, self._needs)
+            number = ask.filtered(standing, self.needs)
             if number:
                 left_out.append((standing, FILTERS[number]))
                 continue
