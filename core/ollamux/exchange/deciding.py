@@ -64,16 +64,14 @@ def planned(house: House, offers: tuple[Offer, ...], ask: Ask, now: float, waiti
     """The plan, where offers of one name are to be put in order: None where their order is given. `waiting` others wait
     for a place. Raises InvalidRequest where what the request asks leaves nobody, and Busy where nobody is left now."""
     name = offers[0].name
-    if not house.balances or not all([offer.name == name for offer in offers]):
+    if not house.balances or not all(offer.name == name for offer in offers):
         return None
     field = house.planner.fleet.field(offers)
     brought_up_to_date(house, field, now)
     return house.planner.plan(field, ask, now, waiting)
 
 
-def in_order(
-    house: House, name: str, offers: tuple[Offer, ...], ask: Ask, now: float
-) -> list[tuple[Offer, Backend]]:
+def in_order(house: House, name: str, offers: tuple[Offer, ...], ask: Ask, now: float) -> list[tuple[Offer, Backend]]:
     """The offers that pass the filters, in the order that is given. Raises as `planned`."""
     field = Field(name, offers, [house.planner.fleet.standing(offer) for offer in offers])
     brought_up_to_date(house, field, now)
@@ -92,7 +90,8 @@ def in_order(
 def decided(
     house: House, name: str, offers: tuple[Offer, ...], ask: Ask, now: float
 ) -> tuple[list[tuple[Offer, Backend]], Plan | None]:
-    """The candidates in their order, of a plan's its first few; and the plan where one was made. Raises as `planned`."""
+    """The candidates in their order, of a plan's its first few; and the plan where one was made. Raises as
+    `planned`."""
     plan = planned(house, offers, ask, now, house.admission.waiting)
     if plan is None:
         return in_order(house, name, offers, ask, now), None

@@ -33,7 +33,9 @@ class Prospect:
 
     __slots__ = ("_arrived", "_ask", "_house", "_name", "_offers", "_stuck", "alarm", "group", "plan", "wanted")
 
-    def __init__(self, house: House, plan: Plan, ask: Ask, name: str, offers: tuple[Offer, ...], arrived: float) -> None:
+    def __init__(
+        self, house: House, plan: Plan, ask: Ask, name: str, offers: tuple[Offer, ...], arrived: float
+    ) -> None:
         self._house = house
         self._ask = ask
         self._name = name
@@ -46,7 +48,8 @@ class Prospect:
         self.wanted: tuple[str, ...] = ()
 
     def goes_at_once(self, now: float) -> bool:
-        """Whether the request goes to the first choice of its first plan; else it has to wait, and `wanted` is known."""
+        """Whether the request goes to the first choice of its first plan; else it has to wait, and `wanted` is
+        known."""
         if self.plan.goes(now - self._arrived):
             return True
         self.waits()
@@ -64,7 +67,8 @@ class Prospect:
         )
 
     def goes(self, now: float, first_round: bool) -> str:
-        """The backend to whose place it goes now, empty where it waits on. The second round asks of the first's plan."""
+        """The backend to whose place it goes now, empty where it waits on. The second round asks of the first's
+        plan."""
         if first_round:
             self._stuck = not self._plan_anew(now)
         if self._stuck:

@@ -54,7 +54,7 @@ class SearchState(CountingState):
     def _visible(self, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
         """These, where one of those that may answer is among them; else none."""
         among = self._among
-        return offers if among is None or any([offer.backend in among for offer in offers]) else ()
+        return offers if among is None or [offer for offer in offers if offer.backend in among] else ()
 
     def _ordered(self, offers: tuple[Offer, ...], now: float) -> list[tuple[Offer, Backend]]:
         """The candidates in the order in which they are asked; all as they were ranked where none can be called. Raises
@@ -78,7 +78,7 @@ class SearchState(CountingState):
             found, plan = deciding.decided(house, incoming.model, offers, ask, now)
         except Busy:
             pairs = [(offer, house.backend(offer.backend)) for offer in offers]
-            if any([pair[1].callable for pair in pairs]):
+            if [pair for pair in pairs if pair[1].callable]:
                 raise
             return pairs
         if plan is not None:

@@ -3,9 +3,10 @@
 Strategy: a request takes a place on the first of its candidates that has one; where none has, it waits in one queue
 (`queue`), by priority and in turn over the clients. A place that is freed is promised to the first who can use it. One
 of `yield_every` places on a backend goes to the one who has waited longest for it, whatever his priority, so nobody
-starves. Somebody may bring along who decides for him (`queue.Deciding`): he is not called to any place that is free, but
-to the one that this names when he is the first of his lane and is asked; then one is called at a time, since what
-he takes changes what the next one decides. Where the queue is full, a better newcomer displaces the worst of those who wait.
+starves. Somebody may bring along who decides for him (`queue.Deciding`): he is not called to any place that is free,
+but to the one that this names when he is the first of his lane and is asked; then one is called at a time, since what
+he takes changes what the next one decides. Where the queue is full, a better newcomer displaces the worst of those who
+wait.
 
 Rules: the queue is bounded and counts those that wait, not those that run; a limit of 0 or None is no limit; every
 place taken is given back exactly once, by whoever took it. Everybody who waits ends once: served, gone by himself, or

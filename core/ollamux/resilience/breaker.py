@@ -60,7 +60,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 class Breaker:
     """One circuit. `silent` says of an open one whether it opened because nobody answered; `failures` is how many calls
-    failed in a row, `changed` when its state changed last. While it is open it stands in `opened`, of whoever made it."""
+    failed in a row, `changed` when its state changed last. While it is open it stands in `opened`, of whoever made
+    it."""
 
     __slots__ = (
         "_bucket",

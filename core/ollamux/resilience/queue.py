@@ -61,8 +61,8 @@ class Deciding(Protocol):
 class Entry:
     """One who waits. `key` is the place in its lane, the smallest first; `arrival` counts arrivals; `depth` is how many
     of its client waited at this priority when it came, itself included; `deadline` is the last moment at which a place
-    is of use; `promised` is the backend to whose place it was called, or empty; `deciding` decides for it, where it takes
-    not any place there is; `alarmed` is the alarm that it was told of."""
+    is of use; `promised` is the backend to whose place it was called, or empty; `deciding` decides for it, where it
+    takes not any place there is; `alarmed` is the alarm that it was told of."""
 
     __slots__ = (
         "alarmed",
@@ -137,8 +137,9 @@ class _Order:
 
 
 class Lane:
-    """Those who want the same backends. `key` tells it from all others. `rounds` is, for each priority, the round that is being served; `clients` holds
-    for each priority and client who waits here the last of its rounds, and how many there are."""
+    """Those who want the same backends. `key` tells it from all others. `rounds` is, for each priority, the round that
+    is being served; `clients` holds for each priority and client who waits here the last of its rounds, and how many
+    there are."""
 
     __slots__ = ("_best", "_eldest", "clients", "key", "live", "rounds", "wanted")
 

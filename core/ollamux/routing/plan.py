@@ -146,10 +146,10 @@ class Plan:
     def goes(self, waited: float, *, first_round: bool = False) -> bool:
         """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
 
-        Where several wait and a place comes free they are asked in two rounds, by age. In the first they go where
-        their model is in memory, so that a place serves those first for whom it is ready; in the second also where it
-        has to be loaded, once their patience is over. Whoever has waited for `_LOADS` loads goes anywhere at once. Where
-        all are out nobody waits for any of them: they are asked as a last resort."""
+        Where several wait and a place comes free they are asked in two rounds, by age. In the first they go where their
+        model is in memory, so that a place serves those first for whom it is ready; in the second also where it has to
+        be loaded, once their patience is over. Whoever has waited for `_LOADS` loads goes anywhere at once. Where all
+        are out nobody waits for any of them: they are asked as a last resort."""
         best = self.best
         if best.tier < _READY:
             return best.tier == _OUT

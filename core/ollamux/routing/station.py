@@ -35,9 +35,9 @@ _BUSY_MS = 5500.0
 class Station:
     """One backend. `slots` 0 is no known limit; `weight` is its share in a rotation; `watts` what it draws while it
     answers; `heat` a penalty in points; `excluded_by` names what rules it out now (`thermal`, `efficiency`, ...), until
-    `excluded_until` where that is known (0: it is not). `running` are the requests that a plan may have sent there, `apart`
-    those that no plan was behind. `tier` is 2 where it is ready, 1 where it is full, 0 where it
-    is out, which is the order in which they are asked. `trouble` says for people why it cannot be called."""
+    `excluded_until` where that is known (0: it is not). `running` are the requests that a plan may have sent there,
+    `apart` those that no plan was behind. `tier` is 2 where it is ready, 1 where it is full, 0 where it is out, which
+    is the order in which they are asked. `trouble` says for people why it cannot be called."""
 
     __slots__ = (
         "apart",

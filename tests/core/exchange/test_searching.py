@@ -152,7 +152,7 @@ def test_requests_to_an_ollama_share_a_model_and_the_end_of_each_is_told() -> No
     assert keeping.use("a", "m").running == 0
 
 
-# Some backends alone ---------------------------------------------------------------------------------------------------
+# Some backends alone --------------------------------------------------------------------------------------------------
 
 
 def among(run: Driven, *ids: str, model: str = "m") -> Asked:
