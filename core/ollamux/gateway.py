@@ -30,6 +30,7 @@ from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
+from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
@@ -83,6 +84,8 @@ class Gateway:
         self.clock = Clock()
         self._instance = instance
         self._servings = {serving.name: serving for serving in servings()}
+        if not config.response_optimization.stream:
+            self._servings["ollama"] = OllamaServing(streams=False)
         kept = config.responses
         self._servings["openai_responses"] = self._responses = ResponsesServing(
             StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl)
