@@ -74,11 +74,6 @@ class ModelExchange(CallState):
         """Whether it stands in the queue."""
         return self._phase is _QUEUED
 
-    @property
-    def wanted(self) -> Sequence[str]:
-        """The backends on which a place would do, for the queue."""
-        return self._tries.wanted if self._tries is not None else ()
-
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
         if attempt != self._attempt:
             return None

@@ -166,6 +166,11 @@ class ModelState(Exchange):
         """These backends alone may answer."""
         self._among = among
 
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The backends on which a place would do, for the queue."""
+        return self._tries.wanted if self._tries is not None else ()
+
     def _stream_type(self) -> str:
         assert self._incoming is not None
         return self._serving.stream_type(self._incoming)

@@ -196,7 +196,9 @@ def test_who_waits_past_the_deadline_that_it_set_is_told_so() -> None:
 
 
 def test_the_best_alternative_is_that_of_the_moment_of_the_failure() -> None:
-    run = driven({"routing": {"fallback": "best_alternative"}}, **dict.fromkeys("abcdef", "vllm"))
+    run = driven(
+        {"routing": {"fallback": "best_alternative"}}, a="vllm", b="vllm", c="vllm", d="vllm", e="vllm", f="vllm"
+    )
     asked = run.chat()
     for backend, seconds in zip("bcdef", (9.0, 8.0, 7.0, 0.05, 6.0), strict=True):
         measure(run, backend, first=seconds)
@@ -205,7 +207,7 @@ def test_the_best_alternative_is_that_of_the_moment_of_the_failure() -> None:
 
 
 def test_all_candidates_of_a_plan_are_tried_not_only_the_first_few() -> None:
-    run = driven({"retry": {"attempts": 6}}, **dict.fromkeys("abcdef", "vllm"))
+    run = driven({"retry": {"attempts": 6}}, a="vllm", b="vllm", c="vllm", d="vllm", e="vllm", f="vllm")
     asked = run.chat()
     for _ in range(6):
         asked.called.fail("refused")
