@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
+from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.calling import CallState
@@ -62,6 +63,8 @@ class ModelExchange(CallState):
             return self._look_up(now, True)
         if self._phase is _QUEUED:
             return self._dispatch(now) if self._house.admission.called(self) else (WakeAt(self._next_wake(now)),)
+        if self._phase is _RESTING:  # there is room in a backend's memory
+            return self._dispatch(now)
         return None
 
     def number_from(self, attempt: int, calls: int) -> None:
@@ -135,6 +138,9 @@ class ModelExchange(CallState):
             return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
+        finish = None if self._relaying else getattr(converter, "finish", None)
+        if finish is not None:
+            self._finished(finish.reason, finish.native)
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         if self._fan is not None and self._fan.streamed():
             self._going_on = True
@@ -262,6 +268,8 @@ class ModelExchange(CallState):
                 else:
                     found = self._called.whole(self._fan.request, body, self._dialect)
                     self._usage = used_by(found)
+                    if isinstance(found, Answer):
+                        self._finished(found.finish or "stop", found.native)
                     if self._fan.took(found):
                         return self._next_part(now)
                     rendered = self._render_parts(self._fan, now)
