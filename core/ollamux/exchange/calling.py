@@ -154,6 +154,7 @@ class CallState(SendState):
             return False
         if self._phase is _QUEUED:
             house.admission.leave(self)
+        self._prospect = None
         self._phase = _RESTING
         self._rested_until = now + ROOM
         return True
