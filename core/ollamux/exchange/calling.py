@@ -100,6 +100,8 @@ class CallState(SendState):
         self._tries.before = self._before
         if incoming.operation in _ANSWERED_HERE:
             self._prospect = None
+        if not self._before:
+            house.guards.budget.paid()
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)
@@ -269,8 +271,8 @@ class CallState(SendState):
 
     def _next_part(self, now: float) -> tuple[Want, ...]:
         """The next part of a request that its backend takes only in parts: on the same backend, in the same place."""
-        called, dialect, fan = self._called, self._dialect, self._fan
-        assert called is not None and dialect is not None and fan is not None
+        called, dialect, fan, tries = self._called, self._dialect, self._fan, self._tries
+        assert called is not None and dialect is not None and fan is not None and tries is not None
         self._spent = self._used()
         self._phase = _CALLING
         self._status = 0
@@ -282,6 +284,7 @@ class CallState(SendState):
             outgoing = called.build(fan.request, self._upstream, dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
+        tries.part(now)
         return self._send(outgoing, now)
 
     # Pictures ---------------------------------------------------------------------------------------------------------

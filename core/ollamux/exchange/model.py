@@ -72,6 +72,20 @@ class ModelExchange(CallState):
         self._attempt = attempt
         self._before = calls
 
+    def made_elsewhere(self, calls: int) -> None:
+        """So many calls were made for the same request beside its own."""
+        if self._tries is not None:
+            self._tries.before = calls
+
+    def keep_quiet(self) -> None:
+        """Nobody hears its signs of life."""
+        self._keepalive_at = math.inf
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has made."""
+        return self._tries.calls if self._tries is not None else 0
+
     @property
     def waits_for_a_place(self) -> bool:
         """Whether it stands in the queue."""
@@ -177,6 +191,8 @@ class ModelExchange(CallState):
         self._dispatched += now - self._paused_at
         self._activity = now
         self._paused_at = None
+        if self._keepalive_at < now:  # the silence was the client's own
+            self._keepalive_at = now + KEEPALIVE
         if self._phase is _PLAYING:
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
@@ -286,6 +302,7 @@ class ModelExchange(CallState):
         backend, tries = self._backend, self._tries
         assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
+        body = backend.hide(body)
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
             self._status = 502
