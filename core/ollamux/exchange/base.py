@@ -67,12 +67,12 @@ class House(Protocol):
         """Who chooses a model."""
         ...
 
-    def besides(self, backend: str) -> House:
-        """The same house without this backend."""
-        ...
-
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
+        ...
+
+    def backends(self) -> Sequence[Backend]:
+        """All backends, as configured."""
         ...
 
     def notice(self, backend: Backend, now: float) -> None:
