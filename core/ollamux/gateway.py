@@ -123,6 +123,7 @@ class Gateway:
         self.answer_limit = _ANSWER_LIMIT
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
+        self.resumes = config.routing.resume and self.fail_over
         self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)

@@ -55,6 +55,7 @@ class House(Protocol):
     queue_timeout: float
     answer_limit: int
     fail_over: bool
+    resumes: bool
     keep_alive: float | None
 
     @property
