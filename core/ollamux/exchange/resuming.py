@@ -23,6 +23,7 @@ from ollamux.conversation import (
     ChatRequest,
     CompletionRequest,
     Event,
+    Finish,
     Message,
     ReasoningDelta,
     ReasoningOptions,
@@ -153,6 +154,11 @@ class Witness:
     def complete(self) -> bool:
         """The converter's."""
         return self._converter.complete
+
+    @property
+    def finish(self) -> Finish | None:
+        """The converter's, where it knows."""
+        return getattr(self._converter, "finish", None)
 
     def feed(self, data: bytes, now: float) -> bytes:
         """Converts, and notes."""

@@ -18,4 +18,5 @@ cdef class SendState(EndState):
     @cython.locals(incoming=Incoming)
     cdef _witnessed(self, converter)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
+    cdef _finished(self, str reason, str native)
     cdef bytes _render_parts(self, fan, double now)

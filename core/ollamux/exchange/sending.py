@@ -28,6 +28,7 @@ __all__ = ("SendState", "used_by")
 _FETCHING = Phase.FETCHING
 _NAMES_ITS_PARTS = "openai_responses"
 """The format in whose streams each part has a name, which nobody else can go on with."""
+_PLAIN = ("stop", "tool_calls")
 
 
 class SendState(EndState):
@@ -106,8 +107,16 @@ class SendState(EndState):
         assert self._dialect is not None
         found = called.whole(neutral, body, self._dialect)
         self._usage = used_by(found)
+        if isinstance(found, Answer):
+            self._finished(found.finish or "stop", found.native)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
+
+    def _finished(self, reason: str, native: str) -> None:
+        """Counts the backend's word for why it stopped, where it means nothing to us and passed for a stop."""
+        called = self._called
+        if called is not None and reason in _PLAIN and native not in called.finishes:
+            self._house.ledger.finished(called.name, native)
 
     def _render_parts(self, fan: Fan, now: float) -> bytes:
         if fan.vectors:

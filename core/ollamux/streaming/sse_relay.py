@@ -134,7 +134,7 @@ _decode_usage = msgspec.json.Decoder(_Usage).decode
 
 class SseRelay:
     """Passes a stream on under the client's name for the model. Meets `Relay`. `hide_usage` leaves out the event that
-    brings nothing but the usage, `stream_id` stands in for an empty id."""
+    brings nothing but the usage, `stream_id` stands in for an empty id, `choices` is how many are asked for."""
 
     __slots__ = (
         "_blocks",
@@ -145,6 +145,7 @@ class SseRelay:
         "_model",
         "_name",
         "_stream_id",
+        "_wanted",
         "fault",
         "steady",
         "usage",
@@ -158,6 +159,7 @@ class SseRelay:
         *,
         hide_usage: bool = False,
         stream_id: str = "",
+        choices: int = 1,
     ) -> None:
         self._blocks = SseBlocks(limit)
         self._name = b"" if upstream_model == client_model else msgspec.json.encode(client_model)
@@ -167,6 +169,7 @@ class SseRelay:
         self._done = False
         self._hide_usage = hide_usage
         self._stream_id = stream_id
+        self._wanted = choices
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
         self.steady = False
@@ -176,7 +179,9 @@ class SseRelay:
         """Whether `[DONE]` or the finish reason of every choice has come."""
         if self.fault is not None:
             return False
-        return self._done or (bool(self._choices) and all(choice.finished for choice in self._choices.values()))
+        if self._done or len(self._choices) < self._wanted:
+            return self._done
+        return all(choice.finished for choice in self._choices.values())
 
     def feed(self, data: bytes, now: float) -> bytes:
         """The events that these bytes complete. Raises FrameTooLarge."""

@@ -376,3 +376,19 @@ def test_pieces_of_calls_pass_alike_in_both_builds_and_more_of_a_call_is_steady(
     assert not relayed.steady
     relayed.feed(more(0), 1.0)
     assert relayed.steady
+
+
+def test_a_stream_of_several_choices_is_complete_with_the_last_of_them() -> None:
+    def finish(index: int) -> bytes:
+        choice = {"index": index, "delta": {}, "finish_reason": "stop"}
+        return b"data: " + msgspec.json.encode({"id": "c", "model": "up", "choices": [choice]}) + b"\n\n"
+
+    relay = SseRelay("up", "up", choices=2)
+    assert relay.feed(finish(0), 0.0) and not relay.complete
+    assert relay.close(0.0) == b"" and not relay.complete
+    relay = SseRelay("up", "up", choices=2)
+    relay.feed(finish(0) + finish(1), 0.0)
+    assert relay.complete and relay.close(0.0) == b"data: [DONE]\n\n"
+    relay = SseRelay("up", "up", choices=2)
+    relay.feed(finish(0) + b"data: [DONE]\n\n", 0.0)
+    assert relay.complete
