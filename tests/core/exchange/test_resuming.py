@@ -87,14 +87,13 @@ ROADS = [
 
 @pytest.mark.parametrize(("path", "first", "second"), ROADS)
 def test_wherever_a_stream_breaks_the_client_reads_the_whole_text_once(path: str, first: str, second: str) -> None:
-    stream = b"".join(line(text) if path == "/api/chat" and first == "ollama" else delta(text) for text in SAID)
-    for cut in range(0, len(stream), 7):
-        run = run_of(first, second)
+    patient = {**ON, "breaker": {"failures": 0}, "health": {"unhealthy_after": 1_000_000}, "retry": {"budget": 1}}
+    run = driven(patient, a={"type": first, "priority": 90}, b=second)
+    as_lines = native(ask(run, path).called)
+    stream = b"".join(map(line if as_lines else delta, SAID[:3]))
+    run.open[0].leave()
+    for cut in range(len(stream)):
         asked = ask(run, path)
-        if native(asked.called):
-            stream = b"".join(map(line, SAID))
-        else:
-            stream = b"".join(map(delta, SAID))
         head(asked.called)
         asked.called.data(stream[:cut])
         asked.called.fail("reset")
@@ -108,7 +107,76 @@ def test_wherever_a_stream_breaks_the_client_reads_the_whole_text_once(path: str
         assert run.running == 0
 
 
-@settings(max_examples=40, deadline=None)
+def told(asked: Asked) -> list[Any]:
+    """The events of a stream of server-sent events."""
+    rows = [row for event in asked.body.split(b"\n\n") for row in event.split(b"\n")]
+    return [json.loads(row[6:]) for row in rows if row[:7] == b"data: {"]
+
+
+def event(kind: str, **more: Any) -> bytes:
+    """One event of an Anthropic stream."""
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n".encode()
+
+
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": "m", "usage": {}}
+
+
+@pytest.mark.parametrize("first", ["anthropic", "llama_cpp"])
+@pytest.mark.parametrize("second", ["anthropic", "llama_cpp"])
+def test_a_client_of_anthropic_sees_one_message_with_one_block(first: str, second: str) -> None:
+    run = driven(
+        {**ON, "models": {"m": {"backend": "a", "fallbacks": ["n"]}, "n": {"backend": "b", "api_model": "m"}}},
+        a={"type": first, "api_key": "k"},
+        b={"type": second, "api_key": "k"},
+    )
+    body = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    asked = run.ask("POST", "/v1/messages", body)
+
+    def begin(texts: tuple[str, ...]) -> None:
+        called = asked.called
+        called.head()
+        if called.url.endswith("/v1/messages") and (first if called is asked.calls[0] else second) == "anthropic":
+            called.data(event("message_start", message=MESSAGE))
+            called.data(event("content_block_start", index=0, content_block={"type": "text", "text": ""}))
+            for text in texts:
+                called.data(event("content_block_delta", index=0, delta={"type": "text_delta", "text": text}))
+        else:
+            say(called, *texts)
+
+    begin(SAID[:2])
+    asked.called.fail("reset")
+    assert asked.asked == ["a", "b"] and str(asked.called.json["messages"][-1]).count("The quick brown") == 1
+    begin((" fox",))
+    if second == "anthropic":
+        asked.called.data(event("content_block_stop", index=0))
+        asked.called.data(event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 3}))
+        asked.called.data(event("message_stop"))
+        asked.called.end()
+    else:
+        finish(asked.called)
+    rows = told(asked)
+    kinds = [row["type"] for row in rows if row["type"] != "ping"]
+    assert [kinds.count(kind) for kind in ("message_start", "content_block_start", "content_block_stop")] == [1, 1, 1]
+    assert kinds[-1] == "message_stop" and {row["index"] for row in rows if "index" in row} == {0}
+    text = "".join(row["delta"]["text"] for row in rows if row["type"] == "content_block_delta")
+    assert text == "The quick brown fox" and run.running == 0
+
+
+def test_a_response_is_complete_with_what_both_said() -> None:
+    run = run_of()
+    asked = run.ask("POST", "/v1/responses", {"model": "m", "input": "hi", "stream": True})
+    head(asked.called)
+    say(asked.called, *SAID[:2])
+    asked.called.fail("reset")
+    head(asked.called)
+    say(asked.called, " fox")
+    finish(asked.called)
+    last = told(asked)[-1]
+    assert last["type"] == "response.completed"
+    assert last["response"]["output"][0]["content"][0]["text"] == "The quick brown fox"
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_it_may_break_again_and_again_in_any_way(data: st.DataObject) -> None:
     road = data.draw(st.sampled_from(ROADS))
@@ -137,7 +205,9 @@ def test_it_may_break_again_and_again_in_any_way(data: st.DataObject) -> None:
             elif how == "end":
                 asked.called.end()
             elif how == "silent":
-                run.pass_time(2000)
+                for _ in range(1000):
+                    if len(asked.calls) == attempt + 1:
+                        run.pass_time(1)
             else:
                 fault = b'{"error":"oh"}\n' if native(asked.called) else b'data: {"error":{"message":"oh"}}\n\n'
                 asked.called.data(fault)
@@ -229,7 +299,11 @@ def test_a_text_without_a_conversation_is_gone_on_with_by_its_prompt() -> None:
     run = run_of()
     asked = run.ask("POST", "/v1/completions", {"model": "m", "prompt": "Once ", "stream": True, "max_tokens": 100})
     head(asked.called)
-    piece = {"id": "x", "object": "text_completion", "choices": [{"index": 0, "text": "upon a ", "finish_reason": None}]}
+    piece = {
+        "id": "x",
+        "object": "text_completion",
+        "choices": [{"index": 0, "text": "upon a ", "finish_reason": None}],
+    }
     asked.called.data(b"data: " + json.dumps(piece).encode() + b"\n\n")
     asked.called.fail("reset")
     assert asked.called.json["prompt"] == "Once upon a " and asked.called.json["max_tokens"] == 99
@@ -247,8 +321,8 @@ def test_a_model_that_stands_in_goes_on_too() -> None:
 
 
 def test_it_waits_for_a_place_with_signs_of_life() -> None:
-    run = driven(ON, a={"type": "llama_cpp", "priority": 90}, b={"type": "llama_cpp", "max_concurrent_requests": 1})
-    run.gateway.admission.limit("a", 1)
+    one = {"type": "llama_cpp", "max_concurrent_requests": 1}
+    run = driven(ON, a={**one, "priority": 90}, b=one)
     asked = ask(run)
     other = ask(run)
     assert (asked.asked, other.asked) == (["a"], ["b"])
