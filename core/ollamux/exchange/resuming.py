@@ -133,22 +133,14 @@ class Sent:
 class Witness:
     """A converter, and beside it a reader of the same bytes that notes what goes out."""
 
-    __slots__ = ("_converter", "_reader", "_sent")
+    __slots__ = ("_converter", "_reader", "_sent", "fault", "usage")
 
     def __init__(self, converter: Converter, reader: Reader, sent: Sent) -> None:
         self._converter = converter
         self._reader = reader
         self._sent = sent
-
-    @property
-    def fault(self) -> StreamFault | None:
-        """The converter's."""
-        return self._converter.fault
-
-    @property
-    def usage(self) -> Usage | None:
-        """The converter's."""
-        return self._converter.usage
+        self.fault: StreamFault | None = None
+        self.usage: Usage | None = None
 
     @property
     def complete(self) -> bool:
@@ -163,22 +155,23 @@ class Witness:
     def feed(self, data: bytes, now: float) -> bytes:
         """Converts, and notes."""
         out = self._converter.feed(data, now)
-        if self._sent.usable:
-            try:
-                self._sent.note(self._reader.feed(data))
-            except (OllamuxError, RecursionError):  # whether that matters is the converter's to say
-                self._sent.usable = False
+        self._note(data)
         return out
 
     def close(self, now: float) -> bytes:
         """Converts the rest, and notes it."""
         out = self._converter.close(now)
+        self._note(None)
+        return out
+
+    def _note(self, data: bytes | None) -> None:
+        converter = self._converter
+        self.fault, self.usage = converter.fault, converter.usage
         if self._sent.usable:
             try:
-                self._sent.note(self._reader.close())
-            except (OllamuxError, RecursionError):
+                self._sent.note(self._reader.close() if data is None else self._reader.feed(data))
+            except (OllamuxError, RecursionError):  # whether that matters is the converter's to say
                 self._sent.usable = False
-        return out
 
 
 class Going:

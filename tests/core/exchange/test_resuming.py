@@ -30,8 +30,8 @@ SAID = ("The quick ", "brown ", "fox jumps ", "over the ", "lazy dög ", "again.
 WHOLE = "".join(SAID)
 
 
-def run_of(a: str = "llama_cpp", b: str = "llama_cpp", **more: str) -> Driven:
-    return driven(ON, a={"type": a, "priority": 90}, b=b, **more)
+def run_of() -> Driven:
+    return driven(ON, a={"type": "llama_cpp", "priority": 90}, b="llama_cpp")
 
 
 def native(called: Called) -> bool:
@@ -244,7 +244,7 @@ def test_where_nobody_can_go_on_the_client_is_told_that_it_broke() -> None:
 
 @pytest.mark.parametrize("status", [400, 422, 500])
 def test_who_refuses_to_go_on_is_followed_by_another_and_the_last_one_by_the_error(status: int) -> None:
-    run = run_of(c="llama_cpp")
+    run = driven(ON, a={"type": "llama_cpp", "priority": 90}, b="llama_cpp", c="llama_cpp")
     asked = ask(run)
     head(asked.called)
     say(asked.called, "The ")
