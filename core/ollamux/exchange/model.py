@@ -369,7 +369,9 @@ class ModelExchange(CallState):
         tries, sent = self._tries, self._sent
         assert tries is not None and sent is not None
         self._look_further(tries, now)
-        tries.leave_out([place for place, pair in enumerate(tries.candidates) if not self._can_resume(*pair)])
+        tries.leave_out(
+            [place for place, pair in enumerate(tries.candidates) if not self._can_resume(pair[0], pair[1])]
+        )
         if not self._resumed:
             self._resumed = True
             if self._relaying:
