@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
+from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.calling import CallState
@@ -60,7 +61,7 @@ class ModelExchange(CallState):
     def proceed(self, now: float) -> Wants:
         if self._phase is _LOOKING:
             return self._look_up(now, True)
-        if self._phase is _QUEUED:
+        if self._phase in (_QUEUED, _RESTING):  # a place, or room in a backend's memory
             return self._dispatch(now)
         return None
 
@@ -68,6 +69,20 @@ class ModelExchange(CallState):
         """Its attempts have numbers above this one, and so many calls were made for its request already."""
         self._attempt = attempt
         self._before = calls
+
+    def made_elsewhere(self, calls: int) -> None:
+        """So many calls were made for the same request beside its own."""
+        if self._tries is not None:
+            self._tries.before = calls
+
+    def keep_quiet(self) -> None:
+        """Nobody hears its signs of life."""
+        self._keepalive_at = math.inf
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has made."""
+        return self._tries.calls if self._tries is not None else 0
 
     @property
     def waits_for_a_place(self) -> bool:
@@ -140,6 +155,9 @@ class ModelExchange(CallState):
             return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
+        finish = None if self._relaying else getattr(converter, "finish", None)
+        if finish is not None:
+            self._finished(finish.reason, finish.native)
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         if self._fan is not None and self._fan.streamed():
             self._going_on = True
@@ -176,6 +194,8 @@ class ModelExchange(CallState):
         self._dispatched += now - self._paused_at
         self._activity = now
         self._paused_at = None
+        if self._keepalive_at < now:  # the silence was the client's own
+            self._keepalive_at = now + KEEPALIVE
         if self._phase is _PLAYING:
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
@@ -264,6 +284,8 @@ class ModelExchange(CallState):
                 else:
                     found = self._called.whole(self._fan.request, body, self._dialect)
                     self._usage = used_by(found)
+                    if isinstance(found, Answer):
+                        self._finished(found.finish or "stop", found.native)
                     if self._fan.took(found):
                         return self._next_part(now)
                     rendered = self._render_parts(self._fan, now)
@@ -280,6 +302,7 @@ class ModelExchange(CallState):
         backend, tries = self._backend, self._tries
         assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
+        body = backend.hide(body)
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
             self._status = 502

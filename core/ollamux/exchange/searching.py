@@ -83,8 +83,8 @@ class SearchState(CountingState):
                 if not found:
                     continue
                 offer, backend = found[0]
-                if not self._same_format(offer, backend):
-                    incoming.check(self._seen_as(offer))
+                if not self._same_format(offer, backend):  # the offer at hand stays: its call is not given back yet
+                    incoming.check(_served(incoming, offer))
             except OllamuxError:  # that model could not do it either way
                 continue
             return found
@@ -98,7 +98,7 @@ class SearchState(CountingState):
         if self._served is None:
             incoming = self._incoming
             assert incoming is not None
-            self._served = Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
+            self._served = _served(incoming, offer)
         return self._served
 
     def _same_format(self, offer: Offer, backend: Backend) -> bool:
@@ -208,3 +208,7 @@ class SearchState(CountingState):
                 used = float((usage.input or 0) + tokens)
         self._tries.end(now, used, tokens)
         self._backend = None
+
+
+def _served(incoming: Incoming, offer: Offer) -> Served:
+    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length)

@@ -31,6 +31,7 @@ cdef class Tries:
     @cython.locals(guards=Guards, admission=Admission, backend=Backend, quota=Quota)
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
+    cpdef part(self, double now)
     cpdef failed(self, outcome, double now)
     @cython.locals(backend=Backend, standing=Standing)
     cpdef end(self, double now, double used, long tokens=*)

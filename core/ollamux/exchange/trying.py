@@ -91,7 +91,6 @@ class Tries:
         self._counts: list[int] | None = None
         self._full: list[str] | None = None
         self._shut: set[int] | None = None
-        guards.budget.paid()
 
     # A call -----------------------------------------------------------------------------------------------------------
 
@@ -151,6 +150,11 @@ class Tries:
             if hedging is not None and waited > 0.0 and not self._loading:
                 assert self._backend is not None and self._offer is not None
                 hedging.seen(self._backend.id, self._offer.upstream, waited)
+
+    def part(self, now: float) -> None:
+        """A further call of the same request goes to the same backend: it counts there as well."""
+        if self._quota is not None:
+            self._quota.owe(now)
 
     @property
     def metered(self) -> bool:
@@ -244,6 +248,13 @@ class Tries:
             ]
             self.choices = (first, *rest)
         return None
+
+    def spare(self, backends: Sequence[str]) -> None:
+        """These are called for the same request elsewhere, and are not called once more."""
+        counts = self._counted()
+        for position, (_, backend) in enumerate(self.candidates):
+            if backend.id in backends and not counts[position]:
+                counts[position] = 1
 
     def add(self, candidates: list[tuple[Offer, Backend]]) -> bool:
         """More candidates, behind all others. False where none of them is new."""

@@ -14,6 +14,7 @@ cdef class SseRelay:
     cdef dict _choices
     cdef tuple _head
     cdef bint _done, _hide_usage
+    cdef long _wanted
     cdef public object fault, usage
     cdef public bint steady
 

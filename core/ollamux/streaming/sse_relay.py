@@ -84,7 +84,7 @@ _decode_usage = msgspec.json.Decoder(_Usage).decode
 
 class SseRelay:
     """Passes a stream on under the client's name for the model. Meets `Relay`. `hide_usage` leaves out the event that
-    brings nothing but the usage, `stream_id` stands in for an empty id."""
+    brings nothing but the usage, `stream_id` stands in for an empty id, `choices` is how many are asked for."""
 
     __slots__ = (
         "_blocks",
@@ -95,6 +95,7 @@ class SseRelay:
         "_model",
         "_name",
         "_stream_id",
+        "_wanted",
         "fault",
         "steady",
         "usage",
@@ -108,6 +109,7 @@ class SseRelay:
         *,
         hide_usage: bool = False,
         stream_id: str = "",
+        choices: int = 1,
     ) -> None:
         self._blocks = SseBlocks(limit)
         self._name = b"" if upstream_model == client_model else msgspec.json.encode(client_model)
@@ -117,6 +119,7 @@ class SseRelay:
         self._done = False
         self._hide_usage = hide_usage
         self._stream_id = stream_id
+        self._wanted = choices
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
         self.steady = False
@@ -126,12 +129,12 @@ class SseRelay:
         """Whether `[DONE]` or the finish reason of every choice has come."""
         if self.fault is not None:
             return False
-        if self._done:
-            return True
+        if self._done or len(self._choices) < self._wanted:
+            return self._done
         for choice in self._choices.values():
             if not choice.finished:
                 return False
-        return bool(self._choices)
+        return True
 
     def feed(self, data: bytes, now: float) -> bytes:
         """The events that these bytes complete. Raises FrameTooLarge."""

@@ -200,3 +200,15 @@ def test_the_number_of_a_request_stands_in_anthropics_errors() -> None:
     body = {"model": "nobodys", "max_tokens": 1, "messages": [USER]}
     asked = driven(o="ollama").ask("POST", "/v1/messages", body, {"x-request-id": "r-1"})
     assert (asked.status, asked.json["request_id"]) == (404, "r-1")
+
+
+def test_every_part_counts_against_the_rate_of_its_backend() -> None:
+    run = driven(o={"type": "ollama", "rate_limit": {"requests": "3/min"}})
+    asked = asked_for(run, n=3)
+    for text in "abc":
+        asked.called.answer(200, whole(text))
+    assert asked.over
+    late = asked_for(run)
+    assert not late.calls
+    run.pass_time(21)
+    assert len(late.calls) == 1

@@ -385,3 +385,19 @@ def test_an_event_that_says_nothing_is_the_same_alone_and_among_others(make: Mak
     made = b"".join(apart.feed(one, 1.0) for one in (ROLE, text("a"), FINISH, event)) + apart.close(2.0)
     assert made == expected and made.endswith(b"data: [DONE]\n\n") and b"data: \n" not in made
     assert apart.fault is None and together.fault is None
+
+
+def test_a_stream_of_several_choices_is_complete_with_the_last_of_them() -> None:
+    def finish(index: int) -> bytes:
+        choice = {"index": index, "delta": {}, "finish_reason": "stop"}
+        return b"data: " + msgspec.json.encode({"id": "c", "model": "up", "choices": [choice]}) + b"\n\n"
+
+    relay = SseRelay("up", "up", choices=2)
+    assert relay.feed(finish(0), 0.0) and not relay.complete
+    assert relay.close(0.0) == b"" and not relay.complete
+    relay = SseRelay("up", "up", choices=2)
+    relay.feed(finish(0) + finish(1), 0.0)
+    assert relay.complete and relay.close(0.0) == b"data: [DONE]\n\n"
+    relay = SseRelay("up", "up", choices=2)
+    relay.feed(finish(0) + b"data: [DONE]\n\n", 0.0)
+    assert relay.complete
