@@ -73,8 +73,8 @@ class SseBlocks:
         return blocks
 
     def alone(self, data: bytes) -> bool:
-        """Whether these bytes, which begin with the name of a field and end with a blank line, are one block of one line
-        and nothing else."""
+        """Whether these bytes, which begin with a field's name and end with a blank line, are one block of one line and
+        nothing else."""
         if self._after_cr or self._tail or data.find(b"\n") != len(data) - 2 or 0x0D in data or len(data) > self._limit:
             return False
         self._started = True
