@@ -37,6 +37,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.exchange.base",
     "ollamux.exchange.calling",
     "ollamux.exchange.counting",
+    "ollamux.exchange.deciding",
     "ollamux.exchange.ending",
     "ollamux.exchange.heads",
     "ollamux.exchange.hedged",

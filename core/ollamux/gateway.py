@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
@@ -23,7 +23,7 @@ from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
 from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8, House
+from ollamux.exchange.base import JSON_UTF8
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.explaining import Explaining
 from ollamux.formats import servings
@@ -39,7 +39,6 @@ from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
-from ollamux.narrowed import Narrowed
 from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
@@ -123,6 +122,7 @@ class Gateway:
         self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
+        self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = keep_alive(config)
@@ -183,7 +183,9 @@ class Gateway:
 
     def open_among(self, request: ClientRequest, serving: Serving, among: frozenset[str]) -> Exchange:
         """The exchange for a request of a front without paths that these backends alone may answer."""
-        return ModelExchange(cast(House, Narrowed(self, among)), request, serving, serving.routes[0])
+        exchange = ModelExchange(self, request, serving, serving.routes[0])
+        exchange.narrow(among)
+        return exchange
 
     def serving(self, name: str) -> Serving:
         """The client's side of the format of this name, for fronts without paths. KeyError where there is none."""
@@ -242,6 +244,7 @@ class Gateway:
         before = self._states[backend.id]
         if state != before:
             self._states[backend.id] = state
+            self.admission.stir()
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
@@ -287,6 +290,7 @@ class Gateway:
         self.machine.vram.told(backend.id, inventory)
         if backend.provider.manages_models:
             self.fleet.loaded(backend.id, backend.loaded, now)
+        self.admission.stir()
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, inventory.slots)
             self.fleet.stations[backend.id].reading(slots=inventory.slots or 0)
@@ -306,9 +310,6 @@ class Gateway:
 
     def fallbacks(self, model: str) -> tuple[str, ...]:
         return self._fallbacks.get(canonical_key(self.catalog.target(model)), ())
-
-    def besides(self, backend: str) -> House:
-        return cast(House, Narrowed(self, frozenset(self._backends) - {backend}))
 
     def managers(self) -> Sequence[Backend]:
         found = [backend for backend in self._backends.values() if backend.provider.manages_models]
@@ -450,6 +451,7 @@ class Gateway:
 
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
+        self.admission.stir()
         self.ledger.power(condition.backend, condition.watts or 0.0)
         station = self.fleet.stations[condition.backend]
         station.reading(heat=condition.penalty, watts=condition.watts)
@@ -461,6 +463,7 @@ class Gateway:
 
     def _circuit_changed(self, change: Change) -> None:
         """A circuit opened, lets trials in, or closed."""
+        self.admission.stir()
         if self.feed.heard:
             told = change.backend, change.model, change.before, change.after, change.reason
             self.feed.tell(CircuitChange(change.now, *told))

@@ -135,7 +135,8 @@ class HedgedExchange(ModelExchange):
         made = tries.before + tries.calls
         if made >= house.guards.policy_of(backend.id).attempts or not budget.allows(now):
             return None
-        second = ModelExchange(house.besides(backend.id), self._request, self._serving, self._route, self._place)
+        second = ModelExchange(house, self._request, self._serving, self._route, self._place)
+        second.narrow(frozenset([each.id for each in house.backends() if each is not backend]))
         second.caller = self.caller
         second.number_from(_APART, made)
         wants = second.start(now)

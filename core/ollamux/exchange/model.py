@@ -61,7 +61,9 @@ class ModelExchange(CallState):
     def proceed(self, now: float) -> Wants:
         if self._phase is _LOOKING:
             return self._look_up(now, True)
-        if self._phase in (_QUEUED, _RESTING):  # a place, or room in a backend's memory
+        if self._phase is _QUEUED:
+            return self._dispatch(now) if self._house.admission.called(self) else (WakeAt(self._next_wake(now)),)
+        if self._phase is _RESTING:  # there is room in a backend's memory
             return self._dispatch(now)
         return None
 
@@ -88,11 +90,6 @@ class ModelExchange(CallState):
     def waits_for_a_place(self) -> bool:
         """Whether it stands in the queue."""
         return self._phase is _QUEUED
-
-    @property
-    def wanted(self) -> Sequence[str]:
-        """The backends on which a place would do, for the queue."""
-        return self._tries.wanted if self._tries is not None else ()
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
         if attempt != self._attempt:
@@ -223,6 +220,9 @@ class ModelExchange(CallState):
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
+        if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
+            self._prospect.alarm = math.inf
+            self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
         if phase is _FETCHING:

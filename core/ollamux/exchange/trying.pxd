@@ -21,6 +21,7 @@ cdef class Tries:
     cdef double _began, _first
     cdef list _counts, _full
     cdef set _shut
+    cdef dict _ranks
     cdef long _position
     cdef bint _answered, _failed, _force, _loading
     cdef public list candidates, wanted
