@@ -356,6 +356,10 @@ class ModelExchange(CallState):
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
         assert backend is not None
+        if self._converter is not None and self._converter.complete:  # its last word was said, and nothing is to follow
+            attempt = self._attempt
+            wants = ModelExchange.attempt_end(self, attempt, now)
+            return (Cancel(attempt), *wants) if isinstance(wants, tuple) else wants
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
         backend.health.bad("it did not answer in time", now, "timeout")
         if self._phase is _ANSWERING:

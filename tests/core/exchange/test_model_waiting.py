@@ -405,3 +405,15 @@ def test_the_silence_of_a_client_that_does_not_read_is_not_broken_when_it_reads_
     assert asked.wake_at == run.now + 15 and not asked.pieces
     run.pass_time(15)
     assert len(asked.pieces) == 1
+
+
+@pytest.mark.parametrize("type_", ["ollama", "vllm"])
+def test_a_backend_that_has_said_its_last_word_and_does_not_hang_up_has_answered(type_: str) -> None:
+    run = driven(a={"type": type_, "timeouts": {"idle": 5}})
+    asked = run.chat()
+    native = type_ == "ollama"
+    asked.called.head(200, "application/x-ndjson" if native else "text/event-stream")
+    asked.called.data(line("ok") + line(done=True) if native else delta("ok") + ending())
+    run.pass_time(10)
+    assert asked.over and asked.called.cancelled and asked.text == "ok" and "error" not in asked.lines[-1]
+    assert at_rest(run) and run.gateway.backend("a").health.usable
