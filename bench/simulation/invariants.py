@@ -48,6 +48,7 @@ __all__ = (
 
 _HAIR = 1e-6
 _FIRST_BYTE, _IDLE = 20.0, 8.0
+_ENDS = (b"error", b'"done":true', b"[DONE]", b"message_stop")
 _APART = 1_000_000_000
 _MOST_WAKES = 30
 
@@ -116,7 +117,7 @@ def keepalives_are_for_streams_and_after_a_silence(world: World, asked: Asked, w
         return None
     told = any(attempt.open and attempt.status for attempt in asked.attempts)
     whole = asked.head is not None and asked.head.headers[0][1].startswith("application/json")
-    if b"error" in want.data or told or whole:
+    if told or whole or any(end in want.data for end in _ENDS):
         return None
     if not asked.guest.stream:
         return "a keepalive for an answer that is no stream"
@@ -256,7 +257,7 @@ def who_waits_has_a_wake(world: World) -> str | None:
 
 def nobody_waits_longer_than_is_configured(world: World) -> str | None:
     """Something happens within the longest of the limits: a call, a piece of an answer, an end."""
-    longest = max(world.gateway.config.queue.timeout, _FIRST_BYTE, _IDLE, PATIENCE) + 0.001
+    longest = max(world.gateway.config.queue.timeout, _FIRST_BYTE, _IDLE) + PATIENCE + 0.001
     for asked in world.open:
         if not asked.paused and world.now - asked.progress > longest:
             return f"{asked}: nothing happened for {world.now - asked.progress:g} s"
