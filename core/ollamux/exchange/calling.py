@@ -259,7 +259,7 @@ class CallState(SendState):
             have = self._pictures or {}
             wanted = [url for url in addresses(request, dialect) if url not in have]
             if wanted:
-                self._fetching = Fetching(wanted, now)
+                self._fetching = Fetching(wanted, now, self._house.pictures)
                 return self._fetch(now)
             if have:
                 self._neutral = request = with_pictures(request, have)

@@ -212,3 +212,15 @@ def test_every_part_counts_against_the_rate_of_its_backend() -> None:
     assert not late.calls
     run.pass_time(21)
     assert len(late.calls) == 1
+
+
+@pytest.mark.parametrize(("fetch", "public"), [("public", True), ("anywhere", False)])
+def test_pictures_of_private_addresses_are_fetched_where_the_configuration_lets_them(fetch: str, public: bool) -> None:
+    asked = shown(driven({"pictures": {"fetch": fetch}}, o="ollama"), "http://192.168.0.9/1.png")
+    assert asked.called.call.public_only is public
+
+
+def test_no_picture_is_fetched_where_the_configuration_forbids_it() -> None:
+    asked = shown(driven({"pictures": {"fetch": "never"}}, o="ollama"), URL)
+    assert asked.status == 400 and asked.calls == []
+    assert "not fetched by their address" in asked.json["error"]["message"]
