@@ -187,7 +187,6 @@ class Ask:
                 return _CALLABLE
             if station.number != self.target:
                 return _EXCLUDED
-        if self._limited:
-            if first + station.queue_ms > self._soonest:
-                return _LOAD
+        if self._limited and first + station.queue_ms > self._soonest:
+            return _LOAD
         return 0
