@@ -156,13 +156,13 @@ class HedgedExchange(ModelExchange):
 
     def _of_second(self, wants: Wants, now: float) -> Wants:
         """What the second exchange wants, as far as it is to be done."""
-        if self._won:
+        if self._won or wants is None:
             return wants
         assert self._second is not None
         self._agree()
         found: list[Want] = []
         won = False
-        for want in wants if wants is not None and not isinstance(wants, bytes) else ():
+        for want in () if isinstance(wants, bytes) else wants:
             if isinstance(want, Head):
                 if want.status >= 400:
                     return _joined(found, self._lose(now))
