@@ -95,6 +95,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.streaming._skeleton",
     "ollamux.streaming._template",
     "ollamux.streaming.framing",
+    "ollamux.streaming.mending",
     "ollamux.streaming.sse_relay",
     "ollamux.streaming.translator",
 )
