@@ -2,6 +2,8 @@
 
 cimport cython
 
+cdef double inf
+
 
 cdef class Sleeper:
     cdef public double wake_at

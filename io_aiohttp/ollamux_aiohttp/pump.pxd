@@ -6,6 +6,8 @@ from ollamux.gateway cimport Gateway
 from ollamux_aiohttp.deadlines cimport Deadlines, Sleeper
 from ollamux_aiohttp.upstream.choose cimport Upstreams
 
+cdef double inf
+
 
 cdef class Pump:
     cdef public Gateway gateway

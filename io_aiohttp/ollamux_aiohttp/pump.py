@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from math import floor, inf
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -144,7 +144,7 @@ class Pump:
             self._heads[key] = found
         if now >= self._date_until:
             self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
-            self._date_until = math.floor(now) + 1.0
+            self._date_until = floor(now) + 1.0
         return found + self._date
 
 
@@ -192,7 +192,7 @@ class Driver(Sleeper):
         message: RawRequestMessage | LaneParser,
         lane: bool = False,
     ) -> None:
-        self.wake_at = math.inf
+        self.wake_at = inf
         self.slot = -1
         self._pump = pump
         self._connection = connection

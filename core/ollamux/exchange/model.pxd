@@ -7,6 +7,8 @@ from ollamux.exchange.calling cimport CallState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 
+cdef double inf
+
 
 cdef class ModelExchange(CallState):
     cdef tuple _begin(self, bytes out, double now)

@@ -11,8 +11,8 @@ of the converter and returns bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from math import inf
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
@@ -223,7 +223,7 @@ class ModelExchange(CallState):
         self._first_token = now - self._dispatched
         self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
         if self._committed:
             return (Data(out),)
         self._committed = True
