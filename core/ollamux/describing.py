@@ -40,8 +40,8 @@ class Descriptions:
     def __init__(self, house: DescribedHouse) -> None:
         self._house = house
 
-    def health(self, backend: Backend) -> dict[str, Any]:
-        """How it is, as document 001's health checks have it."""
+    def health(self, backend: Backend, now: float) -> dict[str, Any]:
+        """How it is, as document 001's health checks have it, with the circuits of its models that are not closed."""
         house = self._house
         seen = house.seen(backend.id)
         sums = self._sums(backend)
@@ -54,7 +54,7 @@ class Descriptions:
             "response_time_ms": _milliseconds(_waited(backend)),
             "last_check": house.clock.stamp(seen) if seen is not None else None,
             "circuit_breaker": {
-                "state": "closed" if usable else "open",
+                **self._circuit(backend, now),
                 "failure_count": sums.errors,
                 "success_count": sums.requests - sum(sums.failures.values()),
                 "request_count": sums.requests,
@@ -172,6 +172,18 @@ class Descriptions:
                 "power_watts": house.machine.condition(backend.id).watts,
                 "loaded_models": sorted({offer.name for offer in offers if house.catalog.is_loaded(offer)}),
             },
+        }
+
+    def _circuit(self, backend: Backend, now: float) -> dict[str, Any]:
+        """The state of its own circuit and of those of its models that are not closed."""
+        circuits = self._house.guards.circuits
+        whole = circuits.of_backend(backend.id)
+        parts = {model: breaker.standing(now) for model, breaker in circuits.of_models(backend.id).items()}
+        return {
+            "state": whole.standing(now) if whole is not None else "closed",
+            "models": {model: state for model, state in parts.items() if state != "closed"},
+            "failures_in_a_row": whole.failures if whole is not None else 0,
+            "next_trial_in_ms": _milliseconds(circuits.recovers_in(backend.id, "", now)) or None,
         }
 
     def _sums(self, backend: Backend) -> Sums:

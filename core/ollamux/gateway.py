@@ -30,6 +30,7 @@ from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
+from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
@@ -39,11 +40,12 @@ from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
 from ollamux.narrowed import Narrowed
-from ollamux.news import Feed, HealthChange
+from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
 from ollamux.reports import BackendReport, ModelReport, report_of
 from ollamux.resilience.admission import Admission
+from ollamux.resilience.breaker import Change
 from ollamux.resilience.health import Health
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
@@ -83,6 +85,8 @@ class Gateway:
         self.clock = Clock()
         self._instance = instance
         self._servings = {serving.name: serving for serving in servings()}
+        if not config.response_optimization.stream:
+            self._servings["ollama"] = OllamaServing(streams=False)
         kept = config.responses
         self._servings["openai_responses"] = self._responses = ResponsesServing(
             StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl)
@@ -111,6 +115,7 @@ class Gateway:
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.guards = guards(config, self._backends.values(), instance)
+        self.guards.told = self._circuit_changed
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._hedges = self.guards.hedging is not None
@@ -233,7 +238,7 @@ class Gateway:
 
     def proved(self, backend: Backend, now: float) -> None:
         """A probe of this backend was answered well: what is open there is tried again."""
-        self.guards.circuits.probed(backend.id, now)
+        self.guards.tell(self.guards.circuits.probed(backend.id, now))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
@@ -439,6 +444,12 @@ class Gateway:
         self._backends[condition.backend].restricted = station.blocked or bool(
             allowed and station.region not in {region.lower() for region in allowed}
         )
+
+    def _circuit_changed(self, change: Change) -> None:
+        """A circuit opened, lets trials in, or closed."""
+        if self.feed.heard:
+            told = change.backend, change.model, change.before, change.after, change.reason
+            self.feed.tell(CircuitChange(change.now, *told))
 
     # Backends ---------------------------------------------------------------------------------------------------------
 

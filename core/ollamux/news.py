@@ -1,4 +1,5 @@
-"""What happens in a gateway, told to those who want to hear it: a backend's health changed, a request was answered.
+"""What happens in a gateway, told to those who want to hear it: a backend's health or circuit changed, a request was
+answered.
 
 Strategy: whoever has something to tell asks first whether anybody listens, and makes nothing where nobody does: no
 value, no text. Who listens is called with plain values and does what it likes with them.
@@ -16,7 +17,7 @@ import msgspec
 
 from ollamux.conversation import Operation
 
-__all__ = ("Decision", "Feed", "HealthChange", "News")
+__all__ = ("CircuitChange", "Decision", "Feed", "HealthChange", "News")
 
 
 class HealthChange(msgspec.Struct, frozen=True, tag="health", tag_field="event"):
@@ -24,6 +25,18 @@ class HealthChange(msgspec.Struct, frozen=True, tag="health", tag_field="event")
 
     at: float
     backend: str
+    before: str
+    state: str
+    reason: str
+
+
+class CircuitChange(msgspec.Struct, frozen=True, tag="circuit", tag_field="event"):
+    """A circuit is in another state than before (`resilience.breaker`): that of a backend, or that of one model there
+    as the backend calls it; `model` is empty for the backend's own."""
+
+    at: float
+    backend: str
+    model: str
     before: str
     state: str
     reason: str
@@ -58,7 +71,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
         return not self.failure and self.calls <= 1
 
 
-News: TypeAlias = HealthChange | Decision
+News: TypeAlias = HealthChange | CircuitChange | Decision
 Listener: TypeAlias = Callable[[News], None]
 
 

@@ -114,7 +114,7 @@ class Status:
                 "timestamp": house.clock.stamp(now),
                 "version": self._version,
                 "uptime": uptime,
-                "providers": {backend.id: self._told.health(backend) for backend in backends},
+                "providers": {backend.id: self._told.health(backend, now) for backend in backends},
                 "queue": {"waiting": house.admission.waiting, "size": house.config.queue.size},
                 "metrics": {
                     "total_requests": sums.requests,
@@ -136,12 +136,12 @@ class Status:
                 {"at": self._house.clock.stamp(each.now), "status": each.condition, "reason": each.reason}
                 for each in found[0].health.history
             ]
-            return _json({"provider": found[0].id, **self._told.health(found[0]), "history": changes})
+            return _json({"provider": found[0].id, **self._told.health(found[0], now), "history": changes})
         return _json(
             {
                 "status": self.overall(),
                 "timestamp": self._house.clock.stamp(now),
-                "providers": {backend.id: self._told.health(backend) for backend in found},
+                "providers": {backend.id: self._told.health(backend, now) for backend in found},
             }
         )
 

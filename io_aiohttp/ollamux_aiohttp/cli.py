@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = configured(command("serve", "Serve every model on one endpoint.", _serve))
     serve.add_argument("--host", help="the address to listen on (127.0.0.1)")
     serve.add_argument("--port", help="the port to listen on (11434, or 11435 beside an Ollama)")
-    serve.add_argument("--workers", metavar="N", help="how many processes serve: 1, more are not available yet")
+    serve.add_argument("--workers", metavar="N", help="how many processes serve (1); limits are divided by it")
     serve.add_argument(
         "--gguf", metavar="FILE", action="append", default=[], help="serve this model file with llama.cpp"
     )

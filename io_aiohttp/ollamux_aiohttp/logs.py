@@ -1,9 +1,9 @@
 """Logging: what goes to stderr, and how it looks, as `logging` in the configuration says.
 
 Strategy: a record may carry `fields`, plain values beside its message: in JSON they are members of the object, in text
-they follow as `name=value`. What the gateway tells of requests and backends is logged from its feed: a backend that
-goes away as a warning, one that comes back and a request that fell over as information, a request that went as it
-should for whoever debugs.
+they follow as `name=value`. What the gateway tells of requests, backends and circuits is logged from its feed: a
+backend that goes away and a circuit that opens as warnings, one that comes back and a request that fell over as
+information, a request that went as it should for whoever debugs.
 
 Rules: ollamux's own loggers follow the configured level, those of libraries are heard from warnings on; one line for
 each record, whatever a client put into a name; no text is made of what the level leaves out, and nobody listens where
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from ollamux.config import LoggingConfig
-from ollamux.news import Decision, Feed, HealthChange, News
+from ollamux.news import CircuitChange, Decision, Feed, HealthChange, News
 
 __all__ = ("log_news", "set_up")
 
@@ -84,6 +84,10 @@ def _write(news: News) -> None:
     if isinstance(news, HealthChange):
         fields = {"backend": news.backend, "before": news.before, "state": news.state, "reason": news.reason}
         _log.log(level, "backend %s is %s", news.backend, news.state, extra={"fields": fields})
+    elif isinstance(news, CircuitChange):
+        fields = {"backend": news.backend, "model": news.model, "before": news.before, "reason": news.reason}
+        of = f"model {news.model} on backend {news.backend}" if news.model else f"backend {news.backend}"
+        _log.log(level, "circuit of %s is %s", of, news.state, extra={"fields": fields})
     else:
         _log.log(level, "request %s", "failed" if news.failure else "answered", extra={"fields": _told(news)})
 
@@ -94,6 +98,8 @@ def _level(news: News) -> int:
         if news.state in ("healthy", "degraded"):
             return logging.DEBUG if first else logging.INFO
         return logging.INFO if first else logging.WARNING
+    if isinstance(news, CircuitChange):
+        return logging.WARNING if news.state == "open" else logging.INFO
     if news.failure and news.status >= 500:
         return logging.WARNING
     return logging.DEBUG if news.ordinary else logging.INFO

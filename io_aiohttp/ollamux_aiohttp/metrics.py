@@ -59,6 +59,7 @@ _SENSORS: tuple[tuple[str, str, Callable[[Device], float | None]], ...] = (
 """What the sensors of this machine tell."""
 
 _CONDITIONS = ("healthy", "degraded", "unhealthy", "timeout", "unreachable", "unknown")
+_CIRCUITS = ("closed", "half_open", "open")
 _GENAI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "server_address")
 _WHERE = ("backend", "model", "operation")
 
@@ -69,11 +70,13 @@ class Metrics(Collector):
     def __init__(self, gateway: Gateway, version: str) -> None:
         self._gateway = gateway
         self._version = version
+        self._now = 0.0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
     def page(self, request: ClientRequest, now: float) -> Exchange:
         """The exchange that answers a scrape, in the form that its Accept header asks for."""
+        self._now = now
         encoder, kind = choose_encoder(request.headers.get("accept", ""))
         make: Callable[[CollectorRegistry], bytes] = encoder
         return Settled(200, (("Content-Type", kind),), make(self._registry))
@@ -152,6 +155,7 @@ class Metrics(Collector):
 
     def _present(self) -> Iterator[Metric]:
         gateway = self._gateway
+        yield from self._circuits()
         info = GaugeMetricFamily("ollamux_build_info", "The version that runs", labels=("version",))
         info.add_metric((self._version,), 1)
         yield info
@@ -174,6 +178,23 @@ class Metrics(Collector):
             models.add_metric((backend.id,), len({offer.name for offer in gateway.catalog.of_backend(backend.id)}))
         yield from (running, health, probe, models)
         yield from self._hardware()
+
+    def _circuits(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "ollamux_circuit_state",
+            "1 for the state that the circuit is in: a backend's own, where the model is empty, or one of its models'",
+            labels=("backend", "model", "state"),
+        )
+        circuits = self._gateway.guards.circuits
+        for backend in self._gateway.backends():
+            whole = circuits.of_backend(backend.id)
+            states = {"": whole.standing(self._now) if whole is not None else "closed"}
+            for model, breaker in circuits.of_models(backend.id).items():
+                states[model] = breaker.standing(self._now)
+            for model, now in states.items():
+                for state in _CIRCUITS:
+                    family.add_metric((backend.id, model, state), float(state == now))
+        yield family
 
     def _hardware(self) -> Iterator[Metric]:
         machine = self._gateway.machine

@@ -43,7 +43,8 @@ def ask(
     why = ""
     for port in ports:
         try:
-            status, answer = _exchange(host, port, method, path, body, {**_headers(config), **(headers or {})})
+            connection = _connection(config, host, port)
+            status, answer = _exchange(connection, method, path, body, {**_headers(config), **(headers or {})})
         except (OSError, http.client.HTTPException) as error:
             why = why or getattr(error, "strerror", None) or type(error).__name__
             continue
@@ -64,10 +65,19 @@ def _headers(config: Config) -> dict[str, str]:
     return {"Content-Type": "application/json", **shown}
 
 
+def _connection(config: Config, host: str, port: int) -> http.client.HTTPConnection:
+    """A way to it."""
+    tls = config.server.tls
+    if tls is None:
+        return http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    from ollamux_aiohttp.tls import own_context
+
+    return http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=own_context(tls))
+
+
 def _exchange(
-    host: str, port: int, method: str, path: str, body: Any, headers: dict[str, str]
+    connection: http.client.HTTPConnection, method: str, path: str, body: Any, headers: dict[str, str]
 ) -> tuple[int, dict[str, Any] | None]:
-    connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
     try:
         connection.request(method, path, None if body is None else msgspec.json.encode(body), headers)
         response = connection.getresponse()

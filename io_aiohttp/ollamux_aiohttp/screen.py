@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ollamux_aiohttp.llama_supervisor import LOADING
 
 if TYPE_CHECKING:
+    from ollamux.config import ServerTls
     from ollamux.gateway import BackendReport, ModelReport
 
 __all__ = ("Handle", "LoadNews", "Paint", "shown_endpoint", "start_screen", "table", "url_of")
@@ -43,11 +44,19 @@ class Paint:
 
 
 def start_screen(
-    reports: Sequence[BackendReport], host: str, port: int, *, guarded: bool, notes: Sequence[str], paint: Paint
+    reports: Sequence[BackendReport],
+    host: str,
+    port: int,
+    *,
+    guarded: bool,
+    notes: Sequence[str],
+    paint: Paint,
+    tls: ServerTls | None = None,
 ) -> str:
-    """The whole screen. `guarded` says that clients need a key; `notes` are lines about choices that were made."""
+    """The whole screen. `guarded` says that clients need a key, `tls` how they are served where not in the clear;
+    `notes` are lines about choices that were made."""
     everywhere = " (every address of this machine)" if host in _EVERYWHERE else ""
-    lines = [f"{paint('ollamux listens on ' + url_of(host, port), 'strong')}{everywhere}"]
+    lines = [f"{paint('ollamux listens on ' + url_of(host, port, tls), 'strong')}{everywhere}"]
     lines += [f"  {note}" for note in notes]
     lines.append("")
     if reports:
@@ -58,7 +67,7 @@ def start_screen(
     model = _first_model(reports)
     if model is not None:
         lines += ["", "Try it:"]
-        lines += [f"  {command}" for command in _commands(model, host, port, guarded)]
+        lines += [f"  {command}" for command in _commands(model, host, port, guarded, tls)]
     return "\n".join([*lines, ""])
 
 
@@ -72,9 +81,9 @@ def table(rows: Sequence[Sequence[str]], paint: Paint | None = None) -> list[str
     return lines
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, tls: ServerTls | None = None) -> str:
     """The address as a URL."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def shown_endpoint(endpoint: str) -> str:
@@ -105,12 +114,14 @@ def _first_model(reports: Sequence[BackendReport]) -> str | None:
     return min(models, key=rank).name.removesuffix(":latest") if models else None
 
 
-def _commands(model: str, host: str, port: int, guarded: bool) -> list[str]:
+def _commands(model: str, host: str, port: int, guarded: bool, tls: ServerTls | None) -> list[str]:
     near = _EVERYWHERE.get(host) or (f"[{host}]" if ":" in host else host)
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
     key = " -H 'Authorization: Bearer YOUR_KEY'" if guarded else ""
-    curl = f"curl http://{near}:{port}/api/chat{key} -d {shlex.quote(body)}"
-    if guarded:
+    if tls is not None:  # the certificate is for a name that is not known here
+        key += " --insecure" + (" --cert YOUR.pem" if tls.client_ca is not None else "")
+    curl = f"curl {url_of(near.strip('[]'), port, tls)}/api/chat{key} -d {shlex.quote(body)}"
+    if guarded or tls is not None:
         return [curl]
     own = port == _DEFAULT_PORT and near == "127.0.0.1"
     return [curl, f"{'' if own else f'OLLAMA_HOST={near}:{port} '}ollama run {shlex.quote(model)}"]

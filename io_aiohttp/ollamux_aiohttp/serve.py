@@ -93,7 +93,13 @@ async def serve(
         await server.refresh(_PATIENCE)
         reports = server.gateway.report(asyncio.get_running_loop().time())
         screen = start_screen(
-            reports, host, port, guarded=bool(config.server.keys), notes=(*moved, *told, *notes), paint=paint
+            reports,
+            host,
+            port,
+            guarded=bool(config.server.keys),
+            notes=(*moved, *told, *notes),
+            paint=paint,
+            tls=config.server.tls,
         )
         say(screen)
         children.speak()

@@ -33,6 +33,7 @@ from ollamux_aiohttp.events import EVENTS, Events, Granted
 from ollamux_aiohttp.logs import log_news
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
+from ollamux_aiohttp.tls import server_context
 from ollamux_aiohttp.upstream.configured import upstreams_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,15 @@ class Server:
         )
         self._tell_time()
         self._stop_logging = log_news(self.gateway.feed)
-        self._listener = await loop.create_server(self._front, host, port, backlog=4096, reuse_address=True)
+        tls = self.config.server.tls
+        self._listener = await loop.create_server(
+            self._front,
+            host,
+            port,
+            backlog=4096,
+            reuse_address=True,
+            ssl=server_context(tls) if tls is not None else None,
+        )
         self._chores.run()
         gc.collect()
         gc.freeze()

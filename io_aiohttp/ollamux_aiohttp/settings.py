@@ -28,6 +28,7 @@ from ollamux.config import (
     parse_dotenv,
     resolve_keys,
 )
+from ollamux_aiohttp.tls import server_context
 from ollamux_aiohttp.upstream.tls import client_context
 
 __all__ = ("Settings", "read_settings")
@@ -64,8 +65,14 @@ def read_settings(
 
 
 def _check_certificates(config: Config) -> None:
-    """A file of certificates that cannot be used would leave its backend without any way to be called."""
+    """A file of certificates that cannot be used would leave its backend without any way to be called, or clients
+    without any way in."""
     problems: list[str] = []
+    if config.server.tls is not None:
+        try:
+            server_context(config.server.tls)
+        except ValueError as error:
+            problems.append(f"server.tls.{error}")
     for backend in config.backends or ():
         if backend.enabled and backend.tls.ca is not None:
             try:

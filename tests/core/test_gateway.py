@@ -354,3 +354,10 @@ def test_what_a_backend_has_in_memory_is_counted_on_its_device() -> None:
     run.gateway.stock(run.gateway.backend("a"), Inventory(models=(ModelInfo(name="m"),), loaded=(loaded,)))
     (usage,) = run.gateway.machine.vram.usage()
     assert (usage.used, [each.model for each in usage.models]) == (5 * 2**30, ["m"])
+
+
+@pytest.mark.parametrize(("told", "kind"), [({}, "application/x-ndjson"), ({"stream": False}, "application/json")])
+def test_a_client_of_ollama_gets_what_is_configured_where_it_does_not_say(told: dict[str, Any], kind: str) -> None:
+    house = driven({"response_optimization": told}, demo="demo")
+    asked = house.chat("demo")
+    assert asked.headers["content-type"].startswith(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 from tests.support.driving import driven
 
-from ollamux.news import Decision, Feed, HealthChange, News
+from ollamux.news import CircuitChange, Decision, Feed, HealthChange, News
 
 GOOD = Decision(
     at=1.0,
@@ -92,3 +92,35 @@ def test_a_backend_that_a_supervisor_gives_up_is_told_when_its_turn_comes() -> N
     run.gateway.locate("g", None, "the model is no GGUF")
     run.chores()
     assert [news.state for news in heard if isinstance(news, HealthChange)] == ["unreachable"]
+
+
+def test_each_change_of_a_circuit_is_told_with_its_reason() -> None:
+    run = driven({"retry": {"attempts": 1}, "breaker": {"successes": 1}}, a="vllm")
+    heard: list[News] = []
+    run.gateway.feed.listen(heard.append)
+    for _ in range(5):
+        run.chat(player=lambda called: called.answer(500, {"error": {"message": "no"}}))
+    run.pass_time(60)
+    run.chat(stream=False, player=lambda called: called.answer(200, {"choices": [{"message": {"content": "yes"}}]}))
+    circuits = [news for news in heard if isinstance(news, CircuitChange)]
+    assert [(news.model, news.before, news.state, news.reason) for news in circuits] == [
+        ("", "closed", "open", "too many failures in a row"),
+        ("m", "closed", "open", "too many failures in a row"),
+        ("", "open", "half_open", "it is time for a trial"),
+        ("m", "open", "half_open", "it is time for a trial"),
+        ("", "half_open", "closed", "the trial calls went well"),
+        ("m", "half_open", "closed", "the trial calls went well"),
+    ]
+    assert {news.backend for news in circuits} == {"a"}
+
+
+def test_a_probe_that_half_opens_a_circuit_is_told() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm")
+    for _ in range(5):
+        run.chat(player=lambda called: called.answer(500, {"error": {"message": "no"}}))
+    heard: list[News] = []
+    run.gateway.feed.listen(heard.append)
+    run.pass_time(30)
+    run.learn()
+    told = [(news.before, news.state, news.reason) for news in heard if isinstance(news, CircuitChange)]
+    assert told == [("open", "half_open", "a probe or a call was answered")] * 2

@@ -82,6 +82,9 @@ def test_details_of_health_are_those_of_the_document() -> None:
         "last_check": "2026-01-02T03:00:00.125Z",
         "circuit_breaker": {
             "state": "closed",
+            "models": {},
+            "failures_in_a_row": 0,
+            "next_trial_in_ms": None,
             "failure_count": 1,
             "success_count": 1,
             "request_count": 2,
@@ -93,7 +96,32 @@ def test_details_of_health_are_those_of_the_document() -> None:
     }
     other = told["providers"]["b"]
     assert (other["healthy"], other["status"], other["reason"]) == (False, "unreachable", "nothing listens there")
-    assert other["response_time_ms"] is None and other["circuit_breaker"]["state"] == "open"
+    assert other["response_time_ms"] is None and other["circuit_breaker"]["state"] == "closed"  # nobody called it
+
+
+def fail(run: Driven, times: int, status: int = 500, **asked: Any) -> None:
+    """So many requests that come to nothing."""
+    for _ in range(times):
+        run.chat(player=lambda called: called.answer(status, {"error": {"message": "no"}}), **asked)
+
+
+def test_the_circuit_that_is_told_is_the_one_that_opened() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm")
+    fail(run, 5)
+    told = get(run, "/health/providers/a")["circuit_breaker"]
+    assert (told["state"], told["models"], told["failures_in_a_row"]) == ("open", {"m": "open"}, 5)
+    assert told["next_trial_in_ms"] == 60_000
+    run.pass_time(60)
+    told = get(run, "/health/providers")["providers"]["a"]["circuit_breaker"]
+    assert (told["state"], told["models"], told["next_trial_in_ms"]) == ("half_open", {"m": "half_open"}, None)
+
+
+def test_a_circuit_of_one_model_is_told_beside_that_of_its_backend() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm")
+    fail(run, 5, status=404)
+    told = get(run, "/health/detailed")["providers"]["a"]
+    assert (told["healthy"], told["circuit_breaker"]["state"]) == (True, "closed")
+    assert told["circuit_breaker"]["models"] == {"m": "open"}
 
 
 def test_all_is_well_where_every_backend_is_and_nothing_where_none_can_serve() -> None:

@@ -181,7 +181,7 @@ def test_a_port_that_is_taken_is_told_plainly(tmp_path: Path) -> None:
         (["--gguf", "none.gguf"], "none.gguf: there is no such file"),
         (["--config", "none.yaml"], "none.yaml: there is no such file"),
         (["--port", "many"], "--port"),
-        (["--workers", "3"], "--workers"),
+        (["--workers", "0"], "--workers"),
     ],
 )
 def test_serve_refuses_what_cannot_be_before_it_listens(
@@ -197,7 +197,7 @@ def test_serve_refuses_what_cannot_be_before_it_listens(
 def test_the_help_says_how_many_processes_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    assert "processes serve: 1, more are not available yet" in " ".join(capsys.readouterr().out.split())
+    assert "how many processes serve (1); limits are divided by it" in " ".join(capsys.readouterr().out.split())
 
 
 def test_check_says_that_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

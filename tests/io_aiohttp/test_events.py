@@ -111,6 +111,25 @@ def test_a_backend_that_goes_away_is_told_when_the_probes_find_out() -> None:
             assert {event["backend"] for event in client.events} == {"a"}
 
 
+def test_a_circuit_that_opens_is_told() -> None:
+    with backend(lambda asked, wire: wire.answer(500, {"error": {"message": "no"}})) as up:
+        settings = {"backends": {"a": {"type": "vllm", "endpoint": f"{up.url}/v1", "models": ["m"]}}}
+        with (
+            running({**settings, "breaker": {"failures": 1}, "retry": {"attempts": 1}}) as server,
+            listening(server) as client,
+        ):
+            client.until(b"\r\n\r\n")
+            assert eventually(lambda: heard(server))
+            body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+            assert server.ask("POST", "/api/chat", body).status == 500
+            client.until(b"event: decision\n")
+            told = [event for event in client.events if event["event"] == "circuit"]
+            assert [(event["backend"], event["model"], event["state"]) for event in told] == [
+                ("a", "", "open"),
+                ("a", "m", "open"),
+            ]
+
+
 def test_the_events_are_for_those_with_a_key() -> None:
     with running({**SETTINGS, "server": {"keys": [KEY]}}) as server:
         with listening(server) as client:

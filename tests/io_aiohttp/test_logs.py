@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from ollamux.config import LoggingConfig
-from ollamux.news import Decision, Feed, HealthChange
+from ollamux.news import CircuitChange, Decision, Feed, HealthChange
 from ollamux_aiohttp.logs import log_news, set_up
 
 ANSWERED = Decision(
@@ -159,3 +159,16 @@ def test_no_name_that_a_client_gives_can_make_a_line_of_its_own(form: Literal["t
     feed.tell(replace(FAILED, model="x\r\n2026 ERROR\u2028forged", request_id="i" * 10_000))
     assert len(stream.getvalue().splitlines()) == 1 or form == "json"
     assert stream.getvalue().count("\n") == 1 and len(stream.getvalue()) < 2000
+
+
+def test_a_circuit_that_opens_is_a_warning_and_one_that_closes_information() -> None:
+    stream = io.StringIO()
+    set_up(LoggingConfig(format="json"), stream)
+    feed = Feed()
+    log_news(feed)
+    feed.tell(CircuitChange(1.0, "a", "", "closed", "open", "too many failures in a row"))
+    feed.tell(CircuitChange(2.0, "a", "m", "half_open", "closed", "the trial calls went well"))
+    first, second = rows(stream.getvalue())
+    assert (first["level"], first["message"]) == ("warning", "circuit of backend a is open")
+    assert (first["before"], first["reason"]) == ("closed", "too many failures in a row")
+    assert (second["level"], second["message"]) == ("info", "circuit of model m on backend a is closed")

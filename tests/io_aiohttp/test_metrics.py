@@ -123,7 +123,7 @@ def test_what_the_sensors_tell_is_told_and_no_more() -> None:
 
 def test_before_any_request_there_is_nothing_of_any_model() -> None:
     text, samples = scraped(house())
-    assert not [sample for sample in samples if "model" in sample.labels or "gen_ai_request_model" in sample.labels]
+    assert not [sample for sample in samples if sample.labels.get("model") or "gen_ai_request_model" in sample.labels]
     assert "# TYPE gen_ai_server_request_duration histogram" in text
 
 
@@ -152,3 +152,17 @@ def test_a_server_has_the_page_unless_it_is_switched_off_and_wants_a_key_for_it(
         assert (told.header("content-type") or "").startswith("text/plain; version=")
     with running({**settings, "server": {}, "metrics": {"enabled": False}}) as server:
         assert server.ask("GET", "/metrics").status == 404
+
+
+def test_the_state_of_each_circuit_is_told_a_backends_own_and_its_models() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm")
+    run.gateway.mount("/metrics", Metrics(run.gateway, "1.2.3").page)
+    state = "ollamux_circuit_state"
+    assert value(scraped(run)[1], state, backend="a", model="", state="closed") == 1
+    for _ in range(5):
+        run.chat(player=lambda called: called.answer(404, {"error": {"message": "no such model"}}))
+    _, samples = scraped(run)
+    assert value(samples, state, backend="a", model="", state="closed") == 1
+    assert value(samples, state, backend="a", model="m", state="open") == 1
+    run.pass_time(60)
+    assert value(scraped(run)[1], state, backend="a", model="m", state="half_open") == 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ollamux.config import ServerTls
 from ollamux.gateway import BackendReport, ModelReport
 from ollamux_aiohttp.llama_supervisor import LOADING
 from ollamux_aiohttp.screen import LoadNews, Paint, shown_endpoint, start_screen, table, url_of
@@ -149,3 +150,13 @@ def test_a_short_load_is_not_news_and_a_death_is() -> None:
     assert said == []
     news.reported(None, "llama.cpp ended: killed by signal 9")
     assert said == ["small: llama.cpp ended: killed by signal 9"]
+
+
+def test_over_https_the_command_says_so() -> None:
+    tls = ServerTls(cert="c.pem", client_ca="ca.pem")
+    text = start_screen(
+        (backend(model("m")),), "127.0.0.1", 11434, guarded=False, notes=(), paint=Paint(io.StringIO(), {}), tls=tls
+    )
+    assert "ollamux listens on https://127.0.0.1:11434" in text
+    assert "curl https://127.0.0.1:11434/api/chat --insecure --cert YOUR.pem -d " in text
+    assert "ollama run" not in text

@@ -5,8 +5,8 @@
     layers = [parse_document(text, "ollamux.yaml")]
     config = resolve_keys(load(layers, env, {"server.port": 8080}), env, read_file)
 
-`schema` is what comes out and every default, `sections` and `backends` what may be written, `availability` the keys
-whose feature does not exist yet, `environment` the variables. Whatever is wrong is one ConfigError with all of it.
+`schema` is what comes out and every default, `sections` and `backends` what may be written, `environment` the
+variables. Whatever is wrong is one ConfigError with all of it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from ollamux.config.schema import (
     RoutingConfig,
     Secret,
     ServerConfig,
+    ServerTls,
     ThermalConfig,
     Timeouts,
 )
@@ -72,6 +73,7 @@ __all__ = (
     "RoutingConfig",
     "Secret",
     "ServerConfig",
+    "ServerTls",
     "ThermalConfig",
     "Timeouts",
     "bind_problem",

@@ -49,7 +49,6 @@ __all__ = ("BACKEND", "TYPES", "read_backends", "type_called", "type_of")
 
 _WITHOUT_ENDPOINT = frozenset({"demo", "gguf"})
 _ENDPOINT_NEEDED = frozenset({"azure", "openai_compatible", "vertex"})
-_PATH = "backends[*]"
 
 
 def _type(node: Node) -> str:
@@ -159,19 +158,7 @@ def _read(name: str, node: Node, problems: Problems, common: RetryConfig) -> Bac
     if keys is None:
         problems.add(node, "expected a mapping of keys, such as `type:` and `endpoint:`")
         return None
-    enabled = keys.get("enabled")
-    try:
-        problems.switched_off = enabled is not None and not flag(enabled)
-    except ValueError:
-        problems.switched_off = False
-    try:
-        return _make(name, node, keys, problems, common)
-    finally:
-        problems.switched_off = False
-
-
-def _make(name: str, node: Node, keys: Branch, problems: Problems, common: RetryConfig) -> BackendConfig | None:
-    found = read_keys(BACKEND, node, _PATH, problems) or {}
+    found = read_keys(BACKEND, node, problems) or {}
     kind = type_of(name, node)
     if "type" not in keys and kind is None:
         problems.add(node, f"needs a `type`, one of {', '.join(TYPES)}")

@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ollamux.config.availability import keys_below
 from ollamux.config.backends import type_of
 from ollamux.config.document import parse_value
 from ollamux.config.kinds import flag
@@ -225,13 +224,12 @@ def dotted_tree(env: Mapping[str, str], tree: Node, problems: Problems) -> Node:
     the user's (a backend's id, a model) finds the one in the tree that differs in case and signs alone; a backend's may
     also be its number in the list."""
     found = empty()
-    top = (*ROOT.keys, *keys_below(""))
     for variable in sorted(env, key=lambda name: (name.count("__"), name)):
         text = env[variable].strip()
         if not variable.startswith(_OURS) or not text:
             continue
         parts = tuple(variable[len(_OURS) :].split("__"))
-        if len(parts) == 1 and parts[0].lower() not in top:
+        if len(parts) == 1 and parts[0].lower() not in ROOT.keys:
             continue  # another program's, or a key that the configuration names
         if not all(parts):
             problems.add(Node(value=None, source=variable, path=""), "a part between the underscores is empty")

@@ -47,8 +47,9 @@ def load(files: Sequence[Layer], env: Mapping[str, str], flags: Mapping[str, Any
         tree = merge(tree, stronger)
     top = dict(tree.branch or {})
     given = top.pop("backends", None)
-    found = read_keys(ROOT, Node(value=top, source=tree.source, path=""), "", problems) or {}
-    found.pop("include", None)
+    found = read_keys(ROOT, Node(value=top, source=tree.source, path=""), problems) or {}
+    for key in ("include", "features"):
+        found.pop(key, None)
     backends = None if given is None else read_backends(given, problems, found.get("retry"))
     found["server"] = _server(found.get("server", ServerConfig()), top.get("server"), env, problems)
     _check_models(top.get("models"), given, backends, problems)

@@ -1,8 +1,8 @@
 """From a tree to values, by a description of what may stand where; all that is wrong is found, not only the first.
 
 Strategy: a `Section` names its keys and what each is; walking it gives the struct it makes. A key that it does not name
-is either one whose feature does not exist yet (`availability`) or a mistake, told with the nearest key that there is.
-What could not be read is left out, so that the default stands in and the walk goes on.
+is a mistake, told with the nearest key that there is. What could not be read is left out, so that the default stands in
+and the walk goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ollamux.config.availability import LATER, Later, asks_for_nothing, keys_below
 from ollamux.config.kinds import SILENT, Kind
 from ollamux.config.tree import Node, Problems
 
@@ -53,42 +52,37 @@ class Table(NamedTuple):
 Spec: TypeAlias = Kind | Section | Items | Table
 
 
-def read(spec: Spec, node: Node, path: str, problems: Problems) -> Any:
-    """The value of a node, or UNREAD. `path` is where it stands in the description, as `availability` spells it."""
+def read(spec: Spec, node: Node, problems: Problems) -> Any:
+    """The value of a node, or UNREAD."""
     if isinstance(spec, Section):
-        found = read_keys(spec, node, path, problems)
+        found = read_keys(spec, node, problems)
         return UNREAD if found is None else spec.make(**found)
     if isinstance(spec, Items):
         if node.items is None:
             return _wrong(node, "a list", _shape(node), problems)
-        values = [read(spec.item, item, f"{path}[*]", problems) for item in node.items]
+        values = [read(spec.item, item, problems) for item in node.items]
         return tuple(value for value in values if value is not UNREAD)
     if isinstance(spec, Table):
-        return _read_table(spec, node, path, problems)
+        return _read_table(spec, node, problems)
     return _read_value(spec, node, problems)
 
 
-def read_keys(spec: Section, node: Node, path: str, problems: Problems) -> dict[str, Any] | None:
+def read_keys(spec: Section, node: Node, problems: Problems) -> dict[str, Any] | None:
     """The values of a section's keys, those alone that are there and right. None where nothing can be made of it."""
     branch = node.branch
     if branch is None:
         _wrong(node, "a mapping of keys", _shape(node), problems)
         return None
     found: dict[str, Any] = {}
-    known = tuple(dict.fromkeys((*spec.keys, *keys_below(path))))
+    known = spec.keys
     for key, item in branch.items():
-        below = f"{path}.{key}" if path else key
-        if key in spec.keys:
-            value = read(spec.keys[key], item, below, problems)
+        if key in known:
+            value = read(known[key], item, problems)
             if value is not UNREAD:
                 found[key] = value
-        elif (row := LATER.get(below) or LATER.get(f"{path}.*")) is not None:
-            _refuse(row, item, below, problems)
-        elif key in known:
-            read(_LATER_SECTION, item, below, problems)
         else:
-            hint = suggestion(key, known) or f"; expected one of {', '.join(sorted(known))}"
-            problems.add(item, f"unknown key{hint}")
+            there = f"expected one of {', '.join(sorted(known))}" if known else "there is none in this version"
+            problems.add(item, f"unknown key{suggestion(key, known) or f'; {there}'}")
     missing = [key for key in spec.needed if key not in branch]
     if missing:
         problems.add(node, f"needs {' and '.join(f'`{key}`' for key in missing)}")
@@ -121,7 +115,7 @@ def _wrong(node: Node, expected: str, got: str, problems: Problems) -> Any:
     return UNREAD
 
 
-def _read_table(spec: Table, node: Node, path: str, problems: Problems) -> Any:
+def _read_table(spec: Table, node: Node, problems: Problems) -> Any:
     branch = node.branch
     if branch is None:
         return _wrong(node, "a mapping", _shape(node), problems)
@@ -129,7 +123,7 @@ def _read_table(spec: Table, node: Node, path: str, problems: Problems) -> Any:
     for key, item in branch.items():
         if not spec.named(key):
             problems.add(item, f"expected {spec.expected}")
-        value = read(spec.value, item, f"{path}.*", problems)
+        value = read(spec.value, item, problems)
         if value is not UNREAD:
             found[key] = value
     return found
@@ -140,12 +134,3 @@ def _read_value(kind: Kind, node: Node, problems: Problems) -> Any:
         return kind(node)
     except ValueError as error:
         return _wrong(node, str(error), "" if kind in SILENT else _got(node), problems)
-
-
-def _refuse(row: Later, node: Node, path: str, problems: Problems) -> None:
-    value = read(row.kind, node, path, problems)
-    if value is not UNREAD and not asks_for_nothing(row, value):
-        problems.later(node)
-
-
-_LATER_SECTION = Section(dict, {})

@@ -39,6 +39,7 @@ __all__ = (
     "RoutingConfig",
     "Secret",
     "ServerConfig",
+    "ServerTls",
     "Strategy",
     "ThermalConfig",
     "Timeouts",
@@ -102,8 +103,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body_timeout: float = 60.0
 
 
+class ServerTls(msgspec.Struct, frozen=True, kw_only=True):
+    """With what clients are served over TLS: PEM files. `key` None is in the same file as `cert`; with `client_ca` only
+    clients with a certificate of one of these authorities are served."""
+
+    cert: str
+    key: str | None = None
+    client_ca: str | None = None
+
+
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where clients come in. `port_given` tells whether anybody asked for this port."""
+    """Where clients come in. `port_given` tells whether anybody asked for this port; `workers` is how many processes
+    serve; `tls` None is plain HTTP."""
 
     host: str = "127.0.0.1"
     port: int = 11434
@@ -114,6 +125,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     decision_headers: bool = True
+    tls: ServerTls | None = None
     limits: Limits = Limits()
 
 
@@ -279,9 +291,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request that says nothing gets. `keep_alive` as Ollama spells it: a Go duration, or seconds."""
+    """What a request that says nothing gets. `keep_alive` as Ollama spells it: a Go duration, or seconds. `stream` is
+    for those whose format streams where nothing is said, which is Ollama's."""
 
     keep_alive: str | float | None = None
+    stream: bool = True
 
 
 class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """The description of the configuration: every section, its keys, and what each may be.
 
-`ROOT` is all of it but the backends, which `backends` reads. Keys whose feature does not exist yet stand in
-`availability` instead, and nowhere else.
+`ROOT` is all of it but the backends, which `backends` reads.
 """
 
 from __future__ import annotations
@@ -59,6 +58,7 @@ from ollamux.config.schema import (
     RetryConfig,
     RoutingConfig,
     ServerConfig,
+    ServerTls,
     Strategy,
     ThermalConfig,
 )
@@ -114,7 +114,9 @@ _SERVER = Section(
         "keys": Items(_KEY),
         "origins": origins,
         "allowed_hosts": hosts,
+        "workers": positive,
         "decision_headers": flag,
+        "tls": Section(ServerTls, {"cert": text, "key": text, "client_ca": text}, needed=("cert",)),
         "limits": Section(
             Limits,
             {"body": size, "header_bytes": size, "header_timeout": duration, "body_timeout": duration},
@@ -151,7 +153,7 @@ ROOT = Section(
         "aliases": Table(text),
         "model_options": OPTIONS,
         "performance": OPTIONS,
-        "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive}),
+        "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive, "stream": flag}),
         "responses": Section(ResponsesConfig, {"size": count, "bytes": size, "ttl": duration}),
         "routing": Section(
             RoutingConfig,
@@ -182,6 +184,7 @@ ROOT = Section(
         "hedging": Section(HedgingConfig, {"enabled": flag, "percentile": percentile}),
         "logging": Section(LoggingConfig, {"level": level, "format": choice("text", "json")}),
         "metrics": Section(MetricsConfig, {"enabled": flag}),
+        "features": Section(dict, {}),
         "include": texts,
     },
 )

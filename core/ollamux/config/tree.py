@@ -71,24 +71,15 @@ class Node(msgspec.Struct, kw_only=True):
 
 
 class Problems:
-    """Everything that is wrong, in the order in which it was found. `switched_off` is set while a backend is read that
-    is not enabled: what it cannot do yet does no harm."""
+    """Everything that is wrong, in the order in which it was found, each once."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.switched_off = False
 
     def add(self, node: Node, problem: str) -> None:
         """What is wrong at this place."""
-        self._add(f"{node.place}: {problem}")
-
-    def later(self, node: Node) -> None:
-        """The key belongs to a feature that does not exist yet."""
-        if not self.switched_off:
-            self._add(f"{node.place} is not available yet")
-
-    def _add(self, line: str) -> None:
-        line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+        told = f"{node.place}: {problem}"
+        line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in told)
         if line not in self.lines:
             self.lines.append(line)
 

@@ -114,6 +114,8 @@ class Tries:
                 self._shut = set()
             self._shut.add(position)
             return False
+        if found.changes:
+            guards.tell(found.changes)
         if quota is not None:
             quota.take(self.tokens, now)
         if self._fleet is not None:
@@ -142,7 +144,9 @@ class Tries:
                 self._first = waited
                 self._standing.first_token(now, waited, self.tokens)
         if self._pass is not None:
-            self._pass.answered(now, waited, self._loading)
+            changes = self._pass.answered(now, waited, self._loading)
+            if changes:
+                self._guards.tell(changes)
             hedging = self._guards.hedging
             if hedging is not None and waited > 0.0 and not self._loading:
                 assert self._backend is not None and self._offer is not None
@@ -165,7 +169,7 @@ class Tries:
             if outcome is None:
                 self._pass.dropped()
             else:
-                self._pass.failed(outcome, now)
+                self._guards.tell(self._pass.failed(outcome, now))
 
     def left(self) -> None:
         """The client has gone: what its call took says nothing of who was called."""

@@ -53,10 +53,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     now: float
 
     @property
-    def text(self) -> str:
-        """The change for people."""
-        subject = f"model '{self.model}' on backend '{self.backend}'" if self.model else f"backend '{self.backend}'"
-        return f"circuit of {subject}: {self.before} to {self.after}, {_WORDS[self.why]}"
+    def reason(self) -> str:
+        """Why, for people."""
+        return _WORDS[self.why]
 
 
 class Breaker:

@@ -8,6 +8,6 @@ cdef class Guards:
     cdef public Circuits circuits
     cdef public RetryBudget budget
     cdef public dict policies, quotas
-    cdef public object policy, hedging
+    cdef public object policy, hedging, told
     cdef public bint limited
     cdef object _seed, _drawn

@@ -9,10 +9,10 @@ Rules: chance is drawn from a seed and a count, so that a run can be played agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ollamux.resilience.backoff import draw
-from ollamux.resilience.breaker import BreakerSettings
+from ollamux.resilience.breaker import BreakerSettings, Change
 from ollamux.resilience.budget import RetryBudget
 from ollamux.resilience.circuits import Circuits
 from ollamux.resilience.fallback import Policy
@@ -24,9 +24,10 @@ __all__ = ("Guards",)
 
 class Guards:
     """See the module. `policies` are those of backends that differ from `policy`; `quotas` those of backends that have
-    one, `limited` whether any has; `hedging` is None where it is off. `budget` is a share of the requests."""
+    one, `limited` whether any has; `hedging` is None where it is off. `budget` is a share of the requests. `told` hears
+    of each circuit that changes its state."""
 
-    __slots__ = ("_drawn", "_seed", "budget", "circuits", "hedging", "limited", "policies", "policy", "quotas")
+    __slots__ = ("_drawn", "_seed", "budget", "circuits", "hedging", "limited", "policies", "policy", "quotas", "told")
 
     def __init__(
         self,
@@ -46,12 +47,19 @@ class Guards:
         self.quotas = dict(quotas or {})
         self.limited = bool(self.quotas)
         self.hedging = hedging
+        self.told: Callable[[Change], None] | None = None
         self._seed = seed
         self._drawn = 0
 
     def policy_of(self, backend: str) -> Policy:
         """What to do after this backend failed."""
         return self.policies.get(backend, self.policy)
+
+    def tell(self, changes: tuple[Change, ...]) -> None:
+        """Circuits changed their states."""
+        if self.told is not None:
+            for change in changes:
+                self.told(change)
 
     def chance(self) -> float:
         """The next number in [0, 1)."""

@@ -105,9 +105,9 @@ def test_every_plain_name_sets_its_key() -> None:
 
 
 def test_a_variable_is_refused_as_a_key_of_a_file_is() -> None:
-    assert _problems({"PORT": "abc", "ROUTING_STRATEGY": "roundrobin", "OLLAMUX_SERVER__WORKERS": "2"}) == (
+    assert _problems({"PORT": "abc", "ROUTING_STRATEGY": "roundrobin", "OLLAMUX_SERVER__WORKERS": "0"}) == (
         "PORT: server.port: expected a port from 0 to 65535, got 'abc'",
-        "OLLAMUX_SERVER__WORKERS: server.workers is not available yet",
+        "OLLAMUX_SERVER__WORKERS: server.workers: expected a whole number, 1 or more, got '0'",
         "ROUTING_STRATEGY: routing.strategy: expected one of balanced, capability_based, cost_optimized, "
         "fastest_response, least_loaded, model_based, power_efficient, prefix_affinity, round_robin, got 'roundrobin'",
     )

@@ -11,10 +11,8 @@ import pytest
 
 from ollamux.config import (
     Config,
-    ConfigError,
     HealthConfig,
     HedgingConfig,
-    Layer,
     Limits,
     LoggingConfig,
     MetricsConfig,
@@ -31,7 +29,6 @@ from ollamux.config import (
     parse_document,
     resolve_keys,
 )
-from ollamux.config.availability import LATER
 from ollamux.config.backends import BACKEND
 from ollamux.config.read import Items, Section, Spec, Table
 from ollamux.config.sections import ROOT
@@ -126,52 +123,6 @@ def test_the_example_names_every_key_that_there_is(text: str) -> None:
     assert wanted - written - set().union(*ways.values()) == set()
     assert all(told & written for told in ways.values())
     assert "api_key_file" in text
-
-
-def test_a_key_is_either_there_or_not_yet(root: Path) -> None:
-    for path in LATER:
-        top, *rest = path.split(".")
-        spec: Spec | None = BACKEND if top == "backends[*]" else ROOT.keys.get(top)
-        for part in rest:
-            if isinstance(spec, Table):
-                spec = spec.value
-            elif isinstance(spec, Section):
-                spec = spec.keys.get(part)
-        assert spec is None, path
-
-
-@pytest.mark.parametrize("path", sorted(LATER))
-def test_a_key_whose_feature_does_not_exist_yet_is_refused_by_name_and_accepted_where_it_asks_for_nothing(
-    path: str,
-) -> None:
-    kind, off = LATER[path]
-    asks = {"flag": True not in off, "positive": 7}
-    value = asks.get(getattr(kind, "__name__", ""), "x")
-    with pytest.raises(ConfigError) as caught:
-        load([_at(path, value)], {})
-    assert [line for line in caught.value.problems if line.endswith("is not available yet")] == [
-        f"ollamux.yaml: {_shown(path)} is not available yet"
-    ]
-    for nothing in off:
-        load([_at(path, nothing)], {})
-    load([_at(path, None)], {})
-
-
-def _at(path: str, value: object) -> Layer:
-    parts = _shown(path).replace("backends[0]", "backends").split(".")
-    data = value
-    for part in reversed(parts):
-        data = (
-            [{"id": "up", "type": "ollama", **data}] if part == "backends" and isinstance(data, dict) else {part: data}
-        )
-        if isinstance(data, list):
-            data = {"backends": data}
-    assert isinstance(data, dict)
-    return Layer("ollamux.yaml", data)
-
-
-def _shown(path: str) -> str:
-    return path.replace("backends[*]", "backends[0]").replace(".*", ".mine")
 
 
 def test_every_section_that_is_made_knows_its_keys() -> None:

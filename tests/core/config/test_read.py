@@ -14,7 +14,7 @@ PERSON = Section(dict, {"name": text, "age": count, "pass": secret}, needed=("na
 
 def _read(spec: Spec, data: dict[str, Any], env: dict[str, str] | None = None) -> tuple[Any, list[str]]:
     problems = Problems()
-    found = read(spec, layer_tree(Layer("f", data), env or {}, problems), "", problems)
+    found = read(spec, layer_tree(Layer("f", data), env or {}, problems), problems)
     return found, problems.lines
 
 

@@ -142,11 +142,9 @@ def test_endless_nesting_is_refused() -> None:
     assert problems[0].endswith("nested too deeply")
 
 
-def test_what_a_switched_off_backend_cannot_do_yet_is_no_problem() -> None:
+def test_a_problem_is_told_once() -> None:
     problems = Problems()
     node = Node(value=1, source="a", path="b")
-    problems.switched_off = True
-    problems.later(node)
     problems.add(node, "wrong")
     problems.add(node, "wrong")
     assert problems.lines == ["a: b: wrong"]

@@ -41,11 +41,12 @@ __all__ = ("OllamaServing",)
 _WHOLE = "application/json; charset=utf-8"
 _decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+_GENERATING = ("chat", "generate")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
 class OllamaServing:
-    """The client's side of the format."""
+    """The client's side of the format. `streams`: what a request to generate gets that does not say."""
 
     name = "ollama"
     routes: tuple[ServingRoute, ...] = (
@@ -56,12 +57,17 @@ class OllamaServing:
     )
     whole_type = _WHOLE
 
+    def __init__(self, *, streams: bool = True) -> None:
+        self._streams = streams
+
     def stream_type(self, incoming: Incoming) -> str:
         return "application/x-ndjson"
 
     def read(
         self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE
     ) -> OllamaIncoming:
+        if not self._streams and route.name in _GENERATING:
+            body = _whole_unless_told(body)
         try:
             match route.name:
                 case "chat":
@@ -121,3 +127,15 @@ def _sendable(body: bytes) -> bytes:
     except UnicodeDecodeError:
         return _ESCAPED.sub("\ufffd", body.decode("utf-8", "surrogateescape")).encode()
     return body
+
+
+def _whole_unless_told(body: bytes) -> bytes:
+    """The body with `stream` off where it says nothing of it; one that is no JSON as it is."""
+    try:
+        _decode_any(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body
+    told = members(body)
+    if any(member.key.lower() == "stream" and body[member.start : member.end] != b"null" for member in told):
+        return body
+    return replace(body, {"stream": b"false"}, fold=True, known=told)

@@ -12,6 +12,7 @@ from ollamux.errors import BackendError, BackendUnavailable, Busy, InvalidReques
 from ollamux.formats.base import Incoming, RenderContext, Served
 from ollamux.formats.ollama import SERVING
 from ollamux.formats.ollama.incoming import FormatError
+from ollamux.formats.ollama.serving import OllamaServing
 
 ROUTES = {route.name: route for route in SERVING.routes}
 WHOLE = (("Content-Type", "application/json; charset=utf-8"),)
@@ -131,3 +132,33 @@ def test_a_stream_passes_under_the_clients_name() -> None:
     relay.feed(b'{"model":"up","message":{"role":"assistant","content":""},"done":true}\n', 1.0)
     relay.close(1.0)
     assert relay.complete
+
+
+@pytest.mark.parametrize("route", ["chat", "generate"])
+@pytest.mark.parametrize(
+    ("told", "stream"),
+    [
+        (b"", False),
+        (b',"stream":null', False),
+        (b',"Stream":null', False),
+        (b',"stream":true', True),
+        (b',"Stream":true', True),
+        (b',"stream":false', False),
+    ],
+)
+def test_a_request_that_does_not_say_gets_no_stream_where_that_is_configured(
+    route: str, told: bytes, stream: bool
+) -> None:
+    body = b'{"model":"m","options":{"stream":true},"prompt":"x","messages":[{"role":"user","content":"x"}]%b}' % told
+    incoming = OllamaServing(streams=False).read(ROUTES[route], body, {})
+    assert incoming.stream is stream
+    sent = {name.lower(): value for name, value in json.loads(incoming.body).items()}
+    assert sent["stream"] is stream
+    assert sent["options"] == {"stream": True}
+
+
+def test_what_is_no_json_is_refused_as_ever_where_nothing_streams_by_itself() -> None:
+    with pytest.raises(InvalidRequest, match="invalid character"):
+        OllamaServing(streams=False).read(ROUTES["chat"], b"{model:1}", {})
+    embedded = OllamaServing(streams=False).read(ROUTES["embed"], b'{"model":"m","input":"x"}', {})
+    assert embedded.body == b'{"model":"m","input":"x"}'
