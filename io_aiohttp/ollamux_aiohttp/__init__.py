@@ -43,6 +43,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp.lane",
     "ollamux_aiohttp.pump",
     "ollamux_aiohttp.upstream.choose",
+    "ollamux_aiohttp.upstream.interface",
     "ollamux_aiohttp.upstream.lean",
     "ollamux_aiohttp.upstream.parser",
     "ollamux_aiohttp.upstream.pool",

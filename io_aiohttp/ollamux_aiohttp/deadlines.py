@@ -66,8 +66,12 @@ class Deadlines:
         if slot < self._next:
             self._next = slot
 
+    def rest(self, sleeper: Sleeper) -> None:
+        """It is not woken before it is set again, which costs little then: it stays in its slot."""
+        sleeper.wake_at = inf
+
     def drop(self, sleeper: Sleeper) -> None:
-        """It sleeps no longer."""
+        """It sleeps no longer, and nothing refers to it any more."""
         sleeper.wake_at = inf
         if sleeper.slot >= 0:
             self._slots[sleeper.slot].discard(sleeper)

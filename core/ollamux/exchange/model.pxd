@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.backends cimport Backend
 from ollamux.exchange.calling cimport CallState
+from ollamux.exchange.heads cimport header, passed_on
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 

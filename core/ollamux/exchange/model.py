@@ -16,8 +16,9 @@ from math import inf
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
-from ollamux.exchange import failures, heads
+from ollamux.exchange import failures
 from ollamux.exchange.calling import CallState
+from ollamux.exchange.heads import header, passed_on, stream_head, warned
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.sending import used_by
 from ollamux.formats.answering import RenderContext
@@ -256,7 +257,7 @@ class ModelExchange(CallState):
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
                 self._usage = usage_told(self._called.name, body)
-                kind = heads.header(self._head_headers, "content-type") or kind
+                kind = header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None and self._dialect is not None
                 if self._fan is None:
@@ -270,10 +271,10 @@ class ModelExchange(CallState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
-        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
+        told = self._decision() + passed_on(self._head_headers, self._relaying)
         self._over(now)
         if self._warnings:
-            told += heads.warned(self._warnings)
+            told += warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
@@ -303,7 +304,7 @@ class ModelExchange(CallState):
             cancel = self._release(now)
             wants = self._go_on(now)
             return (*cancel, *wants) if isinstance(wants, tuple) else cancel
-        told = heads.passed_on(self._head_headers, self._relaying)
+        told = passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
         told += self._decision()
@@ -347,4 +348,4 @@ class ModelExchange(CallState):
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (heads.stream_head(self._stream_type(), heads.warned(self._warnings)), piece, wake)
+        return (stream_head(self._stream_type(), warned(self._warnings)), piece, wake)
