@@ -19,7 +19,7 @@ cdef class Gateway:
     cdef public bint balances, fail_over, hurry
     cdef bint _careful, _hedges
     cdef object _limits
-    cdef object _management, _lists, _responses, _probing, _status
+    cdef object _management, _lists, _responses, _probing, _status, _unloading
     cdef str _instance
     cdef dict _servings, _backends, _fallbacks, _states
     cdef list _ready

@@ -52,6 +52,7 @@ from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
+from ollamux.unloading import Unloading
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -128,6 +129,7 @@ class Gateway:
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
         self._probing = Probing(self, self._backends, config.health)
+        self._unloading = Unloading(self, self.machine.vram) if config.vram.unload else None
         self._status = Status(self, version, self._mark)
         self._apart: set[str] = set()
         self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
@@ -208,8 +210,9 @@ class Gateway:
     # Background work --------------------------------------------------------------------------------------------------
 
     def chores(self, now: float) -> list[Chore]:
-        """The probes that are due now."""
-        return self._probing.chores(now)
+        """The probes that are due now, and the models that have to go."""
+        found = self._probing.chores(now)
+        return found if self._unloading is None else found + self._unloading.chores(now)
 
     @property
     def chores_at(self) -> float:
@@ -220,11 +223,17 @@ class Gateway:
         self, chore: Chore, status: int, headers: Sequence[tuple[str, str]], body: bytes, now: float
     ) -> None:
         """A chore was answered."""
-        self._probing.done(chore, status, headers, body, now)
+        if chore.model and self._unloading is not None:
+            self._unloading.done(chore, status, now)
+        else:
+            self._probing.done(chore, status, headers, body, now)
 
     def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
         """A chore was not answered."""
-        self._probing.failed(chore, kind, detail, now)
+        if chore.model and self._unloading is not None:
+            self._unloading.failed(chore, kind, now)
+        else:
+            self._probing.failed(chore, kind, detail, now)
 
     def notice(self, backend: Backend, now: float) -> None:
         """Something was learned of this backend's health: tells whoever listens where it is another than before."""
@@ -253,6 +262,8 @@ class Gateway:
         """The sensors of this machine were read."""
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
+        if self._unloading is not None:
+            self._unloading.relieve(now)
 
     def choose_efficiency(self, mode: str) -> None:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
@@ -304,6 +315,9 @@ class Gateway:
 
     def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
         return self._probing.refresh(exchange, now, older_than=older_than)
+
+    def make_room(self, exchange: Exchange, backend: Backend, model: str, now: float) -> bool:
+        return self._unloading is not None and self._unloading.make_room(exchange, backend, model, now)
 
     def forget(self, exchange: Exchange) -> None:
         self._probing.forget(exchange)

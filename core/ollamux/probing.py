@@ -38,13 +38,15 @@ _SELF = "it is ollamux itself: a gateway is never its own backend"
 
 class Chore(msgspec.Struct, frozen=True):
     """A question to a backend, or for its access token, to be asked in the background and reported with `chore_done` or
-    `chore_failed`. `limit` bounds its answer in bytes, `timeout` its time in seconds."""
+    `chore_failed`. `limit` bounds its answer in bytes, `timeout` its time in seconds; `model` is the one that it takes
+    out of memory, empty where it asks something."""
 
     backend: str
     path: str
     call: Call
     timeout: float
     limit: int = 16 * 1024 * 1024
+    model: str = ""
 
 
 class ProbedHouse(Protocol):

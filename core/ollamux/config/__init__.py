@@ -43,6 +43,7 @@ from ollamux.config.schema import (
     ServerTls,
     ThermalConfig,
     Timeouts,
+    VramConfig,
 )
 from ollamux.errors import ConfigError
 
@@ -76,6 +77,7 @@ __all__ = (
     "ServerTls",
     "ThermalConfig",
     "Timeouts",
+    "VramConfig",
     "bind_problem",
     "extra_files",
     "includes_of",

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ollamux.config.machine import HeatConfig, ThermalConfig, VramConfig
 from ollamux.config.pacing import Backoff, BreakerSettings, Rate
 
 __all__ = (
@@ -22,6 +23,7 @@ __all__ = (
     "Efficiency",
     "Fallback",
     "HealthConfig",
+    "HeatConfig",
     "HedgingConfig",
     "KeyConfig",
     "Limits",
@@ -43,6 +45,7 @@ __all__ = (
     "Strategy",
     "ThermalConfig",
     "Timeouts",
+    "VramConfig",
 )
 
 
@@ -310,7 +313,7 @@ class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
 class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a plan is made. Without `load_balancing` those that could do it go by priority and the order in which they
     are configured, whatever the strategy and the load. `registered_only` serves only what `models` names; `regions`
-    empty is anywhere."""
+    empty is anywhere; `kwh_price` is in US dollars."""
 
     strategy: Strategy = "capability_based"
     fallback: Fallback = "next_available"
@@ -319,6 +322,7 @@ class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...] = ()
     context_overflow: Literal["reject", "larger_model", "warn"] = "reject"
     efficiency: Efficiency = "Balanced"
+    kwh_price: float = 0.0
 
 
 class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,16 +350,6 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     per_key: Rate | None = None
     per_address: Rate | None = None
     overall: Rate | None = None
-
-
-class ThermalConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Degrees Celsius from which a device costs points, is left alone, and gets nothing at all; and the seconds from
-    one reading to the next."""
-
-    warning: float = 70.0
-    critical: float = 85.0
-    shutdown: float = 95.0
-    interval: float = 5.0
 
 
 class HedgingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -397,6 +391,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     rate_limit: RateLimitConfig = RateLimitConfig()
     thermal: ThermalConfig = ThermalConfig()
+    vram: VramConfig = VramConfig()
     hedging: HedgingConfig = HedgingConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -20,7 +20,7 @@ from ollamux.contract import Cancel, Data, End, WakeAt, Want, Wants
 from ollamux.conversation import ChatRequest, EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
-from ollamux.exchange.base import FRESH, PATIENCE
+from ollamux.exchange.base import FRESH, PATIENCE, ROOM
 from ollamux.exchange.fanout import fan_of
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.images import Fetching, addresses, with_pictures
@@ -109,6 +109,8 @@ class CallState(SendState):
             offer, backend = tries.candidates[position]
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
+            if backend.keeping is not None and offer.upstream not in backend.loaded and self._needs_room(offer, now):
+                return (WakeAt(self._next_wake(now)),)
             if tries.take(position, self, now):
                 if self._plan is not None:
                     self._took(offer)
@@ -122,6 +124,19 @@ class CallState(SendState):
             self._house.admission.leave(self)
         found = self._decide(now, None)
         return self._go_on(now) if found is None else self._refuse(self._given_up(found, now), now)
+
+    def _needs_room(self, offer: Offer, now: float) -> bool:
+        """Rests until there is room for a model that is not loaded; False where there is."""
+        house, incoming = self._house, self._incoming
+        assert incoming is not None
+        backend = house.backend(offer.backend)
+        if incoming.operation == "unload" or not house.make_room(self, backend, offer.upstream, now):
+            return False
+        if self._phase is _QUEUED:
+            house.admission.leave(self)
+        self._phase = _RESTING
+        self._rested_until = now + ROOM
+        return True
 
     def _queue(self, anew: bool, now: float) -> Wants:
         """Waits for a place; `anew`: on other backends than before."""

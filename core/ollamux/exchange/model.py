@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from math import inf
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
+from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures
 from ollamux.exchange.calling import CallState
@@ -61,7 +62,7 @@ class ModelExchange(CallState):
     def proceed(self, now: float) -> Wants:
         if self._phase is _LOOKING:
             return self._look_up(now, True)
-        if self._phase is _QUEUED:
+        if self._phase in (_QUEUED, _RESTING):  # a place, or room in a backend's memory
             return self._dispatch(now)
         return None
 
@@ -141,6 +142,9 @@ class ModelExchange(CallState):
             return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
+        finish = None if self._relaying else getattr(converter, "finish", None)
+        if finish is not None:
+            self._finished(finish.reason, finish.native)
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         if self._fan is not None and self._fan.streamed():
             self._going_on = True
@@ -265,6 +269,8 @@ class ModelExchange(CallState):
                 else:
                     found = self._called.whole(self._fan.request, body, self._dialect)
                     self._usage = used_by(found)
+                    if isinstance(found, Answer):
+                        self._finished(found.finish or "stop", found.native)
                     if self._fan.took(found):
                         return self._next_part(now)
                     rendered = self._render_parts(self._fan, now)

@@ -25,6 +25,7 @@ from ollamux.config import (
     ServerConfig,
     ThermalConfig,
     Timeouts,
+    VramConfig,
     load,
     parse_document,
     resolve_keys,
@@ -74,6 +75,7 @@ def test_the_example_says_the_defaults(text: str) -> None:
     assert config.breaker == BreakerSettings()
     assert config.rate_limit == RateLimitConfig()
     assert config.thermal == ThermalConfig()
+    assert config.vram == VramConfig()
     assert config.hedging == HedgingConfig()
     assert config.responses == ResponsesConfig()
     assert config.logging == LoggingConfig()
@@ -92,6 +94,7 @@ def test_the_example_writes_every_default_down(text: str) -> None:
         "retry": RetryConfig,
         "breaker": BreakerSettings,
         "thermal": ThermalConfig,
+        "vram": VramConfig,
         "hedging": HedgingConfig,
         "health": HealthConfig,
         "queue": QueueConfig,

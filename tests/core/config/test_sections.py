@@ -197,6 +197,15 @@ def test_an_alias_may_be_a_pattern() -> None:
         ({"server": {"tls": {"key": "k.pem"}}}, "f: server.tls: needs `cert`"),
         ({"server": {"tls": True}}, "f: server.tls: expected a mapping of keys, got a truth value"),
         ({"breaker": 3}, "f: breaker: expected a mapping of keys, got a number"),
+        (
+            {"thermal": {"hardware": {"npu": {"warning": 90}}}},
+            "f: thermal.hardware.npu: `warning` must be below `critical`, and `critical` not above `shutdown`",
+        ),
+        (
+            {"thermal": {"hardware": {"tpu": {"warning": 60}}}},
+            "f: thermal.hardware.tpu: expected one of amd, cpu, igpu, npu, nvidia",
+        ),
+        ({"vram": {"threshold": 101}}, "f: vram.threshold: expected a percentage from 0 to 100, got 101"),
         ({"thermal": {"warnin": 70}}, "f: thermal.warnin: unknown key; did you mean `warning`?"),
         ({"server": {"workers": "many"}}, "f: server.workers: expected a whole number, 1 or more, got 'many'"),
         ({"Server": {}}, "f: Server: unknown key; did you mean `server`?"),

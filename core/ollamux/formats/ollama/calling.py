@@ -38,7 +38,7 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.failures import backend_failure
-from ollamux.formats.ollama.answers import OllamaReader, error_of, read_answer, read_vectors
+from ollamux.formats.ollama.answers import REASONS, OllamaReader, error_of, read_answer, read_vectors
 from ollamux.formats.ollama.context import unpack
 from ollamux.formats.ollama.incoming import OllamaIncoming
 from ollamux.formats.ollama.options import OPTION_TYPES
@@ -63,6 +63,7 @@ class OllamaCalling:
 
     name = "ollama"
     text_markers: tuple[bytes, ...] = (b"content", b"response", b"thinking")
+    finishes = frozenset(REASONS)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         warnings: list[str] = []

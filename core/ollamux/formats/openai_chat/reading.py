@@ -58,7 +58,7 @@ else:
             """Nothing is read quickly."""
 
 
-__all__ = ("ChatReader", "read_answer", "read_answer_carefully", "read_vectors")
+__all__ = ("FINISHES", "ChatReader", "read_answer", "read_answer_carefully", "read_vectors")
 
 FINISHES: dict[str, FinishReason] = {
     "stop": "stop",
