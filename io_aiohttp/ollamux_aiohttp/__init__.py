@@ -37,6 +37,7 @@ __all__ = (
 )
 
 EXTENSIONS: tuple[str, ...] = (
+    "ollamux_aiohttp._clock",
     "ollamux_aiohttp._heads",
     "ollamux_aiohttp.connection",
     "ollamux_aiohttp.deadlines",

@@ -1,14 +1,16 @@
 # The types with which Cython compiles pump.py; the source is that file alone.
 
+cimport cython
+
+from ollamux.accounting.ledger cimport Ledger
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
+from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp.deadlines cimport Deadlines, Sleeper
 from ollamux_aiohttp.lane cimport LaneParser
 from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.choose cimport Upstreams
-
-cdef double inf
 
 
 cdef class Client

@@ -14,8 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from math import floor, inf
-from time import monotonic
+from math import floor
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -41,6 +40,7 @@ from ollamux.contract import (
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
+from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.heads import chunked, sized
 from ollamux_aiohttp.lane import LaneParser
@@ -117,7 +117,7 @@ class Pump:
         now = monotonic()
         client = connection.client
         headers: Mapping[str, str]
-        if type(message) is LaneParser:
+        if isinstance(message, LaneParser):
             lane: LaneParser = message  # the usual one, read as what it is
             method, path, headers = lane.method, lane.path, lane.headers  # type: ignore[assignment]  # registered as one
             stays, old = not lane.should_close, lane.old
@@ -345,9 +345,7 @@ class Driver(Listener):
         if not sized and self._old:
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        out = (
-            self._pump.head(head.status, self._headers(head), monotonic()) + extra + self._connection_line() + b"\r\n"
-        )
+        out = self._pump.head(head.status, self._headers(head), monotonic()) + extra + self._connection_line() + b"\r\n"
         if data and not self._head_only:
             out += chunked(data) if self._chunked else data
         self._send(out)

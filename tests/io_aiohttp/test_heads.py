@@ -204,6 +204,21 @@ def test_an_answer_that_is_read_quickly_is_what_llhttp_reads(data: bytes) -> Non
     assert len(body) == 5 or b"ength: 5" not in data
 
 
+@given(changed(ANSWER), changed(ANSWER))
+@example(ANSWER, ANSWER)
+@example(ANSWER.replace(b"x: y", b"X-A: b\r\nx: y"), ANSWER.replace(b"x: y", b"x: z\r\nx: y"))
+@example(ANSWER.replace(b"x: y\r\n", b""), ANSWER.replace(b"x: y", b"Content-Length: 5"))
+@example(ANSWER, ANSWER[: -len(b"hello")].replace(b"5", b"0"))
+def test_an_answer_is_read_the_same_whatever_the_one_before_it_was(before: bytes, data: bytes) -> None:
+    last = LastHead()
+    read_answer(before, NAMES.known, last)
+    found = read_answer(data, NAMES.known, last)
+    alone = read_answer(data, NAMES.known, LastHead())
+    assert (found is None) == (alone is None)
+    if found is not None and alone is not None:
+        assert found[:2] == alone[:2] and (found[2] is None) == (alone[2] is None)
+
+
 @compiled
 def test_chunks_are_taken_apart_wherever_they_are_cut() -> None:
     for cut in range(len(CHUNKS) + 1):

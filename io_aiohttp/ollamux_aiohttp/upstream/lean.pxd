@@ -2,8 +2,7 @@
 
 cimport cython
 
-from cpython.time cimport monotonic
-
+from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.parser cimport ResponseParser
 from ollamux_aiohttp.upstream.pool cimport Origin, Pool

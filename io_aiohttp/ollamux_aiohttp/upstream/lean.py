@@ -17,10 +17,10 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import Final, cast
 
 from ollamux.contract import Call, FailureKind
+from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.heads import sized
 
 from .dial import DialError, classify, dial

@@ -33,7 +33,8 @@ class Poolable(Protocol):
 
 
 class Origin:
-    """One place that connections lead to; `idle` is a stack, `last` the head of its last answer. Without `reusable` nothing is ever kept."""
+    """One place that connections lead to; `idle` is a stack, `last` the head of its last answer. Without `reusable` no
+    connection is ever kept."""
 
     __slots__ = ("address", "idle", "last", "reusable")
 
