@@ -20,7 +20,7 @@ from ollamux.credentials.oauth2 import AccessToken
 from ollamux.credentials.placing import key_headers, key_query, with_query
 from ollamux.credentials.ring import KeyRing, rest_after
 from ollamux.credentials.sigv4 import SigV4
-from ollamux.formats import calling, callings
+from ollamux.formats import calling
 from ollamux.formats.base import Calling, Dialect, Outgoing
 from ollamux.hardware.keeping import Keeping
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
@@ -37,6 +37,8 @@ DEFAULT_REGION = "us-east-1"
 
 _REMEMBERED = 1024
 _JOINED = 64
+_SECRET = 8
+"""Characters from which on a credential cannot be an ordinary word."""
 
 
 class Backend:
@@ -106,7 +108,7 @@ class Backend:
         self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
         self.files: FileServing | None = getattr(provider, "files", None)
         self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
-        self.others = {side.name: side for side in callings() if side.name in provider.other_formats}
+        self.others = {name: calling(name) for name in provider.other_formats}
         self.connect_timeout = config.timeouts.connect
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle
@@ -244,6 +246,18 @@ class Backend:
         return Call(attempt, self.id, method, url, headers, body, self._target, self.connect_timeout)
 
     # Credentials ------------------------------------------------------------------------------------------------------
+
+    def hide(self, text: bytes) -> bytes:
+        """A text of this backend's without the credentials that it may repeat there."""
+        config = self.config
+        told = (config.api_key, *config.api_keys, config.access_key, config.secret_key, config.session_token)
+        secrets = [secret.reveal() for secret in told if secret is not None]
+        if self.token is not None:
+            secrets.append(self.token.value)
+        for secret in secrets:
+            if len(secret) >= _SECRET:
+                text = text.replace(secret.encode(), b"***")
+        return text
 
     def choose_key(self, now: float) -> int:
         """The key for the next call."""

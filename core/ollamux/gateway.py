@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
@@ -23,23 +23,19 @@ from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
 from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8, House
+from ollamux.exchange.base import JSON_UTF8
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.explaining import Explaining
 from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
-from ollamux.formats.ollama.serving import OllamaServing
-from ollamux.formats.openai_responses.serving import ResponsesServing
-from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
 from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
-from ollamux.narrowed import Narrowed
 from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
@@ -85,6 +81,11 @@ class Gateway:
         self.config = config
         self.clock = Clock()
         self._instance = instance
+        # Here, and not above: who imports this module need not load every format.
+        from ollamux.formats.ollama.serving import OllamaServing
+        from ollamux.formats.openai_responses.serving import ResponsesServing
+        from ollamux.formats.openai_responses.store import StoredResponses
+
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
             self._servings["ollama"] = OllamaServing(streams=False)
@@ -123,6 +124,7 @@ class Gateway:
         self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
+        self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = keep_alive(config)
@@ -170,7 +172,7 @@ class Gateway:
         headers = request.headers
         path, _, query = request.path.partition("?")
         if serving is not None:
-            if isinstance(serving, ResponsesServing):
+            if serving.name == self._responses.name:
                 serving = self._responses  # what is kept here is found here, whichever way a request came
             return ModelExchange(self, request, serving, serving.routes[0])
         target = self._router.hot(request.method, path)
@@ -183,7 +185,9 @@ class Gateway:
 
     def open_among(self, request: ClientRequest, serving: Serving, among: frozenset[str]) -> Exchange:
         """The exchange for a request of a front without paths that these backends alone may answer."""
-        return ModelExchange(cast(House, Narrowed(self, among)), request, serving, serving.routes[0])
+        exchange = ModelExchange(self, request, serving, serving.routes[0])
+        exchange.narrow(among)
+        return exchange
 
     def serving(self, name: str) -> Serving:
         """The client's side of the format of this name, for fronts without paths. KeyError where there is none."""
@@ -241,6 +245,7 @@ class Gateway:
         before = self._states[backend.id]
         if state != before:
             self._states[backend.id] = state
+            self.admission.stir()
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
@@ -286,6 +291,7 @@ class Gateway:
         self.machine.vram.told(backend.id, inventory)
         if backend.provider.manages_models:
             self.fleet.loaded(backend.id, backend.loaded, now)
+        self.admission.stir()
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, inventory.slots)
             self.fleet.stations[backend.id].reading(slots=inventory.slots or 0)
@@ -305,9 +311,6 @@ class Gateway:
 
     def fallbacks(self, model: str) -> tuple[str, ...]:
         return self._fallbacks.get(canonical_key(self.catalog.target(model)), ())
-
-    def besides(self, backend: str) -> House:
-        return cast(House, Narrowed(self, frozenset(self._backends) - {backend}))
 
     def managers(self) -> Sequence[Backend]:
         found = [backend for backend in self._backends.values() if backend.provider.manages_models]
@@ -416,6 +419,8 @@ class Gateway:
 
     def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
         """What a client comes back to: a response that was answered here before."""
+        from ollamux.formats.openai_responses.store import owner_of
+
         serving = self._responses
         kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
         if target.handler == "response_input":
@@ -449,6 +454,7 @@ class Gateway:
 
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
+        self.admission.stir()
         self.ledger.power(condition.backend, condition.watts or 0.0)
         station = self.fleet.stations[condition.backend]
         station.reading(heat=condition.penalty, watts=condition.watts)
@@ -460,6 +466,7 @@ class Gateway:
 
     def _circuit_changed(self, change: Change) -> None:
         """A circuit opened, lets trials in, or closed."""
+        self.admission.stir()
         if self.feed.heard:
             told = change.backend, change.model, change.before, change.after, change.reason
             self.feed.tell(CircuitChange(change.now, *told))

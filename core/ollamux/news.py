@@ -57,8 +57,9 @@ class Unloaded(msgspec.Struct, frozen=True, tag="unload", tag_field="event"):
 class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
     """A request was answered, or refused: which backend was chosen and why, and how long everything took, in seconds.
     `model` is the name that the client asked for, `upstream` the backend's; `backend` is empty where none was called;
-    `failure` is the kind of error that the client was told, empty where none; `waited` is the time in the queue;
-    `first_token` is None where the answer was no stream; tokens are None where nobody told."""
+    `strategy` and `reason` are empty where nothing had to be chosen; `failure` is the kind of error that the client was
+    told, empty where none; `waited` is the time in the queue; `first_token` is None where the answer was no stream;
+    tokens are None where nobody told."""
 
     at: float
     request_id: str
@@ -76,6 +77,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
     seconds: float
     input_tokens: int | None = None
     output_tokens: int | None = None
+    strategy: str = ""
 
     @property
     def ordinary(self) -> bool:

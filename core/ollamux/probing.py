@@ -215,7 +215,7 @@ class Probing:
             backend.health.bad(f"it refuses the API key (status {first.status})", now, "error")
             if backend.token is not None:
                 backend.token.refused(now)
-        elif first.status in (404, 405, 501) and backend.config.models:
+        elif first.status in (404, 405, 501) and _says_what_it_has(backend):
             backend.health.good(now, round_.took)
             self._house.proved(backend, now)
             self._house.stock(backend, Inventory(), now)
@@ -253,6 +253,11 @@ class Probing:
         backend.token.failed(reason, now)
         if not backend.token.value:
             backend.health.bad(backend.token.trouble, now, "error")
+
+
+def _says_what_it_has(backend: Backend) -> bool:
+    """Whether its configuration does."""
+    return bool(backend.config.models or backend.config.model_capability.supported_model_patterns)
 
 
 def _unanswered(kind: FailureKind, detail: str) -> str:

@@ -479,6 +479,8 @@ class Driver(Listener):
             self.do(self._exchange.woken(now))
         except Exception:
             self._fail()
+        if self._pump.gateway.has_ready:
+            self._pump.drain()
 
     def _fail(self) -> None:
         """A mistake of ours: this request ends, and no other one notices."""

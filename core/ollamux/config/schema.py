@@ -31,6 +31,7 @@ __all__ = (
     "MetricsConfig",
     "ModelConfig",
     "OAuth2Config",
+    "PicturesConfig",
     "Pool",
     "Price",
     "QueueConfig",
@@ -301,6 +302,16 @@ class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = True
 
 
+class PicturesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Pictures that a client names by their address, where a backend takes bytes alone: from where they are fetched
+    (the open internet, anywhere, nowhere), how many for one request, bytes of each, and seconds for all of them."""
+
+    fetch: Literal["public", "anywhere", "never"] = "public"
+    count: int = 16
+    size: int = 20 * 1024 * 1024
+    timeout: float = 15.0
+
+
 class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The responses that clients of OpenAI's Responses may come back to: how many, in how many bytes, and for how many
     seconds. 0 of any keeps none."""
@@ -383,6 +394,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model_options: dict[str, Any] = {}
     performance: dict[str, Any] = {}
     response_optimization: ResponseOptimization = ResponseOptimization()
+    pictures: PicturesConfig = PicturesConfig()
     responses: ResponsesConfig = ResponsesConfig()
     routing: RoutingConfig = RoutingConfig()
     retry: RetryConfig = RetryConfig()

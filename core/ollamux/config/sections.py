@@ -52,6 +52,7 @@ from ollamux.config.schema import (
     LoggingConfig,
     MetricsConfig,
     ModelConfig,
+    PicturesConfig,
     Price,
     QueueConfig,
     RateLimitConfig,
@@ -161,6 +162,10 @@ ROOT = Section(
         "model_options": OPTIONS,
         "performance": OPTIONS,
         "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive, "stream": flag}),
+        "pictures": Section(
+            PicturesConfig,
+            {"fetch": choice("public", "anywhere", "never"), "count": count, "size": size, "timeout": duration},
+        ),
         "responses": Section(ResponsesConfig, {"size": count, "bytes": size, "ttl": duration}),
         "routing": Section(
             RoutingConfig,

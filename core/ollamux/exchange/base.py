@@ -13,6 +13,7 @@ from typing import Protocol
 from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
+from ollamux.config import PicturesConfig
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
 from ollamux.formats.asking import Incoming
 from ollamux.news import Feed
@@ -57,6 +58,7 @@ class House(Protocol):
     feed: Feed
     queue_timeout: float
     answer_limit: int
+    pictures: PicturesConfig
     fail_over: bool
     keep_alive: float | None
 
@@ -65,12 +67,12 @@ class House(Protocol):
         """Who chooses a model."""
         ...
 
-    def besides(self, backend: str) -> House:
-        """The same house without this backend."""
-        ...
-
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
+        ...
+
+    def backends(self) -> Sequence[Backend]:
+        """All backends, as configured."""
         ...
 
     def notice(self, backend: Backend, now: float) -> None:

@@ -62,7 +62,9 @@ class ModelExchange(CallState):
     def proceed(self, now: float) -> Wants:
         if self._phase is _LOOKING:
             return self._look_up(now, True)
-        if self._phase in (_QUEUED, _RESTING):  # a place, or room in a backend's memory
+        if self._phase is _QUEUED:
+            return self._dispatch(now) if self._house.admission.called(self) else (WakeAt(self._next_wake(now)),)
+        if self._phase is _RESTING:  # there is room in a backend's memory
             return self._dispatch(now)
         return None
 
@@ -71,15 +73,24 @@ class ModelExchange(CallState):
         self._attempt = attempt
         self._before = calls
 
+    def made_elsewhere(self, calls: int) -> None:
+        """So many calls were made for the same request beside its own."""
+        if self._tries is not None:
+            self._tries.before = calls
+
+    def keep_quiet(self) -> None:
+        """Nobody hears its signs of life."""
+        self._keepalive_at = math.inf
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has made."""
+        return self._tries.calls if self._tries is not None else 0
+
     @property
     def waits_for_a_place(self) -> bool:
         """Whether it stands in the queue."""
         return self._phase is _QUEUED
-
-    @property
-    def wanted(self) -> Sequence[str]:
-        """The backends on which a place would do, for the queue."""
-        return self._tries.wanted if self._tries is not None else ()
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
         if attempt != self._attempt:
@@ -181,6 +192,8 @@ class ModelExchange(CallState):
         self._dispatched += now - self._paused_at
         self._activity = now
         self._paused_at = None
+        if self._keepalive_at < now:  # the silence was the client's own
+            self._keepalive_at = now + KEEPALIVE
         if self._phase is _PLAYING:
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
@@ -208,6 +221,9 @@ class ModelExchange(CallState):
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
+        if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
+            self._prospect.alarm = math.inf
+            self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
         if phase is _FETCHING:
@@ -287,6 +303,7 @@ class ModelExchange(CallState):
         backend, tries = self._backend, self._tries
         assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
+        body = backend.hide(body)
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
             self._status = 502
@@ -340,6 +357,10 @@ class ModelExchange(CallState):
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
         assert backend is not None
+        if self._converter is not None and self._converter.complete:  # its last word was said, and nothing is to follow
+            attempt = self._attempt
+            wants = ModelExchange.attempt_end(self, attempt, now)
+            return (Cancel(attempt), *wants) if isinstance(wants, tuple) else wants
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
         backend.health.bad("it did not answer in time", now, "timeout")
         if self._phase is _ANSWERING:
@@ -347,11 +368,22 @@ class ModelExchange(CallState):
         return self._next(error, now, Failure(kind="silent"))
 
     def _keep_alive(self, now: float) -> Wants:
-        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend."""
+        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend. Who waits in
+        the queue is told his place there, and about how long it will take."""
         self._keepalive_at = now + KEEPALIVE
-        piece = Data(self._make_renderer().keepalive(now))
+        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), heads.warned(self._warnings)
+        if self._phase is _QUEUED:
+            admission = self._house.admission
+            place, seconds = admission.position(self), admission.expected(self)
+            sign = heads.place_told(kind, place, seconds) + sign
+            told += heads.place(place, seconds)
+        piece = Data(sign)
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
+<<<<<<< HEAD
         return (stream_head(self._stream_type(), warned(self._warnings)), piece, wake)
+=======
+        return (heads.stream_head(kind, told), piece, wake)
+>>>>>>> origin/main

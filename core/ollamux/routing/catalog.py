@@ -51,8 +51,9 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     """What one backend has to offer, in the catalog's terms. `claims` are the models that the configuration says it
     serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
-    have, `expects` says which it may have: found, but not listed, until the backend tells. `admits` says which of those
-    that it lists are offered. `facts` is what is known of the provider's models. Where it `deploys`, models are called
+    have, `expects` says which it may have: found, but not listed, until the backend tells; `claimed` says that of one
+    that has told and lists none. `upstream` tells what such a name is there. `admits` says which of those that it lists
+    are offered, `largest` how many bytes one of known size may have (0: any). `facts` is what is known of the provider's models. Where it `deploys`, models are called
     by names of the operator's own, `deployment` where a model has none. `settings` are those that it has words for."""
 
     backend: str
@@ -62,7 +63,10 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[str, ...] = ()
     expected: str = ""
     expects: Callable[[str], bool] | None = None
+    claimed: Callable[[str], bool] | None = None
+    upstream: Callable[[str], str] = str
     admits: Callable[[str], bool] | None = None
+    largest: float = 0.0
     facts: Callable[[str], Facts | None] | None = None
     deploys: bool = False
     deployment: str = ""
@@ -245,13 +249,15 @@ class Catalog:
         return found
 
     def _hoped_for(self, name: str) -> tuple[Offer, ...]:
-        """The backends that have told nothing yet and may well have a model of this name."""
+        """The backends that list nothing, or have told nothing yet, and may well have a model of this name."""
         found: list[Offer] = []
         for position, shelf in self._shelves.values() if not self._registered_only else ():
             upstream = name.removeprefix(shelf.prefix)
-            silent = shelf.expects is not None and shelf.backend not in self._inventories
-            if silent and name.startswith(shelf.prefix) and shelf.expects is not None and shelf.expects(upstream):
-                found.append(self._offer(name, ModelInfo(name=upstream), position, shelf, None))
+            inventory = self._inventories.get(shelf.backend)
+            lists = inventory is not None and bool(inventory.models)
+            may_have = None if lists else shelf.expects if inventory is None else shelf.claimed
+            if may_have is not None and name.startswith(shelf.prefix) and may_have(upstream):
+                found.append(self._offer(name, ModelInfo(name=shelf.upstream(upstream)), position, shelf, None))
         return tuple(sorted(found, key=lambda offer: offer.rank))
 
     def _homes(self, registered: Registered) -> list[tuple[int, Shelf]]:
@@ -274,10 +280,12 @@ class Catalog:
         if shelf.admits is not None:
             admits = shelf.admits
             listed = tuple(model for model in listed if admits(model.name) or admits(model.title or model.name))
+        if shelf.largest:
+            listed = tuple(model for model in listed if model.size <= shelf.largest)
         if not shelf.claims:
             return listed
         claims = {self._key(claim): claim for claim in shelf.claims}
-        if listed:
+        if inventory is not None and inventory.models:
             names = ((model, {self._key(model.name), self._key(model.title or model.name)}) for model in listed)
             return tuple(model for model, spelled in names if not claims.keys().isdisjoint(spelled))
         return tuple(ModelInfo(name=claim) for claim in claims.values())

@@ -16,6 +16,7 @@ from ollamux.config import (
     Limits,
     LoggingConfig,
     MetricsConfig,
+    PicturesConfig,
     Pool,
     QueueConfig,
     RateLimitConfig,
@@ -77,6 +78,7 @@ def test_the_example_says_the_defaults(text: str) -> None:
     assert config.thermal == ThermalConfig()
     assert config.vram == VramConfig()
     assert config.hedging == HedgingConfig()
+    assert config.pictures == PicturesConfig()
     assert config.responses == ResponsesConfig()
     assert config.logging == LoggingConfig()
     assert config.metrics == MetricsConfig()
@@ -98,6 +100,7 @@ def test_the_example_writes_every_default_down(text: str) -> None:
         "hedging": HedgingConfig,
         "health": HealthConfig,
         "queue": QueueConfig,
+        "pictures": PicturesConfig,
         "responses": ResponsesConfig,
         "logging": LoggingConfig,
         "metrics": MetricsConfig,

@@ -15,6 +15,7 @@ from ollamux.config import (
     Limits,
     LoggingConfig,
     ModelConfig,
+    PicturesConfig,
     QueueConfig,
     RateLimitConfig,
     ResponseOptimization,
@@ -108,6 +109,7 @@ def test_the_lesser_sections_are_read() -> None:
         retry={"attempts": 5, "on": ["5xx"]},
         health={"interval": "1m", "timeout": 2, "unhealthy_after": 1, "healthy_after": 2},
         queue={"size": 0, "timeout": "1s", "concurrency": 4, "prioritise": False},
+        pictures={"fetch": "never", "count": 2, "size": 1000, "timeout": "1s"},
         responses={"size": 5, "bytes": "1KiB", "ttl": "1m"},
         logging={"level": "WARN", "format": "json"},
         model_options={"temperature": 0.5, "stop": ["a"]},
@@ -127,6 +129,7 @@ def test_the_lesser_sections_are_read() -> None:
     assert (config.retry.attempts, len(config.retry.on)) == (5, 100)
     assert config.health == HealthConfig(interval=60.0, timeout=2.0, unhealthy_after=1, healthy_after=2)
     assert config.queue == QueueConfig(size=0, timeout=1.0, concurrency=4, prioritise=False)
+    assert config.pictures == PicturesConfig(fetch="never", count=2, size=1000, timeout=1.0)
     assert config.responses == ResponsesConfig(size=5, bytes=1024, ttl=60.0)
     assert config.logging == LoggingConfig(level="warning", format="json")
     assert config.model_options == {"temperature": 0.5, "stop": ["a"]}

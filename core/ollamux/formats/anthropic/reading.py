@@ -127,7 +127,7 @@ class MessageReader(SseReader):
         self.complete = True
         events += _played(answer)
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         if self.complete:
             return
         try:

@@ -107,7 +107,7 @@ class ResponsesReader(SseReader):
         events.append(_start(response))
         self._end(response, events)
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         if self.complete:
             return
         try:
