@@ -479,7 +479,7 @@ class Driver(Listener):
             self.do(self._exchange.woken(now))
         except Exception:
             self._fail()
-        if self._pump.gateway.has_ready:
+        if self._pump.gateway.has_ready():
             self._pump.drain()
 
     def _fail(self) -> None:

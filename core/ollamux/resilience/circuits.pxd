@@ -32,11 +32,8 @@ cdef class Circuits:
     cdef dict _circuits
     cdef long _most
     cdef public object settings
-<<<<<<< HEAD
-    cdef public double slow, window
-=======
     cdef public set opened
->>>>>>> origin/main
+    cdef public double slow, window
 
     @cython.locals(circuit=_Circuit, whole=Breaker, part=Breaker, first=bint, second=bint)
     cpdef take(self, str backend, str model, double now, bint force=*)
