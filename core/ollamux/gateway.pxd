@@ -11,13 +11,9 @@ cdef class Gateway:
     cdef public Clock clock
     cdef Gate _gate
     cdef Router _router
-<<<<<<< HEAD
     cdef public Admission admission
     cdef public Ledger ledger
-    cdef public object config, planner, automatic, catalog, feed, fleet, machine, guards, keep_alive
-=======
-    cdef public object config, admission, planner, automatic, catalog, ledger, feed, fleet, machine, guards, keep_alive, pictures
->>>>>>> origin/main
+    cdef public object config, planner, automatic, catalog, feed, fleet, machine, guards, keep_alive, pictures
     cdef public long answer_limit
     cdef public double queue_timeout
     cdef public bint balances, fail_over, hurry

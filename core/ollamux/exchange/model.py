@@ -19,7 +19,8 @@ from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures
 from ollamux.exchange.calling import CallState
-from ollamux.exchange.heads import header, passed_on, stream_head, warned
+from ollamux.exchange.heads import header, passed_on, place_told, stream_head, warned
+from ollamux.exchange.heads import place as place_of
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.sending import used_by
 from ollamux.formats.answering import RenderContext
@@ -371,19 +372,15 @@ class ModelExchange(CallState):
         """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend. Who waits in
         the queue is told his place there, and about how long it will take."""
         self._keepalive_at = now + KEEPALIVE
-        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), heads.warned(self._warnings)
+        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), warned(self._warnings)
         if self._phase is _QUEUED:
             admission = self._house.admission
             place, seconds = admission.position(self), admission.expected(self)
-            sign = heads.place_told(kind, place, seconds) + sign
-            told += heads.place(place, seconds)
+            sign = place_told(kind, place, seconds) + sign
+            told += place_of(place, seconds)
         piece = Data(sign)
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
-<<<<<<< HEAD
-        return (stream_head(self._stream_type(), warned(self._warnings)), piece, wake)
-=======
-        return (heads.stream_head(kind, told), piece, wake)
->>>>>>> origin/main
+        return (stream_head(kind, told), piece, wake)
