@@ -81,7 +81,7 @@ class ModelExchange(CallState):
 
     def keep_quiet(self) -> None:
         """Nobody hears its signs of life."""
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
 
     @property
     def calls(self) -> int:
@@ -223,7 +223,7 @@ class ModelExchange(CallState):
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
         if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
-            self._prospect.alarm = math.inf
+            self._prospect.alarm = inf
             self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
