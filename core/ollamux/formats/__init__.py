@@ -6,7 +6,6 @@ Rule: a format's name is its folder's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
@@ -24,7 +23,7 @@ def part(folder: str, name: str, kinds: Mapping[str, str]) -> object:
     if name not in kinds:
         raise AttributeError(f"module {folder!r} has no attribute {name!r}")
     made: object = getattr(import_module(f"{folder}.{name.lower()}"), kinds[name])()
-    setattr(sys.modules[folder], name, made)
+    setattr(import_module(folder), name, made)
     return made
 
 
