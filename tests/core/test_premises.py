@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.support.driving import driven
@@ -46,11 +47,13 @@ def test_who_waits_is_asked_anew_when_anything_changes_that_a_plan_rests_on() ->
     for _ in range(3):
         run.chat()
     assert gateway.admission.waiting == 1 and not gateway.has_ready()
-    for change in (
+    anew = Inventory(models=(ModelInfo(name="m"),))
+    changes: list[Callable[[], None]] = [
         lambda: gateway.locate("b", "http://elsewhere:1"),
-        lambda: gateway.stock(gateway.backend("b"), Inventory(models=(ModelInfo(name="m"),)), run.now),
+        lambda: gateway.stock(gateway.backend("b"), anew, run.now),
         lambda: gateway.notice(gateway.backend("b"), run.now),
-    ):
+    ]
+    for change in changes:
         for _ in range(3):
             gateway.backend("b").health.bad("gone", run.now)
         change()
