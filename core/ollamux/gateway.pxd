@@ -12,7 +12,7 @@ cdef class Gateway:
     cdef public object config, admission, planner, automatic, catalog, ledger, feed, fleet, machine, guards, keep_alive, pictures
     cdef public long answer_limit
     cdef public double queue_timeout
-    cdef public bint balances, fail_over, hurry
+    cdef public bint balances, fail_over, hurry, resumes
     cdef bint _careful, _hedges
     cdef object _limits
     cdef object _management, _lists, _responses, _probing, _status, _unloading

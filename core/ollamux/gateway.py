@@ -127,6 +127,7 @@ class Gateway:
         self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
+        self.resumes = config.routing.resume and self.fail_over
         self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)

@@ -23,7 +23,6 @@ from ollamux.accounting.histogram import Histogram
 from ollamux.accounting.ledger import Row
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest
-from ollamux.conversation import Operation
 from ollamux.describing import condition_of
 from ollamux.exchange import Exchange, Settled
 from ollamux.gateway import Gateway
@@ -32,7 +31,7 @@ from ollamux.hardware.readings import Device
 
 __all__ = ("Metrics",)
 
-_OPERATIONS: dict[Operation, str] = {"completion": "text_completion", "embed": "embeddings"}
+_OPERATIONS: dict[str, str] = {"completion": "text_completion", "embed": "embeddings"}
 """What the conventions call them; the others have their own names."""
 
 _VENDORS = {
