@@ -72,6 +72,7 @@ class Premises:
         self.keep_alive: float | None = keep_alive(config)
         self._probing = Probing(self, self._backends, config.health)
         self._unloading = Unloading(self, self.machine.vram) if config.vram.unload else None
+        self._take_mode()
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
@@ -160,6 +161,7 @@ class Premises:
         """The sensors of this machine were read."""
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
+        self._take_mode()
         if self._unloading is not None:
             self._unloading.relieve(now)
 
@@ -167,6 +169,7 @@ class Premises:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
         for condition in self.machine.choose(mode):
             self._settle_in(condition)
+        self._take_mode()
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
@@ -233,6 +236,11 @@ class Premises:
         self._backends[condition.backend].restricted = station.blocked or bool(
             allowed and station.region not in {region.lower() for region in allowed}
         )
+
+    def _take_mode(self) -> None:
+        """Requests lean as the efficiency mode says that holds now."""
+        mode = self.machine.efficiency.mode
+        self.fleet.lean((mode.latency, mode.power, mode.price) if mode.leaning else None)
 
     def _circuit_changed(self, change: Change) -> None:
         """A circuit opened, lets trials in, or closed."""
