@@ -10,7 +10,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ("STREAM_TYPES", "events", "fault", "listed", "refusal", "whole", "wire_of")
+__all__ = ("SLOTS", "STREAM_TYPES", "events", "fault", "listed", "refusal", "whole", "wire_of")
+
+SLOTS = 2
+"""How many requests at once a llama.cpp says that it takes."""
 
 STREAM_TYPES = {
     "chat": "application/x-ndjson",
@@ -123,7 +126,7 @@ def listed(path: str, names: Sequence[str]) -> Any:
     if path.startswith("/api/ps"):
         return {"models": []}
     if path.startswith("/props"):
-        return {"total_slots": 2}
+        return {"total_slots": SLOTS}
     rows = [{"id": name, "object": "model", "type": "model", "display_name": name} for name in names]
     return {"object": "list", "data": rows, "has_more": False}
 
