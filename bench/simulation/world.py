@@ -46,6 +46,7 @@ _PATHS = {
     "embeddings": "/v1/embeddings",
     "messages": "/v1/messages",
     "tags": "/api/tags",
+    "pull": "/api/pull",
 }
 
 
@@ -283,6 +284,8 @@ def _body(guest: Guest) -> bytes:
     turns = [{"role": "user", "content": "hi"}]
     body: dict[str, object] = {"model": guest.model}
     match guest.wire:
+        case "pull":
+            pass
         case "chat":
             body |= {"messages": turns, "stream": guest.stream}
         case "generate":
