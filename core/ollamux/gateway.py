@@ -127,6 +127,7 @@ class Gateway:
         self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
+        self.resumes = config.routing.resume and self.fail_over
         self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
@@ -200,17 +201,16 @@ class Gateway:
     def ready(self, now: float) -> list[Exchange]:
         """The exchanges that may `proceed` though nothing was reported to them."""
         admission = self.admission
-        if admission.has_room:
+        if admission.has_room():
             self._ready += admission.admitted(now)  # type: ignore[arg-type]
         if not self._ready:
             return []
         found, self._ready = self._ready, []
         return found
 
-    @property
     def has_ready(self) -> bool:
         """Whether `ready` has anything to yield: cheap, for every turn."""
-        return self.hurry or bool(self._ready) or self.admission.has_room
+        return self.hurry or bool(self._ready) or self.admission.has_room()
 
     # Background work --------------------------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ class HedgedExchange(ModelExchange):
 
     def _may_hedge(self) -> bool:
         """Whether a call is under way, and nothing of the answer has gone out."""
-        return self._phase is _CALLING and self._paused_at is None and not self._going_on
+        return self._phase is _CALLING and self._paused_at is None and not self._going_on and not self._resumed
 
     def _due(self) -> float:
         """When a second attempt is to begin beside the first one."""
