@@ -30,9 +30,6 @@ from ollamux.formats import servings
 from ollamux.formats.base import Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
-from ollamux.formats.ollama.serving import OllamaServing
-from ollamux.formats.openai_responses.serving import ResponsesServing
-from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
 from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
@@ -84,6 +81,11 @@ class Gateway:
         self.config = config
         self.clock = Clock()
         self._instance = instance
+        # Here, and not above: who imports this module need not load every format.
+        from ollamux.formats.ollama.serving import OllamaServing
+        from ollamux.formats.openai_responses.serving import ResponsesServing
+        from ollamux.formats.openai_responses.store import StoredResponses
+
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
             self._servings["ollama"] = OllamaServing(streams=False)
@@ -170,7 +172,7 @@ class Gateway:
         headers = request.headers
         path, _, query = request.path.partition("?")
         if serving is not None:
-            if isinstance(serving, ResponsesServing):
+            if serving.name == self._responses.name:
                 serving = self._responses  # what is kept here is found here, whichever way a request came
             return ModelExchange(self, request, serving, serving.routes[0])
         target = self._router.hot(request.method, path)
@@ -418,6 +420,8 @@ class Gateway:
 
     def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
         """What a client comes back to: a response that was answered here before."""
+        from ollamux.formats.openai_responses.store import owner_of
+
         serving = self._responses
         kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
         if target.handler == "response_input":

@@ -102,7 +102,8 @@ class HedgedExchange(ModelExchange):
             return _joined(found, self._own(ModelExchange.woken(self, now), now))
         if second is None and self._may_hedge() and now >= self._hedge_at:
             self._hedge_at = math.inf
-            return _joined(self._hedge(now), ModelExchange.woken(self, now))
+            hedged = self._hedge(now)
+            return _joined(hedged, self._own(ModelExchange.woken(self, now), now))
         return self._own(ModelExchange.woken(self, now), now)
 
     # The second attempt -----------------------------------------------------------------------------------------------
@@ -134,6 +135,9 @@ class HedgedExchange(ModelExchange):
         budget = house.guards.budget
         made = tries.before + tries.calls
         if made >= house.guards.policy_of(backend.id).attempts or not budget.allows(now):
+            return None
+        deadline = self._wishes().deadline_ms
+        if deadline is not None and now >= self._arrived + deadline / 1000.0:
             return None
         second = ModelExchange(house, self._request, self._serving, self._route, self._place)
         second.narrow(frozenset([each.id for each in house.backends() if each is not backend]))

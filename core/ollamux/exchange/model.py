@@ -356,6 +356,10 @@ class ModelExchange(CallState):
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
         assert backend is not None
+        if self._converter is not None and self._converter.complete:  # its last word was said, and nothing is to follow
+            attempt = self._attempt
+            wants = ModelExchange.attempt_end(self, attempt, now)
+            return (Cancel(attempt), *wants) if isinstance(wants, tuple) else wants
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
         backend.health.bad("it did not answer in time", now, "timeout")
         if self._phase is _ANSWERING:
@@ -363,11 +367,18 @@ class ModelExchange(CallState):
         return self._next(error, now, Failure(kind="silent"))
 
     def _keep_alive(self, now: float) -> Wants:
-        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend."""
+        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend. Who waits in
+        the queue is told his place there, and about how long it will take."""
         self._keepalive_at = now + KEEPALIVE
-        piece = Data(self._make_renderer().keepalive(now))
+        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), heads.warned(self._warnings)
+        if self._phase is _QUEUED:
+            admission = self._house.admission
+            place, seconds = admission.position(self), admission.expected(self)
+            sign = heads.place_told(kind, place, seconds) + sign
+            told += heads.place(place, seconds)
+        piece = Data(sign)
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (heads.stream_head(self._stream_type(), heads.warned(self._warnings)), piece, wake)
+        return (heads.stream_head(kind, told), piece, wake)
