@@ -107,7 +107,8 @@ def nobody_is_woken_in_vain(world: World, asked: Asked, want: Want, cause: str) 
     if isinstance(want, WakeAt) and cause == "woken" and want.when <= world.now:
         asked.wakes += 1
         return f"{asked.wakes} times at once" if asked.wakes > _MOST_WAKES else None
-    asked.wakes = 0
+    if cause != "woken":
+        asked.wakes = 0
     return None
 
 

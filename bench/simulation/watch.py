@@ -40,10 +40,10 @@ AT_EACH_WANT: tuple[OfWant, ...] = (
     invariants.secrets_stay_here,
 )
 AFTER_EACH_STEP: tuple[OfStep, ...] = (
+    invariants.no_attempt_outlives_its_exchange,
     invariants.places_are_bounded,
     invariants.places_are_counted,
     invariants.the_queue_is_bounded,
-    invariants.no_attempt_outlives_its_exchange,
     invariants.who_waits_has_a_wake,
     invariants.nobody_waits_longer_than_is_configured,
 )

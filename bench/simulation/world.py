@@ -141,7 +141,7 @@ class World:
         """Lets those proceed who may, as a pump does once a turn."""
         gateway = self.gateway
         for _ in range(1000):
-            if not gateway.has_ready:
+            if not gateway.has_ready():
                 return
             ready = gateway.ready(self.now)
             if not ready:

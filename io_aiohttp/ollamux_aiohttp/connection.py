@@ -24,9 +24,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.lane import MORE, WHOLE, LaneParser
-
-if TYPE_CHECKING:
-    from ollamux_aiohttp.pump import Driver
+from ollamux_aiohttp.pump import Client
 
 __all__ = ("Connection", "ConnectionLimits", "Front", "Lane", "head_size", "refusal")
 
@@ -94,8 +92,7 @@ class Connection(RequestHandler):
         "_limits",
         "_reader",
         "_refused",
-        "driver",
-        "peer",
+        "client",
     )
 
     if TYPE_CHECKING:  # aiohttp's own, of which its sources leave the types open
@@ -121,8 +118,7 @@ class Connection(RequestHandler):
         self._head_bytes = 0
         self._refused = False
         self._reader: LaneParser | None = LaneParser(lane.takes, limits.header_bytes)
-        self.driver: Driver | None = None
-        self.peer: str = ""
+        self.client = Client()
         self._alarm = _Alarm(self)
         self._asleep = True
         self._messages = ()
@@ -136,7 +132,8 @@ class Connection(RequestHandler):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         self._deadlines.set(self._alarm, self._next_keepalive_close_time)
         name: Any = transport.get_extra_info("peername")
-        self.peer = name[0] if isinstance(name, tuple) else ""
+        self.client.peer = name[0] if isinstance(name, tuple) else ""
+        self.client.transport = self.transport
 
     def data_received(self, data: bytes) -> None:
         held = self._held
@@ -225,7 +222,7 @@ class Connection(RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
-    def leave_lane(self, *, keep_alive: bool) -> None:
+    def leave_lane(self, keep_alive: bool, /) -> None:
         """The answer to the request in the lane is out."""
         held, self._held = self._held, None
         if self._lane_over is not None and not self._lane_over.done():
@@ -235,7 +232,6 @@ class Connection(RequestHandler):
         if not keep_alive or self._force_close or self._close:
             self.force_close()
             return
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if held:
             if len(held) > _HELD_AT_MOST:
                 self.transport.resume_reading()
@@ -256,8 +252,9 @@ class Connection(RequestHandler):
         await super().shutdown(timeout)
 
     def _process_keepalive(self) -> None:
-        if self._held is not None:
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        now = self._loop.time()
+        since = now if self._held is not None else now - (time.monotonic() - self.client.left_at)
+        self._next_keepalive_close_time = max(self._next_keepalive_close_time, since + self._keepalive_timeout)
         super()._process_keepalive()
 
     def _watch_head(self, size: int) -> None:
@@ -306,18 +303,20 @@ class Connection(RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self.driver is not None:
-            self.driver.client_paused()
+        if self.client.driver is not None:
+            self.client.driver.client_paused()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self.driver is not None:
-            self.driver.client_resumed()
+        if self.client.driver is not None:
+            self.client.driver.client_resumed()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._deadlines.drop(self._alarm)
         self._alarm.forget()
-        driver, self.driver = self.driver, None
+        client = self.client
+        self._deadlines.drop(client)
+        driver, client.driver, client.transport = client.driver, None, None
         super().connection_lost(exc)
         if driver is not None:
             driver.client_gone()

@@ -18,6 +18,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -30,7 +31,7 @@ from ollamux_aiohttp.sensors.sensors import Sensors
 from ollamux_aiohttp.sensors.watch import Readable, SensorWatch
 from ollamux_aiohttp.server import Server
 
-__all__ = ("PortTaken", "listen", "resolve", "serve")
+__all__ = ("PortTaken", "allow_many_files", "listen", "resolve", "serve")
 
 _log = logging.getLogger("ollamux")
 _PATIENCE = 0.6
@@ -71,6 +72,18 @@ async def listen(
     return (*await _bound(config, host, ports[1], record), (f"{why}, so ollamux is on {ports[1]}",))
 
 
+def allow_many_files() -> None:
+    """Raises the limit on open files as far as the system lets it: a stream takes two, and the ordinary limit of 1,024
+    is met by 500 streams."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems tell more than they allow
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def serve(
     config: Config,
     notes: tuple[str, ...],
@@ -83,6 +96,7 @@ async def serve(
     `record`. `sensors` stand for the machine's own. Raises PortTaken."""
     say = _whoever_listens(say)
     stop = _signals(say)
+    allow_many_files()
     server, host, port, moved = await listen(config, record=record)
     children = _Children(server, config, say)
     watch = SensorWatch(sensors or Sensors(), server.gateway.sensed, config.thermal.interval)

@@ -119,7 +119,7 @@ class HedgedExchange(ModelExchange):
 
     def _may_hedge(self) -> bool:
         """Whether a call is under way, and nothing of the answer has gone out."""
-        return self._phase is _CALLING and self._paused_at is None and not self._going_on
+        return self._phase is _CALLING and self._paused_at is None and not self._going_on and not self._resumed
 
     def _due(self) -> float:
         """When a second attempt is to begin beside the first one."""
@@ -156,13 +156,13 @@ class HedgedExchange(ModelExchange):
 
     def _of_second(self, wants: Wants, now: float) -> Wants:
         """What the second exchange wants, as far as it is to be done."""
-        if self._won:
+        if self._won or wants is None:
             return wants
         assert self._second is not None
         self._agree()
         found: list[Want] = []
         won = False
-        for want in wants if wants is not None and not isinstance(wants, bytes) else ():
+        for want in () if isinstance(wants, bytes) else wants:
             if isinstance(want, Head):
                 if want.status >= 400:
                     return _joined(found, self._lose(now))

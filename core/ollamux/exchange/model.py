@@ -11,14 +11,16 @@ of the converter and returns bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from math import inf
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
 from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
-from ollamux.exchange import failures, heads
+from ollamux.exchange import failures
 from ollamux.exchange.calling import CallState
+from ollamux.exchange.heads import header, passed_on, place_told, stream_head, warned
+from ollamux.exchange.heads import place as place_of
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.sending import used_by
 from ollamux.formats.answering import RenderContext
@@ -32,6 +34,9 @@ __all__ = ("KEEPALIVE", "ModelExchange")
 
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
+
+_UNWILLING = (400, 422)
+"""How a backend says that it does not go on with what was begun: another one may."""
 
 KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
@@ -79,7 +84,7 @@ class ModelExchange(CallState):
 
     def keep_quiet(self) -> None:
         """Nobody hears its signs of life."""
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
 
     @property
     def calls(self) -> int:
@@ -109,6 +114,8 @@ class ModelExchange(CallState):
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
+            if self._house.resumes and self._fan is None and not self._resumed:
+                self._converter = self._witnessed(self._converter)
         else:
             self._converter = None
             self._collected = []
@@ -221,7 +228,7 @@ class ModelExchange(CallState):
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
         if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
-            self._prospect.alarm = math.inf
+            self._prospect.alarm = inf
             self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
@@ -243,7 +250,7 @@ class ModelExchange(CallState):
         self._first_token = now - self._dispatched
         self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
         if self._committed:
             return (Data(out),)
         self._committed = True
@@ -276,7 +283,7 @@ class ModelExchange(CallState):
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
                 self._usage = usage_told(self._called.name, body)
-                kind = heads.header(self._head_headers, "content-type") or kind
+                kind = header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None and self._dialect is not None
                 if self._fan is None:
@@ -292,10 +299,10 @@ class ModelExchange(CallState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
-        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
+        told = self._decision() + passed_on(self._head_headers, self._relaying)
         self._over(now)
         if self._warnings:
-            told += heads.warned(self._warnings)
+            told += warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
@@ -320,13 +327,15 @@ class ModelExchange(CallState):
             another_key=backend.another_key(self._key, self._status, now),
         )
         tries.failed(failures.outcome(failure), now)
+        if self._resumed and self._status in _UNWILLING:
+            failure = Failure(kind="protocol")
         if not self._going_on and self._decide(now, failure) is None:
             self._lost = error
             self._erred(error)
             cancel = self._release(now)
             wants = self._go_on(now)
             return (*cancel, *wants) if isinstance(wants, tuple) else cancel
-        told = heads.passed_on(self._head_headers, self._relaying)
+        told = passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
         told += self._decision()
@@ -345,11 +354,31 @@ class ModelExchange(CallState):
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._tries.failed(outcome, now)
         self._erred(error)
+        if self._sent is not None and self._sent.resumable and not self._going_on and self._finds_another(outcome, now):
+            self._lost = error
+            cancel = self._release(now)
+            self._keepalive_at = now + KEEPALIVE
+            wants = self._go_on(now)
+            return (*cancel, *first, *wants) if isinstance(wants, tuple) else (*cancel, *first)
         cancel = self._release(now)
         self._name_request(error)
         told = self._make_renderer().fault(error)
         self._over(now)
         return (*cancel, *first, Data(told), End())
+
+    def _finds_another(self, outcome: Outcome, now: float) -> bool:
+        """Whether another backend goes on with a stream that broke."""
+        tries, sent = self._tries, self._sent
+        assert tries is not None and sent is not None
+        self._look_further(tries, now)
+        tries.leave_out(
+            [place for place, pair in enumerate(tries.candidates) if not self._can_resume(pair[0], pair[1])]
+        )
+        if not self._resumed:
+            self._resumed = True
+            if self._relaying:
+                self._make_renderer().events(sent.again(), now)
+        return self._decide(now, Failure(kind="silent" if outcome == "silent" else "closed")) is None
 
     # Waiting ----------------------------------------------------------------------------------------------------------
 
@@ -370,15 +399,15 @@ class ModelExchange(CallState):
         """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend. Who waits in
         the queue is told his place there, and about how long it will take."""
         self._keepalive_at = now + KEEPALIVE
-        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), heads.warned(self._warnings)
+        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), warned(self._warnings)
         if self._phase is _QUEUED:
             admission = self._house.admission
             place, seconds = admission.position(self), admission.expected(self)
-            sign = heads.place_told(kind, place, seconds) + sign
-            told += heads.place(place, seconds)
+            sign = place_told(kind, place, seconds) + sign
+            told += place_of(place, seconds)
         piece = Data(sign)
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (heads.stream_head(kind, told), piece, wake)
+        return (stream_head(kind, told), piece, wake)

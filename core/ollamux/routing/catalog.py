@@ -53,8 +53,9 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
     have, `expects` says which it may have: found, but not listed, until the backend tells; `claimed` says that of one
     that has told and lists none. `upstream` tells what such a name is there. `admits` says which of those that it lists
-    are offered, `largest` how many bytes one of known size may have (0: any). `facts` is what is known of the provider's models. Where it `deploys`, models are called
-    by names of the operator's own, `deployment` where a model has none. `settings` are those that it has words for."""
+    are offered, `largest` how many bytes one of known size may have (0: any). `facts` is what is known of the
+    provider's models. Where it `deploys`, models are called by names of the operator's own, `deployment` where a model
+    has none. `settings` are those that it has words for."""
 
     backend: str
     provider: str

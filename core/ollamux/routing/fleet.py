@@ -10,7 +10,6 @@ Rules: what clients can cause to be remembered is bounded; an unknown name is to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from ollamux.hardware.power import TYPICAL_WATTS
 from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
+from ollamux.routing.patterns import PatternTable
 from ollamux.routing.score import LEANINGS, PREFERENCE, PRIORITY
 from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Field, Standing
 from ollamux.routing.station import Station
@@ -71,8 +71,10 @@ class Fleet:
         self._regions: dict[str, int] = {}
         self._bits: dict[str, int] = {}
         self._configs: dict[str, BackendConfig] = {}
+        self._preferred: dict[str, PatternTable[bool]] = {}
         self._standings: dict[tuple[str, str], Standing] = {}
         self._fields: dict[str, Field] = {}
+        self._leaning: tuple[float, float, float] | None = None
         self._asks: dict[tuple[frozenset[str], str], Ask] = {}
         self._loaded: dict[str, frozenset[str]] = {}
 
@@ -101,6 +103,7 @@ class Fleet:
         )
         self.stations[config.id] = station
         self._configs[config.id] = config
+        self._preferred[config.id] = PatternTable((name, True) for name in config.model_capability.preferred_models)
         return station
 
     def field(self, offers: tuple[Offer, ...]) -> Field:
@@ -168,6 +171,8 @@ class Fleet:
             found = self._asks.get((needs, format_))
             if found is None:
                 found = Ask(self.mask(needs), self._format(format_))
+                if self._leaning is not None:
+                    found.lean(*self._leaning)
                 if len(self._asks) < _ASKS:
                     self._asks[needs, format_] = found
             return found
@@ -179,9 +184,18 @@ class Fleet:
             strategy=strategy,
             prefix=prefix,
         )
+        if self._leaning is not None:
+            found.lean(*self._leaning)
         if wishes is not None:
             self._wish(found, wishes, elapsed_ms)
         return found
+
+    def lean(self, weights: tuple[float, float, float] | None) -> None:
+        """What latency, power and price weigh from now on for requests that say nothing of it themselves; None: the
+        same."""
+        if weights != self._leaning:
+            self._leaning = weights
+            self._asks.clear()
 
     def _wish(self, ask: Ask, wishes: Constraints, elapsed_ms: float) -> None:
         ask.wishes = wishes
@@ -226,8 +240,8 @@ class Fleet:
     def _describe(self, standing: Standing, offer: Offer) -> None:
         station = standing.station
         config = self._configs[offer.backend]
-        patterns = config.model_capability.preferred_models
-        preferred = any(fnmatchcase(name, pattern) for pattern in patterns for name in (offer.name, offer.upstream))
+        patterns = self._preferred[offer.backend]
+        preferred = offer.name in patterns or offer.upstream in patterns
         formats = self._formats(offer) if self._formats is not None else ()
         standing.describe(
             offer,
