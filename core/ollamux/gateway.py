@@ -136,6 +136,7 @@ class Gateway:
         self._status = Status(self, version, self._mark)
         self._apart: set[str] = set()
         self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
+        self._take_mode()
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
@@ -268,6 +269,7 @@ class Gateway:
         """The sensors of this machine were read."""
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
+        self._take_mode()
         if self._unloading is not None:
             self._unloading.relieve(now)
 
@@ -275,6 +277,7 @@ class Gateway:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
         for condition in self.machine.choose(mode):
             self._settle_in(condition)
+        self._take_mode()
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
@@ -452,6 +455,11 @@ class Gateway:
         if not spelled.startswith(_OTHERS):
             return self._servings["ollama"]
         return self._servings[shape_of(spelled, headers or {}, query)]
+
+    def _take_mode(self) -> None:
+        """Requests lean as the efficiency mode says that holds now."""
+        mode = self.machine.efficiency.mode
+        self.fleet.lean((mode.latency, mode.power, mode.price) if mode.leaning else None)
 
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
