@@ -17,6 +17,10 @@ cdef class Gateway:
     cdef object _limits
     cdef object _management, _lists, _responses, _probing, _status
     cdef str _instance
+    cdef public object circle
+    cdef public dict workers
+    cdef dict _located
+    cdef object _part
     cdef dict _servings, _backends, _fallbacks, _states
     cdef list _ready
     cdef set _apart

@@ -9,7 +9,7 @@ Rules: time is an argument; what one exchange frees may start another, and `read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, cast
 from urllib.parse import quote, unquote
@@ -27,10 +27,11 @@ from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.explaining import Explaining
 from ollamux.formats import servings
-from ollamux.formats.base import Serving
+from ollamux.formats.base import Place, Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
 from ollamux.formats.ollama.serving import OllamaServing
+from ollamux.formats.openai_responses.incoming import named_elsewhere
 from ollamux.formats.openai_responses.serving import ResponsesServing
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
@@ -52,6 +53,10 @@ from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
+from ollamux.workers import ALONE, Circle, Part, divided
+from ollamux.workers.consulting import Consulting
+from ollamux.workers.dividing import places
+from ollamux.workers.messages import BOOKS, HEARD, Answer, Chosen, Forgotten, Located, Message, Round, Sensed, Wanted
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -65,12 +70,16 @@ _PATH_SIGNS = "/:@!$&'()*+,;="
 _OTHERS = ("/v1/", "/v1beta/", "/models", "/responses")
 """Paths of other APIs than Ollama's."""
 
+_OF_ALL = frozenset({"health_detailed", "health_providers", "providers", "provider_stats", "backends"})
+"""The pages with figures that each worker has of its own."""
+
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
 class Gateway:
     """See the module. `instance` tells this gateway from every other one; `version` is ollamux's, to be shown;
-    `hostname` and `addresses` are the machine's, for the Host check."""
+    `hostname` and `addresses` are the machine's, for the Host check. `part` says which of several workers it is: its
+    limits are that part of the configured ones, and `circle` is its place among the others."""
 
     def __init__(
         self,
@@ -80,8 +89,13 @@ class Gateway:
         version: str = "",
         hostname: str = "",
         addresses: Iterable[str] = (),
+        part: Part = ALONE,
     ) -> None:
-        self.config = config
+        self.circle = Circle(self, part, config) if part.of > 1 else None
+        self._part = part
+        self.workers: dict[int, int] = {}
+        self._located: dict[str, Located] = {}
+        self.config = config = divided(config, part)
         self.clock = Clock()
         self._instance = instance
         self._servings = {serving.name: serving for serving in servings()}
@@ -89,7 +103,9 @@ class Gateway:
             self._servings["ollama"] = OllamaServing(streams=False)
         kept = config.responses
         self._servings["openai_responses"] = self._responses = ResponsesServing(
-            StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl)
+            StoredResponses(
+                most=kept.size, largest=kept.bytes, longest=kept.ttl, sign=f"{part.number}:" if part.number else ""
+            )
         )
         self._router = Router(self._servings.values())
         self._gate = Gate(
@@ -114,7 +130,7 @@ class Gateway:
         self.automatic = Automatic(self.catalog, self.fleet, config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
-        self.guards = guards(config, self._backends.values(), instance)
+        self.guards = guards(config, self._backends.values(), f"{instance}{part.number or ''}", part.of)
         self.guards.told = self._circuit_changed
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
@@ -127,7 +143,8 @@ class Gateway:
         self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
-        self._probing = Probing(self, self._backends, config.health)
+        tell = self.circle.tell if self.circle is not None else None
+        self._probing = Probing(self, self._backends, config.health, later=part.number, tell=tell)
         self._status = Status(self, version, self._mark)
         self._apart: set[str] = set()
         self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
@@ -233,6 +250,8 @@ class Gateway:
         before = self._states[backend.id]
         if state != before:
             self._states[backend.id] = state
+            if self.circle is not None and not self._probing.fresh(backend.id, now):
+                self._probing.look_at(backend.id)  # a probe tells all workers the same
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
@@ -245,6 +264,9 @@ class Gateway:
         backend = self._backends[backend_id]
         backend.move(endpoint)
         self.machine.moved(backend_id, endpoint)
+        if self.circle is not None:
+            told = self._located[backend_id] = Located(backend_id, endpoint, reason, loading)
+            self.circle.tell(told)
         backend.loading = loading
         if endpoint is None:
             backend.health.bad(reason or "it is not running")
@@ -254,11 +276,15 @@ class Gateway:
         """The sensors of this machine were read."""
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
+        if self.circle is not None:
+            self.circle.tell(Sensed(readings))
 
     def choose_efficiency(self, mode: str) -> None:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
         for condition in self.machine.choose(mode):
             self._settle_in(condition)
+        if self.circle is not None:
+            self.circle.tell(Chosen(mode))
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
@@ -277,12 +303,41 @@ class Gateway:
         if backend.provider.manages_models:
             self.fleet.loaded(backend.id, backend.loaded, now)
         if backend.config.max_concurrent_requests is None:
-            self.admission.limit(backend.id, inventory.slots)
+            self.admission.limit(backend.id, places(inventory.slots or 0, self._part))
             self.fleet.stations[backend.id].reading(slots=inventory.slots or 0)
 
     def resume(self, exchange: Exchange) -> None:
         """What this exchange waited for has come: `ready` yields it."""
         self._ready.append(exchange)
+
+    # Among other workers ----------------------------------------------------------------------------------------------
+
+    @property
+    def stored(self) -> StoredResponses:
+        """The responses that are kept here."""
+        return self._responses.responses
+
+    def together(self, make: Callable[[Any], Exchange]) -> Exchange:
+        """The exchange that tells of all workers: `make` gets this gateway with the figures of the others added."""
+        circle = self.circle
+        if circle is None:
+            return make(self)
+        return Consulting(circle, (BOOKS,), lambda answers, at: make(circle.together(answers)))
+
+    def _when_heard(self, exchange: Exchange) -> Exchange:
+        """This exchange, when all workers have heard what was said to them just now."""
+        circle = self.circle
+        return exchange if circle is None else Consulting(circle, (HEARD,), lambda answers, at: exchange)
+
+    def heard(self, told: Round, now: float) -> None:
+        """Another worker's round of probes is over."""
+        self._probing.heard(told, now)
+
+    def known(self) -> list[Message]:
+        """What a worker that has just begun should hear."""
+        mode = self.machine.efficiency.current
+        chosen = (Chosen(mode),) if mode != self.config.routing.efficiency else ()
+        return [*self._located.values(), *self._probing.rounds(), *chosen]
 
     # What exchanges ask for -------------------------------------------------------------------------------------------
 
@@ -367,6 +422,8 @@ class Gateway:
             place = target.place
             if query:
                 place = place._replace(query=query)
+            if self.circle is not None and target.serving is self._responses and request.body:
+                return self._going_on(target, request, request.body, place)
             if self._hedges:
                 return HedgedExchange(self, request, target.serving, target.route, place)
             return ModelExchange(self, request, target.serving, target.route, place)
@@ -397,18 +454,48 @@ class Gateway:
                 return target.page(request, now)
             case handler:
                 page = self._status.pages.get(handler)
+                if page is not None and handler in _OF_ALL and self.circle is not None:
+                    name = target.place.argument
+                    return self.together(lambda house: self._status.of(house).pages[handler](request, name, now))
                 if page is not None:
-                    return page(request, target.place.argument, now)
+                    exchange = page(request, target.place.argument, now)
+                    return self._when_heard(exchange) if handler == "efficiency_set" else exchange
                 return self._management.open(request, path)
 
-    def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
-        """What a client comes back to: a response that was answered here before."""
-        serving = self._responses
+    def _going_on(self, target: Target, request: ClientRequest, body: bytes, place: Place) -> Exchange:
+        """A request that may go on from a response that another worker keeps."""
+        serving, route, circle = target.serving, target.route, self.circle
+        assert serving is not None and route is not None and circle is not None
+        owner = owner_of(request.headers)
+        id_, items = named_elsewhere(body, owner, self.stored)
+
+        def go_on(answers: list[Answer], at: float) -> Exchange:
+            circle.adopt(answers, id_, owner, at)
+            kind = HedgedExchange if self._hedges else ModelExchange
+            return kind(self, request, serving, route, place)
+
+        questions = [*((Wanted(owner, id=id_),) if id_ else ()), *(Wanted(owner, item=item) for item in items)]
+        return Consulting(circle, questions, go_on) if questions else go_on([], 0.0)
+
+    def _stored(
+        self, request: ClientRequest, target: Target, query: str, now: float, *, asked: bool = False
+    ) -> Exchange:
+        """What a client comes back to: a response that was answered before, here or by another worker."""
+        serving, circle = self._responses, self.circle
         kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
+        if circle is not None and not asked and kept.find(id_, owner, now) is None and not kept.behind(id_, owner):
+
+            def found(answers: list[Answer], at: float) -> Exchange:
+                circle.adopt(answers, id_, owner, at)
+                return self._stored(request, target, query, at, asked=True)
+
+            return Consulting(circle, (Wanted(owner, id=id_),), found)
         if target.handler == "response_input":
             status, body = kept.input_items(id_, now, owner, query)
         elif request.method == "DELETE":
             status, body = kept.delete(id_, now, owner)
+            if circle is not None:
+                circle.tell(Forgotten(owner, id_))
         else:
             status, body = kept.get(id_, now, owner, query)
         model = kept.behind(id_, owner)
@@ -417,7 +504,8 @@ class Gateway:
             forward = kept_behind(self, model, id_, rest, query)
             if forward is not None:
                 return ForwardExchange(self, request, lambda at: forward, told=serving)
-        return Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
+        settled = Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
+        return self._when_heard(settled) if request.method == "DELETE" else settled
 
     @property
     def _mark(self) -> HeaderPairs:
