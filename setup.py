@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOTS = ("core", "io_aiohttp")
-DIRECTIVES = {"language_level": 3, "embedsignature": False, "annotation_typing": False}
+DIRECTIVES = {"language_level": 3, "embedsignature": False, "annotation_typing": False, "auto_pickle": False}
 SCANNERS = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True}
 """What a .pyx, written for Cython, does without; a .py keeps the meaning that Python gives it."""
 
@@ -52,6 +53,14 @@ def without(reason: str) -> None:
     print(f"ollamux: {reason}; installing the pure Python build", file=sys.stderr)
 
 
+def extension(name: str, source: str) -> Extension:
+    """One extension module. -O1 takes half the time, and what is no scanner gets slower by 2 percent at most."""
+    effort = "-O2" if source.endswith(".pyx") else "-O1"
+    made = Extension(name, [source], extra_compile_args=[] if os.name == "nt" else [effort, "-g0"])
+    made.optional = not REQUIRED
+    return made
+
+
 def extensions() -> list[Extension]:
     """The extensions to compile: none where that is wished, nothing is there to compile, or Cython cannot."""
     if switched_on("OLLAMUX_NO_EXTENSIONS"):
@@ -65,19 +74,17 @@ def extensions() -> list[Extension]:
         without("Cython is not installed")
         return []
     made: list[Extension] = []
-    for name, source in wanted:
-        effort = "-O2" if source.endswith(".pyx") else "-O1"  # half the time, and no slower by more than 2 percent
-        extension = Extension(name, [source], extra_compile_args=[] if os.name == "nt" else [effort, "-g0"])
-        extension.optional = not REQUIRED
+    for directives, kind in ((DIRECTIVES | SCANNERS, ".pyx"), (DIRECTIVES, ".py")):
+        group = [extension(name, source) for name, source in wanted if source.endswith(kind)]
+        translate = partial(cythonize, compiler_directives=directives, include_path=list(ROOTS), quiet=True)
         try:
-            made += cythonize(
-                [extension],
-                compiler_directives=DIRECTIVES | (SCANNERS if source.endswith(".pyx") else {}),
-                include_path=list(ROOTS),
-                quiet=True,
-            )
-        except Exception as error:  # Cython raises classes of many kinds, and none of them must stop an installation
-            without(f"Cython does not compile {source} ({type(error).__name__})")
+            made += translate(group, nthreads=os.cpu_count() or 1)
+        except Exception:  # one at a time then, and without those that Cython does not compile
+            for one in group:
+                try:
+                    made += translate([one])
+                except Exception as error:  # classes of many kinds, and none of them must stop an installation
+                    without(f"Cython does not compile {one.sources[0]} ({type(error).__name__})")
     return made
 
 
@@ -110,4 +117,5 @@ class OptionalBuildExt(build_ext):
         return os.path.join(self.build_lib, self.get_ext_filename(self.get_ext_fullname(ext.name)))
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuildExt})
+if __name__ == "__main__":  # what starts processes may be imported again by them
+    setup(ext_modules=extensions(), cmdclass={"build_ext": OptionalBuildExt})

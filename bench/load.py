@@ -3,7 +3,8 @@
 Strategy: `native/*.c` is compiled with the machine's own C compiler into `native/build`, and again whenever a source is
 newer than its program. The load generator answers with one JSON object, which becomes a `Load`.
 
-Rules: units are microseconds and bytes; CPU and memory are those of the watched processes alone, never the generator's.
+Rules: units are microseconds and bytes; CPU and memory are those of the watched processes alone, the generator's own
+and the upstream's stand in fields of their own.
 """
 
 from __future__ import annotations
@@ -44,10 +45,13 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     latency_p50: float
     latency_p90: float
     latency_p99: float
+    latency_p999: float
     ttft_p50: float
     ttft_p90: float
     ttft_p99: float
+    ttft_p999: float
     cpu_us: float
+    own_cpu_us: float
     rss_before: int
     rss_after: int
     sample: str
@@ -55,6 +59,16 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     window_lines: int = 0
     window_cpu_us: float = 0.0
     window_rss: int = 0
+    upstream_cpu_us: float = 0.0
+
+    def driven(self, upstream_cpu_us: float) -> Load:
+        """The same, with what the upstream used."""
+        return msgspec.structs.replace(self, upstream_cpu_us=upstream_cpu_us)
+
+    @property
+    def drivers_us(self) -> float:
+        """What the load generator and the upstream used together."""
+        return self.own_cpu_us + self.upstream_cpu_us
 
     def problem(self, least_lines: int = 0) -> str | None:
         """What went wrong in one line, None where every answer was a whole 200 and no chunk is missing."""
@@ -75,7 +89,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 def program(name: str) -> Path:
     """The path of a compiled native tool. Raises BenchError without a C compiler or where it does not compile."""
     source, built = _NATIVE / f"{name}.c", _NATIVE / "build" / name
-    if built.exists() and built.stat().st_mtime >= source.stat().st_mtime:
+    newest = max(part.stat().st_mtime for part in (source, *_NATIVE.glob("*.h")))
+    if built.exists() and built.stat().st_mtime >= newest:
         return built
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
@@ -99,6 +114,7 @@ def run_load(
     connections: int,
     requests: int,
     pids: Sequence[int],
+    headers: Sequence[str] = (),
     terminal: str = "",
     ramp_ms: int = 0,
     window_ms: tuple[int, int] | None = None,
@@ -114,6 +130,8 @@ def run_load(
         command = [*pin, str(program("load")), "-p", str(port), "-u", path, "-b", file.name]
         command += ["-c", str(connections), "-n", str(requests), "-P", ",".join(map(str, pids)), "-e", terminal]
         command += ["-r", str(ramp_ms), "-t", str(int(timeout_s * 1000)), "-s", str(seed)]
+        for header in headers:
+            command += ["-h", header]
         if window_ms is not None:
             command += ["-w", f"{window_ms[0]},{window_ms[1]}"]
         if abandon:

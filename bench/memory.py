@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from bench.harness import Rig, Server
+from bench.harness import Rig
+from bench.lanes import stream_lanes
+from bench.process import Server
 from bench.rounds import Contestant, Options, Result, Sample, compare
-from bench.streams import lanes
 from bench.traffic import Route
 
 __all__ = ("SUMMARY", "run")
 
-SUMMARY = "memory at rest, memory of one idle stream of 500, time to start"
+SUMMARY = "memory at rest, memory of one idle stream of 500, time to start (5 minutes)"
 
 _CHUNKS_BEFORE = 5
 _WAITING, _WHOLE = f"m100x600000x{_CHUNKS_BEFORE}", "m10x0x1"
@@ -63,12 +64,11 @@ def _measure(rig: Rig, start: Callable[[], Server], route: Route, number: int) -
 
 
 def run(options: Options) -> list[Result]:
-    """One table; a third of the rounds, for every sample starts a server. Raises BenchError."""
+    """One table. Raises BenchError."""
     with Rig([_WAITING, _WHOLE], serve=options.serve) as rig:
         contestants = [
-            Contestant(name, partial(_measure, rig, start, route), base)
-            for name, start, route, base in lanes(rig, options)
+            Contestant(lane.name, partial(_measure, rig, lane.start, lane.route), lane.base)
+            for lane in stream_lanes(rig, options)
         ]
         title = f"memory, {_STREAMS} idle streams"
-        few = options.fewer()
-        return [compare("memory", title, contestants, few, key="stream_kb", columns=_COLUMNS, warm_up=False)]
+        return [compare("memory", title, contestants, options, key="stream_kb", columns=_COLUMNS, warm_up=False)]

@@ -1,125 +1,98 @@
-"""The report: tables for a reader, and everything a later reader needs to know about where the numbers come from.
+"""The report: tables for a reader, JSON for a later one, and the tables of a kept JSON again, as markdown.
 
-Rule: a number never travels without its machine, its versions and its commit.
+python -m bench.report FILE.json...        every table in it, with its circumstances
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
+import argparse
 import sys
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bench.harness import ROOT, environment, pins
-from bench.rounds import Options, Result, Row
+from bench.circumstances import describe
+from bench.rounds import Result, Row
 
-__all__ = ("as_json", "circumstances", "describe", "table")
-
-_PACKAGES = ("aiohttp", "cython", "httptools", "msgspec", "orjson", "uvloop")
-
-
-def _said(*command: str) -> str:
-    """The first line a command says, empty where it cannot be run; nginx tells its version on stderr."""
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    lines = (done.stdout + done.stderr).strip().splitlines() if done.returncode == 0 else []
-    return lines[0] if lines else ""
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def circumstances(options: Options) -> dict[str, Any]:
-    """Machine, versions, commit and options of this run."""
-    tell_build = "from ollamux import _build; print(_build.describe())"
-    return {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _said("git", "rev-parse", "HEAD"),
-        "modified": bool(_said("git", "status", "--porcelain", "--untracked-files=no")),
-        "build": _said(sys.executable, "-c", tell_build) if options.ollamux else "",
-        "machine": {
-            "cpu": _cpu_model(),
-            "cores": os.cpu_count(),
-            "kernel": platform.release(),
-            "system": platform.system(),
-            "memory_mb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1_000_000,
-            "pinned": bool(pins()[0]),
-            "load_average": os.getloadavg()[0],
-        },
-        "python": platform.python_version(),
-        "packages": {name: version for name in _PACKAGES if (version := _version(name)) is not None},
-        "nginx": _said("nginx", "-v") or _said("/usr/sbin/nginx", "-v"),
-        "options": msgspec.to_builtins(options),
-    }
-
-
-def describe(known: dict[str, Any]) -> str:
-    """The circumstances in a few lines."""
-    machine = known["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in known["packages"].items())
-    return "\n".join(
-        (
-            f"{machine['cpu']}, {machine['cores']} cores, {machine['system']} {machine['kernel']}"
-            + (", servers and load pinned to a core each" if machine["pinned"] else ", nothing pinned"),
-            f"Python {known['python']}, {packages}; {known['nginx']}",
-            f"commit {known['commit'][:12] or 'unknown'}{' with changes' if known['modified'] else ''}"
-            + (f"; {known['build']}" if known["build"] else ""),
-        )
-    )
+__all__ = ("as_json", "main", "markdown", "table")
 
 
 def _cells(result: Result, row: Row) -> list[str]:
     cells = [row.name]
     for name, _, decimals in result.columns:
-        spread = row.figures[name]
-        cell = f"{spread.median:,.{decimals}f}"
-        if name == result.key:
+        spread = row.figures.get(name)
+        cell = f"{spread.median:,.{decimals}f}" if spread is not None else ""
+        if name == result.key and spread is not None and len(row.samples) > 1:
             cell += f" ({spread.least:,.{decimals}f} .. {spread.greatest:,.{decimals}f})"
         cells.append(cell)
     cells.append(f"{row.ratio.median:.2f}" if row.ratio is not None else "")
     return cells
 
 
-def table(result: Result) -> str:
-    """One result as a table of medians; the key figure with its least and greatest sample."""
-    heading = ["", *(heading for _, heading, _ in result.columns), "ratio"]
-    rows = [heading, *(_cells(result, row) for row in result.rows)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
-    said = f"{result.title}; medians of {result.rounds} round{'s' if result.rounds > 1 else ''}"
+def _grid(result: Result) -> list[list[str]]:
+    """Heading and rows; the ratio's column only where there is one."""
+    rows = [["", *(heading for _, heading, _ in result.columns), "ratio"]]
+    rows += [_cells(result, row) for row in result.rows]
+    if all(row.ratio is None for row in result.rows):
+        rows = [row[:-1] for row in rows]
+    return rows
+
+
+def _heading(result: Result) -> str:
+    said = f"{result.title}; medians of {result.rounds} rounds" if result.rounds > 1 else f"{result.title}; 1 round"
     if result.tolerance is not None:
         said += f"; tolerance {result.tolerance.median:.1%} (at most {result.tolerance.greatest:.1%})"
-    lines = [said]
+    return said
+
+
+def _remarks(result: Result) -> Iterator[str]:
+    yield from (f"note: {note}" for note in result.notes)
+    yield from (f"PROBLEM {problem}" for problem in result.problems)
+
+
+def table(result: Result) -> str:
+    """One result as a table of medians; the key figure with its least and greatest sample."""
+    rows = _grid(result)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [_heading(result)]
     for row in rows:
         first, *rest = (
             cell.ljust(width) if not at else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         lines.append("  ".join((f"  {first}", *rest)).rstrip())
-    lines.extend(f"  PROBLEM {problem}" for problem in result.problems)
+    lines.extend(f"  {remark}" for remark in _remarks(result))
     return "\n".join(lines)
+
+
+def markdown(result: Result) -> str:
+    """The same for a page."""
+    heading, *rows = _grid(result)
+    lines = [f"{_heading(result)}:", "", f"| {' | '.join(heading)} |", f"|{'---|' * len(heading)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    remarks = [f"- {remark}" for remark in _remarks(result)]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks])
 
 
 def as_json(known: dict[str, Any], results: list[Result]) -> bytes:
     """Circumstances and results, with every sample."""
     whole = msgspec.json.encode({**known, "results": results})
     return msgspec.json.format(whole, indent=1) + b"\n"
+
+
+def main() -> int:
+    """Prints the tables of kept runs."""
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description="Tables of kept runs, as markdown.")
+    parser.add_argument("file", nargs="+", type=Path, help="written by `python -m bench --json FILE`")
+    for path in parser.parse_args().file:
+        known = msgspec.json.decode(path.read_bytes())
+        print("\n".join(f"{line}  " for line in describe(known).splitlines()) + f"\n{known['when']}")
+        for result in msgspec.convert(known["results"], list[Result]):
+            print(f"\n{markdown(result)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

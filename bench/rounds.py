@@ -6,7 +6,8 @@ what two equal servers differ by: that is the tolerance, and a difference below 
 round.
 
 Rules: the median is reported, with the least and the greatest sample beside it; nothing is left out; a first round is
-measured and thrown away.
+measured and thrown away. What is *added* is a difference that was taken within its round. Where driving a server costs
+as much as half of what the server does, the result says so.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     quick: bool
     ollamux: bool
     serve: str
+    peers: str = ""
+    requests: int | None = None
 
     def amount(self, full: int) -> int:
         """A number of requests or streams; a quick run takes a fifth."""
@@ -52,12 +55,14 @@ class Sample(msgspec.Struct, frozen=True):
 class Contestant(msgspec.Struct, frozen=True):
     """A name, how it is measured (the argument is the round's number), and whom it is compared with.
 
-    `base` names contestants, all measured in the same round; their mean is 1.
+    `base` names contestants, all measured in the same round; their mean is 1. `beside` names those from whose mean
+    differences are taken, `base` where it is None.
     """
 
     name: str
     measure: Callable[[int], Sample]
     base: tuple[str, ...] = ()
+    beside: tuple[str, ...] | None = None
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -93,6 +98,30 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: Spread | None
     rows: list[Row]
     problems: list[str]
+    notes: list[str] = []
+
+
+def _add_differences(
+    contestants: Sequence[Contestant], samples: Mapping[str, list[dict[str, float]]], names: Sequence[str]
+) -> None:
+    """Puts `added_NAME` into every sample: the figure minus the mean of those it stands beside, in the same round."""
+    for contestant in contestants:
+        beside = contestant.base if contestant.beside is None else contestant.beside
+        for number, figures in enumerate(samples[contestant.name]):
+            for name in names if beside else ():
+                figures[f"added_{name}"] = figures[name] - statistics.fmean(samples[it][number][name] for it in beside)
+
+
+def _driven(key: str, rows: Sequence[Row]) -> list[str]:
+    """A note for each contestant that costs less than twice what drives it."""
+    return [
+        f"{row.name}: upstream and load generator took {row.figures['drivers_us'].median:.1f} µs where it took "
+        f"{row.figures[key].median:.1f}"
+        for row in rows
+        if key == "cpu_us"
+        and "drivers_us" in row.figures
+        and 2 * row.figures["drivers_us"].median > row.figures[key].median
+    ]
 
 
 def _ratios(key: str, own: Sequence[Figures], bases: Sequence[Sequence[Figures]]) -> Spread | None:
@@ -125,8 +154,12 @@ def compare(
     key: str,
     columns: Sequence[tuple[str, str, int]],
     warm_up: bool = True,
+    added: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> Result:
-    """Measures all contestants round after round; the first one's `base`, where it names two, is the tolerance."""
+    """Measures all contestants round after round; the first one's `base`, where it names two, is the tolerance.
+    `added` names figures of which the difference is wanted too, as `added_NAME`; `drivers_us` is kept where it is
+    told."""
     draw = random.Random(f"{case}:{options.seed}")
     samples: dict[str, list[dict[str, float]]] = {contestant.name: [] for contestant in contestants}
     problems: list[str] = []
@@ -140,10 +173,16 @@ def compare(
                 problems.append(f"{contestant.name}, round {number}: {sample.problem}")
             if number:
                 samples[contestant.name].append(sample.figures)
+    _add_differences(contestants, samples, added)
+    shown = [name for name, _, _ in columns] + ["drivers_us"]
     rows = [
         Row(
             contestant.name,
-            {name: Spread.of([figures[name] for figures in samples[contestant.name]]) for name, _, _ in columns},
+            {
+                name: Spread.of([figures[name] for figures in samples[contestant.name]])
+                for name in shown
+                if name in samples[contestant.name][0]
+            },
             _ratios(key, samples[contestant.name], [samples[name] for name in contestant.base]),
             samples[contestant.name],
         )
@@ -158,4 +197,5 @@ def compare(
         tolerance=_tolerance(key, [samples[name] for name in contestants[0].base]),
         rows=rows,
         problems=problems,
+        notes=[*notes, *_driven(key, rows)],
     )

@@ -1,6 +1,6 @@
 /* The load: one thread, one epoll, HTTP/1.1 with keep-alive; one JSON object on stdout.
  *
- *   load -p PORT [-u PATH] [-b BODY_FILE] [-c CONNECTIONS] [-n REQUESTS] [-P PID,PID] [-e TERMINAL]
+ *   load -p PORT [-u PATH] [-b BODY_FILE] [-h HEADER]... [-c CONNECTIONS] [-n REQUESTS] [-P PID,PID] [-e TERMINAL]
  *        [-r RAMP_MS] [-w FROM_MS,TO_MS] [-x] [-t TIMEOUT_MS] [-s SEED]
  *
  * Closed loop: each connection sends its next request when the answer to the last one is whole, until REQUESTS
@@ -11,7 +11,7 @@
  * Rules: CPU is the scheduler's own account (/proc/PID/task/TID/schedstat, ns) of the watched processes alone; a line is
  * a line of payload that is neither empty nor an SSE comment, so that an SSE event and an NDJSON object both
  * count one; a stream is complete when its body ended as HTTP says and TERMINAL was seen; what was begun and
- * did not end, broken or late, is lost. Nothing that fails is sent again.
+ * did not end, broken or late, is lost. Nothing that fails is sent again. Own CPU is the generator's from start to end.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -120,7 +120,9 @@ static void begin(connection *c) {
     c->head_size = c->tail_size = 0;
     c->first_byte = c->terminal = c->line_open = c->line_comment = c->closing = false;
     c->begun = now_ns();
-    if (send(c->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size) sample_error("send", strerror(errno), 180);
+    size_t sent = 0;
+    for (ssize_t n; sent < request_size && (n = send(c->fd, request + sent, request_size - sent, MSG_NOSIGNAL)) > 0;) sent += (size_t)n;
+    if (sent != request_size) sample_error("send", strerror(errno), 180);
 }
 
 static void finish(connection *c) {
@@ -276,21 +278,20 @@ static double percentile_us(const ns *sorted, long count, double q) {
     return count ? (double)sorted[(long)(q * (double)(count - 1))] / 1e3 : 0;
 }
 
-static void build_request(const char *path, const char *body_file) {
-    static char body[1 << 20];
-    size_t size = 0;
-    if (body_file) {
-        FILE *file = fopen(body_file, "r");
-        if (!file) { perror(body_file); exit(1); }
-        size = fread(body, 1, sizeof body, file);
+static void build_request(const char *path, const char *body_file, const char *headers) {
+    long size = 0;
+    FILE *file = body_file ? fopen(body_file, "r") : NULL;
+    if (body_file && (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0)) { perror(body_file); exit(1); }
+    request = malloc((size_t)size + HEAD_ROOM);
+    if (!request) abort();
+    int head = snprintf(request, HEAD_ROOM, "POST %.400s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench-load\r\nAccept: */*\r\n"
+                        "%sContent-Type: application/json\r\nContent-Length: %ld\r\n\r\n", path, port, headers, size);
+    if (file) {
+        rewind(file);
+        if (fread(request + head, 1, (size_t)size, file) != (size_t)size) { perror(body_file); exit(1); }
         fclose(file);
     }
-    request = malloc(size + 1024);
-    if (!request) abort();
-    int head = snprintf(request, 1024, "POST %.400s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench-load\r\nAccept: */*\r\n"
-                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", path, port, size);
-    memcpy(request + head, body, size);
-    request_size = (size_t)head + size;
+    request_size = (size_t)head + (size_t)size;
 }
 
 typedef struct { ns at, cpu; long long lines, rss; } reading;
@@ -298,17 +299,22 @@ typedef struct { ns at, cpu; long long lines, rss; } reading;
 static reading read_all(void) { return (reading){now_ns(), cpu_ns(), lines, rss_bytes()}; }
 
 int main(int count, char **arguments) {
+    static char headers[4096];
     const char *path = "/v1/chat/completions", *body_file = NULL;
     ns ramp = 0, from = 0, to = 0, limit = 60 * 1000000000LL;
     unsigned seed = 1;
     bool abandon = false;
     struct rlimit files;
-    for (int o; (o = getopt(count, arguments, "p:u:b:c:n:P:e:r:w:xt:s:")) > 0;) {
+    for (int o; (o = getopt(count, arguments, "p:u:b:h:c:n:P:e:r:w:xt:s:")) > 0;) {
         double a = 0, b = 0;
         switch (o) {
         case 'p': port = atoi(optarg); break;
         case 'u': path = optarg; break;
         case 'b': body_file = optarg; break;
+        case 'h':
+            if (strlen(headers) + strlen(optarg) + 3 > sizeof headers) { fprintf(stderr, "load: too many headers\n"); return 2; }
+            strcat(strcat(headers, optarg), "\r\n");
+            break;
         case 'c': concurrency = atoi(optarg); break;
         case 'n': wanted = atol(optarg); break;
         case 'P':
@@ -327,7 +333,7 @@ int main(int count, char **arguments) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    build_request(path, body_file);
+    build_request(path, body_file, headers);
     latency = calloc((size_t)wanted + 1, sizeof *latency);
     first_byte = calloc((size_t)wanted + 1, sizeof *first_byte);
     connection *all = calloc((size_t)concurrency, sizeof *all);
@@ -346,6 +352,9 @@ int main(int count, char **arguments) {
     }
     usleep(50000);
 
+    struct timespec begin_cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin_cpu);
+    double own_before = (double)begin_cpu.tv_sec * 1e6 + (double)begin_cpu.tv_nsec / 1e3;
     reading first = read_all(), open = {0}, shut = {0};
     int launched = 0, window = to ? 1 : 0;
     while (ended < wanted && (launched < concurrency || begun > ended)) {
@@ -370,12 +379,15 @@ int main(int count, char **arguments) {
         const ns *sorted = i ? first_byte : latency;
         long n = i ? first_count : latency_count;
         const char *name = i ? "ttft" : "latency";
-        printf("\"%s_p50\": %.1f, \"%s_p90\": %.1f, \"%s_p99\": %.1f, ", name, percentile_us(sorted, n, 0.5), name,
-               percentile_us(sorted, n, 0.9), name, percentile_us(sorted, n, 0.99));
+        printf("\"%s_p50\": %.1f, \"%s_p90\": %.1f, \"%s_p99\": %.1f, \"%s_p999\": %.1f, ", name, percentile_us(sorted, n, 0.5), name,
+               percentile_us(sorted, n, 0.9), name, percentile_us(sorted, n, 0.99), name, percentile_us(sorted, n, 0.999));
     }
     if (window == 3)
         printf("\"window_seconds\": %.3f, \"window_lines\": %lld, \"window_cpu_us\": %.1f, \"window_rss\": %lld, ", (double)(shut.at - open.at) / 1e9,
                shut.lines - open.lines, (double)(shut.cpu - open.cpu) / 1e3, shut.rss);
+    struct timespec own;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+    printf("\"own_cpu_us\": %.1f, ", (double)own.tv_sec * 1e6 + (double)own.tv_nsec / 1e3 - own_before);
     printf("\"cpu_us\": %.1f, \"rss_before\": %lld, \"rss_after\": %lld, \"sample\": \"%s\"}\n", (double)(last.cpu - first.cpu) / 1e3,
            first.rss, last.rss, error_sample);
     return 0;

@@ -5,7 +5,8 @@
  * Strategy: a model's name is the script. "m<chunks>x<delay_ms>x<per_write>" is answered with that many
  * chunks, that far apart, that many in one write; no delay means as fast as the socket takes them. Whatever
  * follows the three numbers (a tag such as ":latest") is ignored. A request that does not stream is answered
- * with one body of about 600 bytes. /v1/chat/completions speaks server-sent events, /api/chat speaks NDJSON.
+ * with one body of about 600 bytes. /v1/chat/completions speaks server-sent events, /api/chat speaks NDJSON;
+ * /v1/embeddings and /api/embed are in embedding.h.
  *
  * Rules: timers have a resolution of 1 ms, so paced streams that are due in the same millisecond are written
  * in one turn, as an inference server's batch would be; chunk i of a stream is due at start + i * delay, so
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,8 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "embedding.h"
 
 enum { MAX_FDS = 65536, WHEEL_SLOTS = 1 << 16, EVENTS = 1024, NAME_SIZE = 96, CHUNK_ROOM = 1024 };
 
@@ -107,13 +109,7 @@ static void respond(connection *c, const char *status, const char *type, const c
     free(whole);
 }
 
-static int put(char *to, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(to, CHUNK_ROOM, format, arguments);
-    va_end(arguments);
-    return n;
-}
+#define put(to, ...) snprintf(to, CHUNK_ROOM, __VA_ARGS__)
 
 static int sse_event(const connection *c, char *to, int i) {
     static const char head[] = "data: {\"id\":\"chatcmpl-7Qh2mZ0cTbXv4LrK\",\"object\":\"chat.completion.chunk\",\"created\":1763700000,"
@@ -275,6 +271,8 @@ static void serve(connection *c, const char *method, const char *path, const cha
     };
     if (!strcmp(method, "POST") && !strcmp(path, "/v1/chat/completions")) { chat(c, body, false); return; }
     if (!strcmp(method, "POST") && !strcmp(path, "/api/chat")) { chat(c, body, true); return; }
+    if (!strcmp(path, "/v1/embeddings")) { respond(c, "200 OK", "application/json", embeddings(body, false)); return; }
+    if (!strcmp(path, "/api/embed")) { respond(c, "200 OK", "application/json", embeddings(body, true)); return; }
     if (!strcmp(method, "HEAD")) { transmit(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 38); return; }
     if (!strcmp(path, "/")) { respond(c, "200 OK", "text/plain; charset=utf-8", "Ollama is running"); return; }
     if (!strcmp(path, "/v1/models")) { list_models(c, false); return; }

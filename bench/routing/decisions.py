@@ -15,15 +15,16 @@ from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
 from ollamux.routing.plan import Planner
+from ollamux.routing.standing import Field
 
-__all__ = ("microseconds", "table")
+__all__ = ("a_field", "microseconds", "table")
 
 _SIZES = (10, 1000)
 _NEEDS = frozenset({"completion"})
 
 
-def microseconds(size: int, strategy: str, rounds: int) -> float:
-    """One decision; the strategy `headers` is the default one with constraints of the request."""
+def a_field(size: int) -> tuple[Planner, Field]:
+    """A planner, and so many backends that all serve one model, measured and busy."""
     fleet = Fleet()
     chance = random.Random(1)
     offers: list[Offer] = []
@@ -52,6 +53,12 @@ def microseconds(size: int, strategy: str, rounds: int) -> float:
         standing.ended(2.0, 100, 1.0 + chance.random() * 10, 0.5)
         for _ in range(chance.randrange(6)):
             standing.began(2.0)
+    return planner, field
+
+
+def microseconds(size: int, strategy: str, rounds: int) -> float:
+    """One decision; the strategy `headers` is the default one with constraints of the request."""
+    planner, field = a_field(size)
     headers = strategy == "headers"
     wishes = Constraints.read({"x-max-latency-ms": "50000", "x-region": "eu"}) if headers else None
     prefix = tuple(range(30)) if strategy == "prefix_affinity" else ()

@@ -25,10 +25,10 @@ from ollamux.routing.fleet import Fleet
 from ollamux.routing.plan import Planner
 from ollamux.routing.standing import Standing
 
-__all__ = ("Outcome", "clairvoyant", "planned", "two_choices")
+__all__ = ("READINGS", "THROTTLED", "Outcome", "Tally", "clairvoyant", "planned", "two_choices")
 
-_READINGS = 5.0
-_THROTTLED = 0.5
+READINGS = 5.0
+THROTTLED = 0.5
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Outcome:
     loads: int
 
 
-class _Tally:
+class Tally:
     """Adds up what comes of the requests that count: those from number `since` on."""
 
     def __init__(self, since: int) -> None:
@@ -78,7 +78,7 @@ def planned(fleet: list[Machine], requests: list[Request], since: int, strategy:
 class _Play:
     def __init__(self, fleet: list[Machine], requests: list[Request], since: int, strategy: str) -> None:
         self.fleet, self.requests = fleet, requests
-        self.tally = _Tally(since)
+        self.tally = Tally(since)
         self.known = Fleet()
         self.planner = Planner(self.known, strategy)
         for machine in fleet:
@@ -108,7 +108,7 @@ class _Play:
             at = requests[arriving].at if arriving < len(requests) else float("inf")
             now = min(at, events[0][0] if events else float("inf"))
             if now >= readings:
-                readings = now + _READINGS
+                readings = now + READINGS
                 self._feel(now)
             if at <= now:
                 model = requests[arriving].model
@@ -152,7 +152,7 @@ class _Play:
 
     def _send(self, number: int, request: Request, standing: Standing, now: float) -> None:
         machine = self.machines[standing.station.id]
-        slow = 1 / _THROTTLED if machine.temperature(now) >= HOT else 1.0
+        slow = 1 / THROTTLED if machine.temperature(now) >= HOT else 1.0
         machine.running += 1
         ready, gone = machine.load(request.model, request.size, now)
         if gone:
@@ -198,7 +198,7 @@ class _Lines:
 
     def __init__(self, fleet: list[Machine], since: int) -> None:
         self.fleet = fleet
-        self.tally = _Tally(since)
+        self.tally = Tally(since)
         self.free = [[0.0] * machine.slots for machine in fleet]
 
     def bind(self, number: int, place: int, request: Request) -> None:

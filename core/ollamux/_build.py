@@ -37,6 +37,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.exchange.base",
     "ollamux.exchange.calling",
     "ollamux.exchange.counting",
+    "ollamux.exchange.deciding",
     "ollamux.exchange.ending",
     "ollamux.exchange.heads",
     "ollamux.exchange.hedged",
@@ -94,6 +95,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.streaming._skeleton",
     "ollamux.streaming._template",
     "ollamux.streaming.framing",
+    "ollamux.streaming.mending",
     "ollamux.streaming.sse_relay",
     "ollamux.streaming.translator",
 )

@@ -37,6 +37,8 @@ DEFAULT_REGION = "us-east-1"
 
 _REMEMBERED = 1024
 _JOINED = 64
+_SECRET = 8
+"""Characters from which on a credential cannot be an ordinary word."""
 
 
 class Backend:
@@ -244,6 +246,18 @@ class Backend:
         return Call(attempt, self.id, method, url, headers, body, self._target, self.connect_timeout)
 
     # Credentials ------------------------------------------------------------------------------------------------------
+
+    def hide(self, text: bytes) -> bytes:
+        """A text of this backend's without the credentials that it may repeat there."""
+        config = self.config
+        told = (config.api_key, *config.api_keys, config.access_key, config.secret_key, config.session_token)
+        secrets = [secret.reveal() for secret in told if secret is not None]
+        if self.token is not None:
+            secrets.append(self.token.value)
+        for secret in secrets:
+            if len(secret) >= _SECRET:
+                text = text.replace(secret.encode(), b"***")
+        return text
 
     def choose_key(self, now: float) -> int:
         """The key for the next call."""

@@ -15,12 +15,13 @@ from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
 from ollamux.hardware.machine import Machine
 from ollamux.hardware.thermal import ThermalLimits
+from ollamux.hardware.vram import VramPolicy
 from ollamux.resilience.fallback import Policy
 from ollamux.resilience.guards import Guards
 from ollamux.resilience.hedge import Hedging
 from ollamux.resilience.quota import Quota
 from ollamux.routing.catalog import Offer
-from ollamux.routing.fleet import Fleet, is_local
+from ollamux.routing.fleet import Fleet, is_ours
 from ollamux.routing.patterns import vendors_of
 
 __all__ = ("fleet", "guards", "issued_keys", "keep_alive", "machine")
@@ -52,10 +53,27 @@ def keep_alive(config: Config) -> float | None:
 
 
 def machine(config: Config) -> Machine:
-    """The machine, in its efficiency mode and with its limits of heat, before any sensor was read."""
+    """The machine, in its efficiency mode, with its limits of heat and what is done about memory, before any sensor was
+    read."""
     heat = config.thermal
-    limits = ThermalLimits(warning=heat.warning, critical=heat.critical, shutdown=heat.shutdown)
-    return Machine(mode=config.routing.efficiency, limits=limits)
+
+    def limits(hardware: str) -> ThermalLimits:
+        warning, critical, shutdown = heat.of(hardware)
+        return ThermalLimits(warning=warning, critical=critical, shutdown=shutdown, cooldown=heat.cooldown)
+
+    memory = config.vram
+    return Machine(
+        mode=config.routing.efficiency,
+        limits=limits(""),
+        by_hardware={hardware: limits(hardware) for hardware in heat.hardware},
+        policy=VramPolicy(
+            strategy=memory.strategy,
+            reserve=memory.reserve,
+            pinned=memory.pinned,
+            assumed_size=memory.assumed_size,
+            threshold=memory.threshold,
+        ),
+    )
 
 
 def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
@@ -65,7 +83,9 @@ def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
         backend = backends[offer.backend]
         return (*backend.others, backend.calling.name) if backend.calling is not None else ()
 
-    made = Fleet(regions=config.routing.regions, vendors=vendors_of, formats=formats)
+    made = Fleet(
+        regions=config.routing.regions, kwh_price=config.routing.kwh_price, vendors=vendors_of, formats=formats
+    )
     for backend in backends.values():
         made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)
     return made
@@ -81,7 +101,7 @@ def guards(config: Config, backends: Iterable[Backend], seed: str, parts: int = 
         own, limit = backend.config.retry, backend.config.rate_limit
         if own is not None:
             policies[backend.id] = Policy(mode=mode, attempts=own.attempts, on=own.on, backoff=own)
-        if limit.requests or limit.tokens or not is_local(backend.config, backend.endpoint):
+        if limit.requests or limit.tokens or not is_ours(backend.config, backend.endpoint):
             quotas[backend.id] = Quota(requests=limit.requests, tokens=limit.tokens)
     retry = config.retry
     return Guards(

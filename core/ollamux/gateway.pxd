@@ -9,13 +9,13 @@ cdef class Gateway:
     cdef public Clock clock
     cdef Gate _gate
     cdef Router _router
-    cdef public object config, admission, planner, automatic, catalog, ledger, feed, fleet, machine, guards, keep_alive
+    cdef public object config, admission, planner, automatic, catalog, ledger, feed, fleet, machine, guards, keep_alive, pictures
     cdef public long answer_limit
     cdef public double queue_timeout
     cdef public bint balances, fail_over, hurry
     cdef bint _careful, _hedges
     cdef object _limits
-    cdef object _management, _lists, _responses, _probing, _status
+    cdef object _management, _lists, _responses, _probing, _status, _unloading
     cdef str _instance
     cdef public object circle
     cdef public dict workers

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
@@ -23,7 +23,7 @@ from ollamux.contract import ClientRequest, FailureKind, HeaderPairs
 from ollamux.derived import fleet, guards, issued_keys, keep_alive, machine
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8, House
+from ollamux.exchange.base import JSON_UTF8
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.explaining import Explaining
 from ollamux.formats import servings
@@ -40,7 +40,6 @@ from ollamux.hardware.readings import Readings
 from ollamux.listing import Listing, shape_of
 from ollamux.management import Management
 from ollamux.models import Inventory
-from ollamux.narrowed import Narrowed
 from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
@@ -53,6 +52,7 @@ from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
+from ollamux.unloading import Unloading
 from ollamux.workers import ALONE, Circle, Part, divided
 from ollamux.workers.consulting import Consulting
 from ollamux.workers.dividing import places
@@ -138,6 +138,7 @@ class Gateway:
         self._careful = self._gate.guarded or self._limits.any
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
+        self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
         self.keep_alive: float | None = keep_alive(config)
@@ -145,6 +146,8 @@ class Gateway:
         self._lists = Listing(self, self._servings, self._mark)
         tell = self.circle.tell if self.circle is not None else None
         self._probing = Probing(self, self._backends, config.health, later=part.number, tell=tell)
+        relieves = config.vram.unload and not part.number  # one worker does for all
+        self._unloading = Unloading(self, self.machine.vram) if relieves else None
         self._status = Status(self, version, self._mark)
         self._apart: set[str] = set()
         self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
@@ -198,7 +201,9 @@ class Gateway:
 
     def open_among(self, request: ClientRequest, serving: Serving, among: frozenset[str]) -> Exchange:
         """The exchange for a request of a front without paths that these backends alone may answer."""
-        return ModelExchange(cast(House, Narrowed(self, among)), request, serving, serving.routes[0])
+        exchange = ModelExchange(self, request, serving, serving.routes[0])
+        exchange.narrow(among)
+        return exchange
 
     def serving(self, name: str) -> Serving:
         """The client's side of the format of this name, for fronts without paths. KeyError where there is none."""
@@ -226,8 +231,9 @@ class Gateway:
     # Background work --------------------------------------------------------------------------------------------------
 
     def chores(self, now: float) -> list[Chore]:
-        """The probes that are due now."""
-        return self._probing.chores(now)
+        """The probes that are due now, and the models that have to go."""
+        found = self._probing.chores(now)
+        return found if self._unloading is None else found + self._unloading.chores(now)
 
     @property
     def chores_at(self) -> float:
@@ -238,11 +244,17 @@ class Gateway:
         self, chore: Chore, status: int, headers: Sequence[tuple[str, str]], body: bytes, now: float
     ) -> None:
         """A chore was answered."""
-        self._probing.done(chore, status, headers, body, now)
+        if chore.model and self._unloading is not None:
+            self._unloading.done(chore, status, now)
+        else:
+            self._probing.done(chore, status, headers, body, now)
 
     def chore_failed(self, chore: Chore, kind: FailureKind, detail: str, now: float) -> None:
         """A chore was not answered."""
-        self._probing.failed(chore, kind, detail, now)
+        if chore.model and self._unloading is not None:
+            self._unloading.failed(chore, kind, now)
+        else:
+            self._probing.failed(chore, kind, detail, now)
 
     def notice(self, backend: Backend, now: float) -> None:
         """Something was learned of this backend's health: tells whoever listens where it is another than before."""
@@ -252,6 +264,7 @@ class Gateway:
             self._states[backend.id] = state
             if self.circle is not None and not self._probing.fresh(backend.id, now):
                 self._probing.look_at(backend.id)  # a probe tells all workers the same
+            self.admission.stir()
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
@@ -278,6 +291,8 @@ class Gateway:
             self._settle_in(condition)
         if self.circle is not None:
             self.circle.tell(Sensed(readings))
+        if self._unloading is not None:
+            self._unloading.relieve(now)
 
     def choose_efficiency(self, mode: str) -> None:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
@@ -302,6 +317,7 @@ class Gateway:
         self.machine.vram.told(backend.id, inventory)
         if backend.provider.manages_models:
             self.fleet.loaded(backend.id, backend.loaded, now)
+        self.admission.stir()
         if backend.config.max_concurrent_requests is None:
             self.admission.limit(backend.id, places(inventory.slots or 0, self._part))
             self.fleet.stations[backend.id].reading(slots=inventory.slots or 0)
@@ -351,15 +367,15 @@ class Gateway:
     def fallbacks(self, model: str) -> tuple[str, ...]:
         return self._fallbacks.get(canonical_key(self.catalog.target(model)), ())
 
-    def besides(self, backend: str) -> House:
-        return cast(House, Narrowed(self, frozenset(self._backends) - {backend}))
-
     def managers(self) -> Sequence[Backend]:
         found = [backend for backend in self._backends.values() if backend.provider.manages_models]
         return sorted(found, key=lambda backend: (not backend.health.usable, -backend.config.priority))
 
     def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
         return self._probing.refresh(exchange, now, older_than=older_than)
+
+    def make_room(self, exchange: Exchange, backend: Backend, model: str, now: float) -> bool:
+        return self._unloading is not None and self._unloading.make_room(exchange, backend, model, now)
 
     def forget(self, exchange: Exchange) -> None:
         self._probing.forget(exchange)
@@ -524,6 +540,7 @@ class Gateway:
 
     def _settle_in(self, condition: Condition) -> None:
         """What the hardware says of a backend now."""
+        self.admission.stir()
         self.ledger.power(condition.backend, condition.watts or 0.0)
         station = self.fleet.stations[condition.backend]
         station.reading(heat=condition.penalty, watts=condition.watts)
@@ -535,6 +552,7 @@ class Gateway:
 
     def _circuit_changed(self, change: Change) -> None:
         """A circuit opened, lets trials in, or closed."""
+        self.admission.stir()
         if self.feed.heard:
             told = change.backend, change.model, change.before, change.after, change.reason
             self.feed.tell(CircuitChange(change.now, *told))

@@ -1,5 +1,5 @@
-"""What happens in a gateway, told to those who want to hear it: a backend's health or circuit changed, a request was
-answered.
+"""What happens in a gateway, told to those who want to hear it: a backend's health or circuit changed, a model was
+unloaded, a request was answered.
 
 Strategy: whoever has something to tell asks first whether anybody listens, and makes nothing where nobody does: no
 value, no text. Who listens is called with plain values and does what it likes with them.
@@ -17,7 +17,7 @@ import msgspec
 
 from ollamux.conversation import Operation
 
-__all__ = ("CircuitChange", "Decision", "Feed", "HealthChange", "News")
+__all__ = ("CircuitChange", "Decision", "Feed", "HealthChange", "News", "Unloaded")
 
 
 class HealthChange(msgspec.Struct, frozen=True, tag="health", tag_field="event"):
@@ -42,11 +42,24 @@ class CircuitChange(msgspec.Struct, frozen=True, tag="circuit", tag_field="event
     reason: str
 
 
+class Unloaded(msgspec.Struct, frozen=True, tag="unload", tag_field="event"):
+    """A model was taken out of a backend's memory, which frees so many bytes, for this reason; `failure` says why it
+    was not, empty where it was."""
+
+    at: float
+    backend: str
+    model: str
+    size: int
+    reason: str
+    failure: str
+
+
 class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
     """A request was answered, or refused: which backend was chosen and why, and how long everything took, in seconds.
     `model` is the name that the client asked for, `upstream` the backend's; `backend` is empty where none was called;
-    `failure` is the kind of error that the client was told, empty where none; `waited` is the time in the queue;
-    `first_token` is None where the answer was no stream; tokens are None where nobody told."""
+    `strategy` and `reason` are empty where nothing had to be chosen; `failure` is the kind of error that the client was
+    told, empty where none; `waited` is the time in the queue; `first_token` is None where the answer was no stream;
+    tokens are None where nobody told."""
 
     at: float
     request_id: str
@@ -64,6 +77,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
     seconds: float
     input_tokens: int | None = None
     output_tokens: int | None = None
+    strategy: str = ""
 
     @property
     def ordinary(self) -> bool:
@@ -71,7 +85,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
         return not self.failure and self.calls <= 1
 
 
-News: TypeAlias = HealthChange | CircuitChange | Decision
+News: TypeAlias = HealthChange | CircuitChange | Unloaded | Decision
 Listener: TypeAlias = Callable[[News], None]
 
 

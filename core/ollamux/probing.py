@@ -45,13 +45,15 @@ _SELF = "it is ollamux itself: a gateway is never its own backend"
 
 class Chore(msgspec.Struct, frozen=True):
     """A question to a backend, or for its access token, to be asked in the background and reported with `chore_done` or
-    `chore_failed`. `limit` bounds its answer in bytes, `timeout` its time in seconds."""
+    `chore_failed`. `limit` bounds its answer in bytes, `timeout` its time in seconds; `model` is the one that it takes
+    out of memory, empty where it asks something."""
 
     backend: str
     path: str
     call: Call
     timeout: float
     limit: int = 16 * 1024 * 1024
+    model: str = ""
 
 
 class ProbedHouse(Protocol):
@@ -269,7 +271,7 @@ class Probing:
             backend.health.bad(f"it refuses the API key (status {first.status})", now, "error")
             if backend.token is not None:
                 backend.token.refused(now)
-        elif first.status in (404, 405, 501) and backend.config.models:
+        elif first.status in (404, 405, 501) and _says_what_it_has(backend):
             backend.health.good(now, round_.took)
             self._house.proved(backend, now)
             self._house.stock(backend, Inventory(), now)
@@ -307,6 +309,11 @@ class Probing:
         backend.token.failed(reason, now)
         if not backend.token.value:
             backend.health.bad(backend.token.trouble, now, "error")
+
+
+def _says_what_it_has(backend: Backend) -> bool:
+    """Whether its configuration does."""
+    return bool(backend.config.models or backend.config.model_capability.supported_model_patterns)
 
 
 def _unanswered(kind: FailureKind, detail: str) -> str:

@@ -7,9 +7,11 @@ that know it use it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from ollamux.backends import Backend
 from ollamux.config import BackendConfig, Capability, Config, ModelConfig
@@ -27,14 +29,19 @@ _SETTINGS = ("reasoning_effort", "summary_level", "verbosity_level", "truncation
 _ONLY_RESPONSES = ("summary_level", "verbosity_level", "truncation_strategy")
 """Those of them for which the Responses API is needed, where a vendor has it."""
 
+_RESOURCE = re.compile(r"@[^@/]+\.openai\.azure\.com$", re.IGNORECASE)
+"""Where a deployment is, behind its name."""
+
 _PLACES = {"": frozenset[str](), "ollama": frozenset({"reasoning_effort"})}
 """Formats that have no place for all of them, and those that they have one for."""
 
 
 def catalog_of(config: Config, backends: Iterable[Backend]) -> Catalog:
     """The catalog before any backend has told anything."""
+    backends = tuple(backends)
+    resources = {_host(backend) for backend in backends if backend.endpoint}
     return Catalog(
-        [_shelf(backend) for backend in backends],
+        [_shelf(backend, resources) for backend in backends],
         [_registered(name, model) for name, model in config.models.items()],
         key=canonical_key,
         aliases=config.aliases,
@@ -53,7 +60,7 @@ def deployments(config: Config, backend: BackendConfig) -> dict[str, str]:
     return found
 
 
-def _shelf(backend: Backend) -> Shelf:
+def _shelf(backend: Backend, resources: Collection[str]) -> Shelf:
     config, kind = backend.config, backend.provider.type
     claims = config.models
     if not claims and config.deployment_name:
@@ -66,7 +73,9 @@ def _shelf(backend: Backend) -> Shelf:
         prefix=config.model_prefix,
         claims=claims,
         expected=backend.files.model(config.file or "") if backend.files is not None else "",
-        expects=_expects(kind, wanted),
+        expects=_expects(backend, resources),
+        claimed=_claimed(backend, resources),
+        upstream=_deployment if getattr(backend.provider, "deploys", False) else str,
         admits=_admits(wanted),
         facts=partial(well_known.facts, kind) if kind in well_known.PROVIDERS else None,
         deploys=getattr(backend.provider, "deploys", False),
@@ -93,17 +102,47 @@ def _admits(wanted: Capability) -> Callable[[str], bool] | None:
     return lambda name: name in names and name not in excluded
 
 
-def _expects(kind: str, wanted: Capability) -> Callable[[str], bool] | None:
+def _claimed(backend: Backend, resources: Collection[str]) -> Callable[[str], bool] | None:
+    """Whether a backend whose list is empty has a model: by its patterns; where it deploys, also by a name that has its
+    host behind an @, be it any host of its vendor's that no other backend is at."""
+    wanted = backend.config.model_capability
+    patterns = _admits(wanted) if wanted.supported_model_patterns else None
+    if not getattr(backend.provider, "deploys", False):
+        return patterns
+    own = _host(backend)
+
+    def claimed(name: str) -> bool:
+        host = name.lower().rpartition("@")[2] if _RESOURCE.search(name) else ""
+        return (bool(host) and (host == own or host not in resources)) or (patterns is not None and patterns(name))
+
+    return claimed
+
+
+def _deployment(name: str) -> str:
+    """The deployment of a name that has a host behind it."""
+    return _RESOURCE.sub("", name)
+
+
+def _host(backend: Backend) -> str:
+    return urlsplit(backend.base).hostname or ""
+
+
+def _expects(backend: Backend, resources: Collection[str]) -> Callable[[str], bool] | None:
     """Whether a backend that has told nothing may have a model: by its patterns, else by what its vendor is known
     for."""
+    kind, wanted = backend.provider.type, backend.config.model_capability
     admits = _admits(wanted)
+    claimed = _claimed(backend, resources)
     if wanted.supported_model_patterns and admits is not None:
         return admits
     if kind not in well_known.PROVIDERS:
         return None
 
     def expects(name: str) -> bool:
-        known = well_known.facts(kind, name) is not None or kind in vendors_of(name)
+        if _RESOURCE.search(name):
+            return claimed is not None and claimed(name)
+        vendors = vendors_of(name)  # a name that says whose it is is nobody else's
+        known = kind in vendors if vendors else well_known.facts(kind, name) is not None
         return known and (admits is None or admits(name))
 
     return expects

@@ -196,6 +196,7 @@ class Status:
             rows: list[dict[str, Any]] = []
             for backend in house.backends():
                 for offer in {offer.name: offer for offer in house.catalog.of_backend(backend.id)}.values():
+                    room = house.machine.vram.room(backend.id, offer.upstream)
                     rows.append(
                         {
                             "name": offer.name,
@@ -205,6 +206,8 @@ class Status:
                             "context_length": offer.context_length,
                             "size": offer.info.size or None,
                             "loaded": house.catalog.is_loaded(offer),
+                            "fits": room.fits,
+                            "unloads": [{"backend_id": each.backend, "name": each.model} for each in room.unload],
                         }
                     )
             return _encode({"models": rows})

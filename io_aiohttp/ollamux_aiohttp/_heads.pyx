@@ -17,6 +17,8 @@ from ollamux.streaming._scan cimport digits
 DEF LONGEST = 8192
 DEF FIELDS = 48
 
+cdef const char* HEX = b"0123456789abcdef"
+
 cdef unsigned char TOKEN[256]
 cdef unsigned char LOWER[256]
 
@@ -54,6 +56,28 @@ def sized(bytes head, bytes line, bytes body):
     p += 2 + second
     memcpy(p, b"\r\n", 2)
     memcpy(p + 2, PyBytes_AS_STRING(body), third)
+    return made
+
+
+def chunked(bytes data):
+    """A piece of a body as a chunk of its own, in one piece."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), rest = size
+    cdef int count = 1
+    cdef char* p
+    cdef bytes made
+    while rest >= 16:
+        rest >>= 4
+        count += 1
+    made = PyBytes_FromStringAndSize(NULL, count + 2 + size + 2)
+    p = PyBytes_AS_STRING(made) + count
+    memcpy(p, b"\r\n", 2)
+    memcpy(p + 2, PyBytes_AS_STRING(data), size)
+    memcpy(p + 2 + size, b"\r\n", 2)
+    while count:
+        count -= 1
+        p -= 1
+        p[0] = HEX[size & 15]
+        size >>= 4
     return made
 
 
@@ -346,7 +370,8 @@ cdef class ChunkReader:
         cdef bytes payload = PyBytes_FromStringAndSize(NULL, end - p)
         cdef char* start = PyBytes_AS_STRING(payload)
         cdef char* out = start
-        cdef Py_ssize_t size
+        cdef Py_ssize_t size, left
+        cdef const char* q
         cdef int state = self._state
         cdef unsigned char c
         while p < end and not self.fault:
@@ -364,6 +389,24 @@ cdef class ChunkReader:
             if state == OVER:
                 self.more = True
                 break
+            if state == SIZE and self._digits == 0:
+                # Most often a whole chunk is there, and its size is plain.
+                left = 0
+                q = p
+                while q < end and q - p < 8:
+                    c = <unsigned char>q[0]
+                    if 48 <= c <= 57:
+                        left = left * 16 + c - 48
+                    elif 97 <= (c | 32) <= 102:
+                        left = left * 16 + (c | 32) - 87
+                    else:
+                        break
+                    q += 1
+                if left and end - q >= left + 4 and q[0] == 13 and q[1] == 10 and q[left + 2] == 13 and q[left + 3] == 10:
+                    memcpy(out, q + 2, left)
+                    out += left
+                    p = q + 4 + left
+                    continue
             c = <unsigned char>p[0]
             p += 1
             if state == SIZE:

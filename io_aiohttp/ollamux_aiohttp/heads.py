@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post, sized
+    from ollamux_aiohttp._heads import PlainHeaders, chunked, read_answer, read_post, sized
 else:
     try:
-        from ollamux_aiohttp._heads import PlainHeaders, read_answer, read_post, sized
+        from ollamux_aiohttp._heads import PlainHeaders, chunked, read_answer, read_post, sized
     except ImportError:
         PlainHeaders = dict
 
@@ -23,12 +23,16 @@ else:
         def read_answer(data: bytes, names: dict[bytes, str]) -> None:
             """Nothing is read quickly."""
 
+        def chunked(data: bytes) -> bytes:
+            """A piece of a body as a chunk of its own, in one piece."""
+            return b"%x\r\n%b\r\n" % (len(data), data)
+
         def sized(head: bytes, line: bytes, body: bytes) -> bytes:
             """A whole message: `head`, its Content-Length, `line`, the empty line and the body, in one piece."""
             return b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), line, body)
 
 
-__all__ = ("Names", "PlainHeaders", "read_answer", "read_post", "sized")
+__all__ = ("Names", "PlainHeaders", "chunked", "read_answer", "read_post", "sized")
 
 _REMEMBERED: Final = 512
 

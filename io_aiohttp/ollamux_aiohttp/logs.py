@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from ollamux.config import LoggingConfig
-from ollamux.news import CircuitChange, Decision, Feed, HealthChange, News
+from ollamux.news import CircuitChange, Decision, Feed, HealthChange, News, Unloaded
 
 __all__ = ("log_news", "set_up")
 
@@ -88,6 +88,9 @@ def _write(news: News) -> None:
         fields = {"backend": news.backend, "model": news.model, "before": news.before, "reason": news.reason}
         of = f"model {news.model} on backend {news.backend}" if news.model else f"backend {news.backend}"
         _log.log(level, "circuit of %s is %s", of, news.state, extra={"fields": fields})
+    elif isinstance(news, Unloaded):
+        fields = {"backend": news.backend, "model": news.model, "reason": news.reason, "failure": news.failure}
+        _log.log(level, "model %s %s", news.model, "stays" if news.failure else "unloaded", extra={"fields": fields})
     else:
         _log.log(level, "request %s", "failed" if news.failure else "answered", extra={"fields": _told(news)})
 
@@ -103,6 +106,8 @@ def _level(news: News) -> int:
         if news.state in ("healthy", "degraded"):
             return logging.DEBUG if first else logging.INFO
         return logging.INFO if first else logging.WARNING
+    if isinstance(news, Unloaded):
+        return logging.WARNING if news.failure else logging.INFO
     if isinstance(news, CircuitChange):
         return logging.WARNING if news.state == "open" else logging.INFO
     if news.failure and news.status >= 500:

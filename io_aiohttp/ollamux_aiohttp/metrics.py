@@ -144,6 +144,14 @@ class Metrics(Collector):
         for (client, failure), count in ledger.exchanges.items():
             exchanges.add_metric((client, failure), count)
         yield exchanges
+        finishes = CounterMetricFamily(
+            "ollamux_unknown_finishes",
+            "Answers that ended for a reason that nobody knows, by the word that the backend had for it",
+            labels=("format", "word"),
+        )
+        for (format_, word), count in ledger.finishes.items():
+            finishes.add_metric((format_, word), count)
+        yield finishes
         yield CounterMetricFamily("ollamux_fallbacks", "Calls that followed a failed one", value=ledger.fallbacks)
         for name, help_, found in (
             ("ollamux_queue_wait_seconds", "Seconds in the queue of those that waited", ledger.waits),

@@ -42,7 +42,7 @@ from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
-from ollamux_aiohttp.heads import sized
+from ollamux_aiohttp.heads import chunked, sized
 from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import Transfer
@@ -311,7 +311,7 @@ class Driver(Sleeper):
             self._pump.head(head.status, self._headers(head), _monotonic()) + extra + self._connection_line() + b"\r\n"
         )
         if data and not self._head_only:
-            out += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+            out += chunked(data) if self._chunked else data
         self._send(out)
 
     def _end(self, head: Head | None, data: bytes, end: End) -> None:
@@ -321,7 +321,7 @@ class Driver(Sleeper):
             self._whole(head, data)
         elif self._chunked:
             last = b"" if end.broken else b"0\r\n\r\n"
-            self._send(b"%x\r\n%b\r\n%b" % (len(data), data, last) if data else last)
+            self._send(chunked(data) + last if data else last)
         elif data and not self._head_only:
             self._send(data)
         self._finish()
@@ -348,7 +348,7 @@ class Driver(Sleeper):
         return b"Connection: keep-alive\r\n" if self._old else b""
 
     def _write(self, data: bytes) -> None:
-        self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._send(chunked(data) if self._chunked else data)
 
     def _send(self, data: bytes) -> None:
         transport = self._connection.transport
@@ -441,6 +441,8 @@ class Driver(Sleeper):
             self.do(self._exchange.woken(now))
         except Exception:
             self._fail()
+        if self._pump.gateway.has_ready:
+            self._pump.drain()
 
     def _fail(self) -> None:
         """A mistake of ours: this request ends, and no other one notices."""

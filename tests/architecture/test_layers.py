@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.probing",
         "ollamux.reports",
         "ollamux.routes",
+        "ollamux.unloading",
         "ollamux.workers",
     ),
     ("ollamux.exchange",),

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.architecture.conftest import Module, Tree
 
@@ -57,6 +59,9 @@ OUTSIDE = frozenset(
 )
 """What must not be loaded because of the core."""
 
+SHARES = 8
+"""In so many processes the modules are imported, each alone: it takes a while."""
+
 PROBE = """
 import importlib, json, sys
 import msgspec, orjson, yaml
@@ -83,9 +88,10 @@ def _core(tree: Tree) -> Iterator[Module]:
     return (module for module in tree.modules if module.in_core)
 
 
-def test_every_module_of_the_core_imports_alone_and_loads_nothing_that_reaches_outside(tree: Tree) -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_module_of_the_core_imports_alone_and_loads_nothing_that_reaches_outside(tree: Tree, share: int) -> None:
     stdlib = sorted(name for name in ALLOWED if name.partition(".")[0] in sys.stdlib_module_names)
-    names = [module.name for module in _core(tree)]
+    names = [module.name for module in _core(tree)][share::SHARES]
     program = PROBE % {"allowed": stdlib, "modules": names, "outside": set(OUTSIDE)}
     path = os.pathsep.join(entry for entry in [str(tree.root / "core"), *sys.path] if entry)
     run = subprocess.run(

@@ -206,7 +206,9 @@ def test_sampling_is_for_the_older_version_alone(client: Any, whole: Running) ->
 def test_a_model_that_nobody_has_is_not_found(create: Any, stream: bool) -> None:
     with pytest.raises(anthropic.NotFoundError) as caught:
         create(model="nope", messages=user("Hello"), stream=stream)
-    assert error_of(caught) == {"type": "not_found_error", "message": "model: nope"}
+    told = error_of(caught)
+    assert told["type"] == "not_found_error" and told["message"].startswith("model: nope; there are: ")
+    assert "scripted" in told["message"]
 
 
 def test_a_request_that_cannot_be_read_is_bad(create: Any) -> None:

@@ -191,7 +191,7 @@ def test_a_model_that_nobody_has_is_not_found(models: Any, stream: bool) -> None
     with pytest.raises(errors.ClientError) as caught:
         list(ask(model="nope", contents="Hello"))
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
-    assert "nope" in caught.value.message
+    assert "nope" in caught.value.message and "scripted" in caught.value.message
 
 
 def test_a_request_that_cannot_be_carried_is_bad(models: Any) -> None:

@@ -194,6 +194,7 @@ def test_a_model_that_nobody_has_is_not_found(client: Any, stream: bool) -> None
     with pytest.raises(openai.NotFoundError) as caught:
         client.responses.create(model="nope", input="Hello", stream=stream)
     assert caught.value.code == "model_not_found" and caught.value.param == "model"
+    assert caught.value.type == "invalid_request_error" and "; there are: " in caught.value.message
 
 
 def test_a_request_that_cannot_be_read_is_bad(client: Any) -> None:

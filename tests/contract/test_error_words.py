@@ -35,7 +35,8 @@ ERRORS: dict[str, tuple[OllamuxError, int, str, str | None, int, str, str]] = {
     "billing": (BackendError("x", status=402), 402, "insufficient_quota", None, 402, "billing_error", "x"),
     "permission": (Forbidden("x"), 403, "permission_error", None, 403, "permission_error", "x"),
     "not_found": (
-        ModelNotFound("x"), 404, "not found", "model_not_found", 404, "not_found_error", "model 'x' not found",
+        ModelNotFound("x"), 404, "invalid_request_error", "model_not_found", 404, "not_found_error",
+        "model 'x' not found",
     ),
     "too_large": (TooLarge("x"), 413, "request_too_large", None, 413, "request_too_large", "x"),
     "context": (
@@ -62,8 +63,6 @@ def test_an_error_has_the_words_of_each_client(kind: str) -> None:
         found, headers, body = CLIENTS[client].failure(error, streaming=False)
         told = json.loads(body)["error"]
         assert (found, told["code"]) == (status, code)
-        if kind == "not_found":  # as OpenAI's two routes have it
-            type_ = {"openai_chat": "invalid_request_error", "openai_responses": "not_found_error"}[client]
         assert told["type"] == type_
         assert (("x-should-retry", "false") in headers) is (kind == "quota")
     found, _, body = CLIENTS["anthropic"].failure(error, streaming=False)
@@ -73,6 +72,15 @@ def test_an_error_has_the_words_of_each_client(kind: str) -> None:
     assert found == status and list(json.loads(body)) == ["error"]
     found, _, body = CLIENTS["gemini"].failure(error, streaming=False)
     assert found == json.loads(body)["error"]["code"] == status
+
+
+@pytest.mark.parametrize("client", COLUMNS)
+def test_a_model_that_nobody_has_is_answered_with_those_that_there_are_but_for_ollamas_own_text(client: str) -> None:
+    error = ModelNotFound("x")
+    error.near = ("y", "z")
+    status, _, body = CLIENTS[client].failure(error, streaming=False)
+    assert status == 404
+    assert (b"x" in body and b"; there are: y, z" in body) is (client != "ollama")
 
 
 @pytest.mark.parametrize("client", COLUMNS)

@@ -294,7 +294,7 @@ KNOBS: dict[str, tuple[dict[str, Any], tuple[dict[str, Any] | str, ...]]] = {
     "one call at a time": (
         {"tools": TOOLS, "parallel_tool_calls": False},
         (
-            {},
+            "several tools at once",
             {"parallel_tool_calls": False},
             {"parallel_tool_calls": False},
             {"parallel_tool_calls": False},
@@ -307,7 +307,7 @@ KNOBS: dict[str, tuple[dict[str, Any], tuple[dict[str, Any] | str, ...]]] = {
     "who asks": (
         {"user": "u"},
         (
-            {},
+            "does not take: user",
             {"user": "u"},
             {"user": "u"},
             {"user": "u"},
@@ -320,7 +320,7 @@ KNOBS: dict[str, tuple[dict[str, Any], tuple[dict[str, Any] | str, ...]]] = {
     "metadata": (
         {"metadata": {"a": "b"}},
         (
-            {},
+            NO,
             NO,
             NO,
             {"metadata": {"a": "b"}},
@@ -330,9 +330,22 @@ KNOBS: dict[str, tuple[dict[str, Any], tuple[dict[str, Any] | str, ...]]] = {
             {"requestMetadata": {"a": "b"}},
         ),
     ),
+    "a tier of service": (
+        {"service_tier": "flex"},
+        (
+            "service_tier",
+            "service_tier",
+            "service_tier",
+            {"service_tier": "flex"},
+            {"service_tier": "flex"},
+            "no service tier 'flex'",
+            "service_tier",
+            {"serviceTier": {"type": "flex"}},
+        ),
+    ),
 }
 """What is asked for, and what each backend is told, in the order of `BACKENDS`: members of its body (None: one that it
-is not told), or the warning in their place. Nothing at all is for what only Ollama or only clouds have a use for."""
+is not told), or the warning in their place. Nothing at all is for what only Ollama has a use for."""
 
 
 def built(column: str, **asked: Any) -> tuple[dict[str, Any], str]:

@@ -377,6 +377,7 @@ TRAPS: dict[int, Trap] = {
             _GEM + "test_vocabulary.py::a_limit_and_a_filter_win_over_calls_and_an_unknown_word_is_a_stop",
             _AWS + "test_reading.py::why_a_model_stopped_is_told_in_our_words_and_its_own",
             _ANT + "test_reading.py::every_word_for_the_end_is_read_and_kept",
+            "core/exchange/test_sending.py::why_a_model_stopped_is_counted_where_nobody_knows_the_word",
         ),
     ),
     59: Trap(

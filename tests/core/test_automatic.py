@@ -12,7 +12,6 @@ from tests.support.driving import Driven, driven
 from ollamux.errors import InvalidRequest
 from ollamux.formats.openai_chat import SERVING
 from ollamux.models import Inventory, ModelInfo
-from ollamux.narrowed import Narrowed
 
 COMPLETION = frozenset({"completion"})
 
@@ -120,11 +119,3 @@ def test_a_client_that_names_its_work_is_believed_and_one_that_misspells_it_is_t
     assert chosen(run, "auto", "Hi", {"x-media-type": "code"})[0] == "coder:14b"
     with pytest.raises(InvalidRequest, match="X-Media-Type"):
         chosen(run, "auto", "Hi", {"x-media-type": "smell"})
-
-
-def test_seen_through_a_hole_it_chooses_among_what_is_to_be_seen() -> None:
-    run = driven(a="vllm", b="vllm")
-    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}).encode()
-    narrowed = Narrowed(run.gateway, frozenset({"b"}))
-    found = narrowed.automatic.find(SERVING.read(SERVING.routes[0], body, {}), {}, truncates=False)
-    assert [offer.backend for offer in found] == ["b"]

@@ -171,3 +171,10 @@ def test_a_dialect_may_depend_on_the_model_and_on_what_the_vendor_calls_it() -> 
     assert made.dialect_for("gpt-5").max_tokens == made.dialect_for("five").max_tokens == "max_completion_tokens"
     assert made.dialect_for("gpt-4o").max_tokens == "max_tokens"
     assert backend().dialect_for("gpt-5") is provider("vllm").dialect
+
+
+def test_what_a_backend_says_is_told_without_its_credentials() -> None:
+    key, token = Secret("sk-one-of-ours"), Secret("short")
+    made = backend(api_keys=(key, Secret("sk-another-one")))
+    assert made.hide(b"no sk-one-of-ours, no sk-another-one") == b"no ***, no ***"
+    assert backend(api_key=token).hide(b"a short answer") == b"a short answer"

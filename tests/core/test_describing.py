@@ -10,7 +10,7 @@ from ollamux.describing import Descriptions, condition_of, serves, share
 def test_a_backend_that_nobody_looked_at_yet_has_no_times_and_may_serve() -> None:
     run = driven(a="vllm", learn=False)
     backend = run.gateway.backend("a")
-    told = Descriptions(run.gateway).health(backend)
+    told = Descriptions(run.gateway).health(backend, run.now)
     assert (told["healthy"], told["status"], told["response_time_ms"], told["last_check"]) == (
         True,
         "unknown",

@@ -137,3 +137,39 @@ def test_deployments_lead_to_the_vendors_names() -> None:
     assert deployments(config, config.backends[0]) == {"five": "gpt-5"}
     named = BackendConfig(id="up", type="azure", deployment_name="three")
     assert deployments(config, named) == {"five": "gpt-5", "three": "o3"}
+
+
+def test_where_a_backend_lists_nothing_its_patterns_are_what_it_serves() -> None:
+    wanted = {"supported_model_patterns": ["llama*"], "excluded_patterns": ["*:70b"]}
+    run = driven(learn=False, up={"type": "vllm", "model_capability": wanted})
+    for chore in run.chores():
+        run.tell(chore, {"error": "no list here"}, status=404)
+    assert run.state("up") == ("ready", "")
+    assert run.chat("llama3").called.json["model"] == "llama3"
+    assert run.chat("llama3:70b").calls == [] == run.chat("phi4").calls
+
+
+def test_a_deployment_is_named_with_its_host() -> None:
+    run = driven(
+        learn=False,
+        one={**AZURE, "endpoint": "https://one.openai.azure.com"},
+        two={**AZURE, "endpoint": "https://two.openai.azure.com"},
+        other={"type": "openai", "api_key": "k"},
+    )
+    for _ in range(2):
+        told = {
+            name: [(called.backend, called.json["model"]) for called in run.chat(name).calls]
+            for name in ("gpt-4@two.openai.azure.com", "gpt-4@else.openai.azure.com")
+        }
+        assert told == {
+            "gpt-4@two.openai.azure.com": [("two", "gpt-4")],
+            "gpt-4@else.openai.azure.com": [("one", "gpt-4")],
+        }
+        run.learn()
+
+
+def test_a_name_that_says_whose_it_is_is_nobody_elses() -> None:
+    bedrock = {"type": "aws_bedrock", "access_key": "a", "secret_key": "b", "priority": 1}
+    run = driven(learn=False, c={"type": "anthropic", "api_key": "k"}, b=bedrock)
+    assert run.chat("anthropic.claude-3-haiku-20240307-v1:0").asked == ["b"]
+    assert run.chat("claude-3-haiku-20240307").asked == ["c"]

@@ -36,7 +36,7 @@ def test_there_are_two_commands_to_set_it_up(readme: str) -> None:
     found = [block for block in _blocks(readme, "sh") if "-m venv" in block]
     assert found == [
         "python3 -m venv ~/.ollamux && ~/.ollamux/bin/pip install . && ~/.ollamux/bin/ollamux serve\n",
-        "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest\n",
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest -n auto\n",
     ]
 
 

@@ -70,7 +70,8 @@ def test_a_backend_that_is_gone_is_not_called_in_vain() -> None:
 
 def test_a_backend_that_erred_for_long_is_called_again_after_a_good_probe() -> None:
     with backend(failing(3, 500)) as bad, backend(says("Hello")) as good:
-        more = {"breaker": {"failures": 3}, "health": {"unhealthy_after": 9}, "routing": {"load_balancing": False}}
+        more = {"breaker": {"failures": 3}, "health": {"unhealthy_after": 9, "interval": "1h"}}
+        more["routing"] = {"load_balancing": False}
         with running(settings(bad.url, good.url, **more)) as server:
             assert [ask(server).header("x-backend-used") for _ in range(5)] == ["b"] * 5
             assert len(bad.calls) == 3

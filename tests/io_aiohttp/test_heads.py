@@ -238,6 +238,16 @@ def test_chunks_that_llhttp_reads_say_the_same_to_the_quick_reader(data: bytes, 
     assert (payload, chunks.done, chunks.more, chunks.fault) == (told.body, True, False, False)
 
 
+@pytest.mark.parametrize("size", [1, 9, 10, 15, 16, 255, 256, 4095, 4096, 70_000])
+def test_a_piece_of_a_body_becomes_a_chunk_and_is_read_as_one(size: int) -> None:
+    piece = b"x" * size
+    assert heads.chunked(piece) == f"{size:x}\r\n".encode() + piece + b"\r\n"
+    found = read_answer(CHUNKED, NAMES.known)
+    if found is not None and found[2] is not None:
+        assert found[2].feed(heads.chunked(piece) * 3 + b"0\r\n\r\n") == piece * 3
+        assert (found[2].done, found[2].more, found[2].fault) == (True, False, False)
+
+
 def test_without_the_compiled_readers_nothing_is_read_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(vars(heads))
     with monkeypatch.context() as patch:
@@ -247,4 +257,5 @@ def test_without_the_compiled_readers_nothing_is_read_quickly(monkeypatch: pytes
         plain.__spec__.loader.exec_module(plain)
     assert plain.read_post(POST) is None
     assert plain.read_answer(ANSWER, NAMES.known) is None
+    assert plain.chunked(b"twelve bytes") == heads.chunked(b"twelve bytes") == b"c\r\ntwelve bytes\r\n"
     assert heads.read_post is before["read_post"]

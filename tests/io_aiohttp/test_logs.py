@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from ollamux.config import LoggingConfig
-from ollamux.news import CircuitChange, Decision, Feed, HealthChange
+from ollamux.news import CircuitChange, Decision, Feed, HealthChange, Unloaded
 from ollamux_aiohttp.logs import log_news, set_up
 
 ANSWERED = Decision(
@@ -172,3 +172,15 @@ def test_a_circuit_that_opens_is_a_warning_and_one_that_closes_information() -> 
     assert (first["level"], first["message"]) == ("warning", "circuit of backend a is open")
     assert (first["before"], first["reason"]) == ("closed", "too many failures in a row")
     assert (second["level"], second["message"]) == ("info", "circuit of model m on backend a is closed")
+
+
+def test_a_model_that_went_is_information_and_one_that_would_not_a_warning() -> None:
+    stream = io.StringIO()
+    set_up(LoggingConfig(format="json"), stream)
+    feed = Feed()
+    log_news(feed)
+    feed.tell(Unloaded(1.0, "o", "large", 1024, "to make room for 'm' on 'o'", ""))
+    feed.tell(Unloaded(2.0, "o", "large", 1024, "to make room for 'm' on 'o'", "timeout"))
+    first, second = rows(stream.getvalue())
+    assert (first["level"], first["message"], first["backend"]) == ("info", "model large unloaded", "o")
+    assert (second["level"], second["message"], second["failure"]) == ("warning", "model large stays", "timeout")

@@ -78,8 +78,10 @@ def test_the_names_labels_and_buckets_of_the_conventions_are_used_where_there_ar
 def test_what_the_conventions_do_not_name_has_names_of_our_own() -> None:
     run = house()
     worked(run)
+    run.gateway.ledger.finished("openai_chat", "eos_found")
     _, samples = scraped(run)
     where = {"backend": "a", "model": "m", "operation": "chat"}
+    assert value(samples, "ollamux_unknown_finishes_total", format="openai_chat", word="eos_found") == 1
     assert value(samples, "ollamux_attempts_total", **where) == 2
     assert value(samples, "ollamux_attempt_errors_total", kind="timeout", **where) == 1
     assert value(samples, "ollamux_tokens_total", type="cached_input", **where) == 10

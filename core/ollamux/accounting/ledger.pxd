@@ -18,11 +18,12 @@ cdef class Row:
 
 cdef class Ledger:
     cdef dict _rows, _watts
-    cdef public dict exchanges
+    cdef public dict exchanges, finishes
     cdef public long long fallbacks
     cdef public Histogram waits, overhead
 
     @cython.locals(row=Row, written=longlong)
     cpdef attempt(self, offer, str operation, double seconds, double first_token, usage, str failure, double now)
+    cpdef finished(self, str format_, str word)
     cpdef exchange(self, str client, str failure, double waited, long calls)
     cdef Row _open(self, str backend, str model, str operation)

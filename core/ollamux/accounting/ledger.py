@@ -37,6 +37,8 @@ GONE = "gone"
 """The failure of an attempt whose client left: nobody's fault."""
 
 _MOST = 4096
+_MOST_WORDS = 100
+_LONGEST_WORD = 40
 _MILLION = 1e6
 
 
@@ -159,16 +161,19 @@ class Sums:
 
 class Ledger:
     """All rows. `fallbacks` counts the attempts that followed a failed one in the same exchange, `exchanges` the
-    exchanges by the client's format and the kind of error that it was told, empty where all went well; `waits` are
-    those that waited for a place, `overhead` what the gateway itself took, both in seconds."""
+    exchanges by the client's format and the kind of error that it was told, empty where all went well, `finishes` the
+    answers that ended for a reason that nobody knows, by the backend's format and its word for it (empty: it had none,
+    `other`: one of too many); `waits` are those that waited for a place, `overhead` what the gateway itself took, both
+    in seconds."""
 
-    __slots__ = ("_rows", "_watts", "exchanges", "fallbacks", "overhead", "waits")
+    __slots__ = ("_rows", "_watts", "exchanges", "fallbacks", "finishes", "overhead", "waits")
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str], Row] = {}
         self._watts: dict[str, float] = {}
         self.exchanges: dict[tuple[str, str], int] = {}
         self.fallbacks = 0
+        self.finishes: dict[tuple[str, str], int] = {}
         self.waits = Histogram(WAIT)
         self.overhead = Histogram(OVERHEAD)
 
@@ -202,6 +207,7 @@ class Ledger:
             if written > 1:
                 row.per_token.add((seconds - first_token) / (written - 1))
         if self._watts:
+            # Watts while it answers, for as long as it did: requests that run side by side each count all of it.
             row.energy += self._watts.get(offer.backend, 0.0) * seconds / 3600.0
 
     def exchange(self, client: str, failure: str, waited: float, calls: int) -> None:
@@ -213,6 +219,13 @@ class Ledger:
             self.fallbacks += calls - 1
         if waited > 0.0:
             self.waits.add(waited)
+
+    def finished(self, format_: str, word: str) -> None:
+        """A backend of this format ended an answer for a reason that nobody knows."""
+        key = (format_, "".join([sign if sign.isprintable() else "?" for sign in word[:_LONGEST_WORD]]))
+        if key not in self.finishes and len(self.finishes) >= _MOST_WORDS:
+            key = (format_, "other")
+        self.finishes[key] = self.finishes.get(key, 0) + 1
 
     def power(self, backend: str, watts: float) -> None:
         """A backend draws this much while it works, from now on; 0: nobody knows."""

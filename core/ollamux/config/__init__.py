@@ -30,6 +30,7 @@ from ollamux.config.schema import (
     MetricsConfig,
     ModelConfig,
     OAuth2Config,
+    PicturesConfig,
     Pool,
     Price,
     QueueConfig,
@@ -43,6 +44,7 @@ from ollamux.config.schema import (
     ServerTls,
     ThermalConfig,
     Timeouts,
+    VramConfig,
 )
 from ollamux.errors import ConfigError
 
@@ -63,6 +65,7 @@ __all__ = (
     "MetricsConfig",
     "ModelConfig",
     "OAuth2Config",
+    "PicturesConfig",
     "Pool",
     "Price",
     "QueueConfig",
@@ -76,6 +79,7 @@ __all__ = (
     "ServerTls",
     "ThermalConfig",
     "Timeouts",
+    "VramConfig",
     "bind_problem",
     "extra_files",
     "includes_of",

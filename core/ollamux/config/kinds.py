@@ -42,6 +42,7 @@ __all__ = (
     "loose_text",
     "number",
     "origins",
+    "percent",
     "percentile",
     "period",
     "port",
@@ -151,6 +152,14 @@ def weight(node: Node) -> float:
     found = number(node)
     if found <= 0:
         raise ValueError("a number above 0")
+    return found
+
+
+def percent(node: Node) -> float:
+    """A percentage from 0 to 100."""
+    found = number(node)
+    if not 0 <= found <= 100:
+        raise ValueError("a percentage from 0 to 100")
     return found
 
 

@@ -127,8 +127,15 @@ def _check_aliases(aliases: Node | None, models: Mapping[str, Any], problems: Pr
 
 def _check_thermal(node: Node | None, thermal: ThermalConfig, problems: Problems) -> None:
     """Limits of heat are in their order."""
-    if node is not None and not thermal.warning < thermal.critical <= thermal.shutdown:
-        problems.add(node, "`warning` must be below `critical`, and `critical` not above `shutdown`")
+    if node is None:
+        return
+    kinds = ((node.branch or {}).get("hardware") or node).branch or {}
+    for kind in ("", *thermal.hardware):
+        warning, critical, shutdown = thermal.of(kind)
+        if not warning < critical <= shutdown:
+            at = kinds.get(kind, node) if kind else node
+            problems.add(at, "`warning` must be below `critical`, and `critical` not above `shutdown`")
+            return
 
 
 def _keep_alive(env: Mapping[str, str], problems: Problems) -> str | None:

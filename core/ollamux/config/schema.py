@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ollamux.config.machine import HeatConfig, ThermalConfig, VramConfig
 from ollamux.config.pacing import Backoff, BreakerSettings, Rate
 
 __all__ = (
@@ -22,6 +23,7 @@ __all__ = (
     "Efficiency",
     "Fallback",
     "HealthConfig",
+    "HeatConfig",
     "HedgingConfig",
     "KeyConfig",
     "Limits",
@@ -29,6 +31,7 @@ __all__ = (
     "MetricsConfig",
     "ModelConfig",
     "OAuth2Config",
+    "PicturesConfig",
     "Pool",
     "Price",
     "QueueConfig",
@@ -43,6 +46,7 @@ __all__ = (
     "Strategy",
     "ThermalConfig",
     "Timeouts",
+    "VramConfig",
 )
 
 
@@ -298,6 +302,16 @@ class ResponseOptimization(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = True
 
 
+class PicturesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Pictures that a client names by their address, where a backend takes bytes alone: from where they are fetched
+    (the open internet, anywhere, nowhere), how many for one request, bytes of each, and seconds for all of them."""
+
+    fetch: Literal["public", "anywhere", "never"] = "public"
+    count: int = 16
+    size: int = 20 * 1024 * 1024
+    timeout: float = 15.0
+
+
 class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The responses that clients of OpenAI's Responses may come back to: how many, in how many bytes, and for how many
     seconds. 0 of any keeps none."""
@@ -310,7 +324,7 @@ class ResponsesConfig(msgspec.Struct, frozen=True, kw_only=True):
 class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a plan is made. Without `load_balancing` those that could do it go by priority and the order in which they
     are configured, whatever the strategy and the load. `registered_only` serves only what `models` names; `regions`
-    empty is anywhere."""
+    empty is anywhere; `kwh_price` is in US dollars."""
 
     strategy: Strategy = "capability_based"
     fallback: Fallback = "next_available"
@@ -319,6 +333,7 @@ class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
     regions: tuple[str, ...] = ()
     context_overflow: Literal["reject", "larger_model", "warn"] = "reject"
     efficiency: Efficiency = "Balanced"
+    kwh_price: float = 0.0
 
 
 class HealthConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,16 +361,6 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     per_key: Rate | None = None
     per_address: Rate | None = None
     overall: Rate | None = None
-
-
-class ThermalConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Degrees Celsius from which a device costs points, is left alone, and gets nothing at all; and the seconds from
-    one reading to the next."""
-
-    warning: float = 70.0
-    critical: float = 85.0
-    shutdown: float = 95.0
-    interval: float = 5.0
 
 
 class HedgingConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -389,6 +394,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     model_options: dict[str, Any] = {}
     performance: dict[str, Any] = {}
     response_optimization: ResponseOptimization = ResponseOptimization()
+    pictures: PicturesConfig = PicturesConfig()
     responses: ResponsesConfig = ResponsesConfig()
     routing: RoutingConfig = RoutingConfig()
     retry: RetryConfig = RetryConfig()
@@ -397,6 +403,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     rate_limit: RateLimitConfig = RateLimitConfig()
     thermal: ThermalConfig = ThermalConfig()
+    vram: VramConfig = VramConfig()
     hedging: HedgingConfig = HedgingConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()

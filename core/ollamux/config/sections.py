@@ -24,6 +24,7 @@ from ollamux.config.kinds import (
     level,
     number,
     origins,
+    percent,
     percentile,
     period,
     port,
@@ -44,12 +45,14 @@ from ollamux.config.schema import (
     Efficiency,
     Fallback,
     HealthConfig,
+    HeatConfig,
     HedgingConfig,
     KeyConfig,
     Limits,
     LoggingConfig,
     MetricsConfig,
     ModelConfig,
+    PicturesConfig,
     Price,
     QueueConfig,
     RateLimitConfig,
@@ -61,6 +64,7 @@ from ollamux.config.schema import (
     ServerTls,
     Strategy,
     ThermalConfig,
+    VramConfig,
 )
 from ollamux.config.tree import Node
 
@@ -144,6 +148,10 @@ _MODEL = Section(
     },
 )
 
+_HEAT: Mapping[str, Kind] = {"warning": number, "critical": number, "shutdown": number}
+_HARDWARE = ("amd", "cpu", "igpu", "npu", "nvidia")
+_BY_HARDWARE = Table(Section(HeatConfig, _HEAT), _HARDWARE.__contains__, f"one of {', '.join(_HARDWARE)}")
+
 ROOT = Section(
     dict,
     {
@@ -154,6 +162,10 @@ ROOT = Section(
         "model_options": OPTIONS,
         "performance": OPTIONS,
         "response_optimization": Section(ResponseOptimization, {"keep_alive": keep_alive, "stream": flag}),
+        "pictures": Section(
+            PicturesConfig,
+            {"fetch": choice("public", "anywhere", "never"), "count": count, "size": size, "timeout": duration},
+        ),
         "responses": Section(ResponsesConfig, {"size": count, "bytes": size, "ttl": duration}),
         "routing": Section(
             RoutingConfig,
@@ -165,6 +177,7 @@ ROOT = Section(
                 "regions": texts,
                 "context_overflow": choice("reject", "larger_model", "warn"),
                 "efficiency": choice(*get_args(Efficiency)),
+                "kwh_price": amount,
             },
         ),
         "retry": Section(RetryConfig, {**RETRY, "budget": share}),
@@ -179,7 +192,19 @@ ROOT = Section(
         "queue": Section(QueueConfig, {"size": count, "timeout": duration, "concurrency": count, "prioritise": flag}),
         "rate_limit": Section(_rate_limit, {"per_key": rate, "per_address": rate, "global": rate}),
         "thermal": Section(
-            ThermalConfig, {"warning": number, "critical": number, "shutdown": number, "interval": period}
+            ThermalConfig,
+            {**_HEAT, "cooldown": duration, "interval": period, "hardware": _BY_HARDWARE},
+        ),
+        "vram": Section(
+            VramConfig,
+            {
+                "unload": flag,
+                "strategy": choice("lru", "largest"),
+                "reserve": size,
+                "pinned": texts,
+                "assumed_size": size,
+                "threshold": percent,
+            },
         ),
         "hedging": Section(HedgingConfig, {"enabled": flag, "percentile": percentile}),
         "logging": Section(LoggingConfig, {"level": level, "format": choice("text", "json")}),

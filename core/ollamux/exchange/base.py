@@ -13,6 +13,7 @@ from typing import Protocol
 from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
+from ollamux.config import PicturesConfig
 from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
 from ollamux.formats.asking import Incoming
 from ollamux.news import Feed
@@ -21,13 +22,16 @@ from ollamux.resilience.guards import Guards
 from ollamux.routing.catalog import Catalog, Offer
 from ollamux.routing.plan import Planner
 
-__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "Chooser", "Exchange", "House", "Settled", "answer")
+__all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "ROOM", "Chooser", "Exchange", "House", "Settled", "answer")
 
 FRESH = 1.0
 """Seconds for which what the backends told is taken as true now."""
 
 PATIENCE = 1.0
 """Seconds to wait for those that are asked again."""
+
+ROOM = 10.0
+"""Seconds to wait until there is room for a model."""
 
 JSON_UTF8: HeaderPairs = (("Content-Type", "application/json; charset=utf-8"),)
 
@@ -54,6 +58,7 @@ class House(Protocol):
     feed: Feed
     queue_timeout: float
     answer_limit: int
+    pictures: PicturesConfig
     fail_over: bool
     keep_alive: float | None
 
@@ -62,12 +67,12 @@ class House(Protocol):
         """Who chooses a model."""
         ...
 
-    def besides(self, backend: str) -> House:
-        """The same house without this backend."""
-        ...
-
     def backend(self, id_: str) -> Backend:
         """A backend by its id."""
+        ...
+
+    def backends(self) -> Sequence[Backend]:
+        """All backends, as configured."""
         ...
 
     def notice(self, backend: Backend, now: float) -> None:
@@ -84,6 +89,11 @@ class House(Protocol):
 
     def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:
         """Asks the backends anew what they have; True where the exchange will be told to proceed when they answered."""
+        ...
+
+    def make_room(self, exchange: Exchange, backend: Backend, model: str, now: float) -> bool:
+        """Whether other models have to go before this one, which is not in the backend's memory, is asked for there:
+        the exchange will be told to proceed when they have."""
         ...
 
     def forget(self, exchange: Exchange) -> None:

@@ -20,7 +20,7 @@ from ollamux.contract import Cancel, Data, End, WakeAt, Want, Wants
 from ollamux.conversation import ChatRequest, EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
-from ollamux.exchange.base import FRESH, PATIENCE
+from ollamux.exchange.base import FRESH, PATIENCE, ROOM
 from ollamux.exchange.fanout import fan_of
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.images import Fetching, addresses, with_pictures
@@ -52,7 +52,7 @@ class CallState(SendState):
         incoming = self._incoming
         assert incoming is not None
         house = self._house
-        offers = house.catalog.find(incoming.model)
+        offers = self._visible(house.catalog.find(incoming.model))
         if not offers:
             try:
                 offers = self._chosen(incoming)
@@ -70,6 +70,7 @@ class CallState(SendState):
         elif (  # the usual case
             len(offers) == 1
             and self._constraints is None
+            and self._among is None
             and (backend := house.backend(offers[0].backend)).callable
             and not backend.restricted
         ):
@@ -97,6 +98,10 @@ class CallState(SendState):
         fleet = house.planner.fleet if len(offers) > 1 else None  # who is alone is compared with nobody
         self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
         self._tries.before = self._before
+        if incoming.operation in _ANSWERED_HERE:
+            self._prospect = None
+        if not self._before:
+            house.guards.budget.paid()
         if house.guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)
@@ -105,16 +110,35 @@ class CallState(SendState):
         """Calls the first of the choices that can be called now, or waits until one can."""
         incoming, tries = self._incoming, self._tries
         assert incoming is not None and tries is not None
+        prospect = self._prospect
+        if prospect is not None:
+            if self._phase is _QUEUED:  # it was called by what it would do now
+                self._plan = prospect.plan
+                first = [(offer, self._house.backend(offer.backend)) for offer in prospect.plan.firsts]
+                tries.renew(first if self._house.fail_over else first[:1])
+            elif not prospect.goes_at_once(now):
+                return self._queue(False, now)
         for position in tries.choices:
             offer, backend = tries.candidates[position]
             if incoming.operation in _ANSWERED_HERE and not self._same_format(offer, backend):
                 return self._answer_here(incoming, offer, now)
+            if backend.keeping is not None and offer.upstream not in backend.loaded and self._needs_room(offer, now):
+                return (WakeAt(self._next_wake(now)),)
             if tries.take(position, self, now):
                 if self._plan is not None:
                     self._took(offer)
                 if self._phase is _QUEUED:
                     self._house.admission.served(self)
+                self._prospect = None
                 return self._call(offer, backend, now)
+            if prospect is not None:
+                if tries.lacks_place:  # another one is the right one only when the plan says so
+                    tries.crowded()
+                    prospect.waits()
+                    return self._queue(False, now)
+                self._prospect = prospect = None
+                if self._phase is _QUEUED:
+                    self._house.admission.leave(self)
         before = tries.wanted
         if tries.crowded():
             return self._queue(before != tries.wanted, now)
@@ -123,14 +147,30 @@ class CallState(SendState):
         found = self._decide(now, None)
         return self._go_on(now) if found is None else self._refuse(self._given_up(found, now), now)
 
+    def _needs_room(self, offer: Offer, now: float) -> bool:
+        """Rests until there is room for a model that is not loaded; False where there is."""
+        house, incoming = self._house, self._incoming
+        assert incoming is not None
+        backend = house.backend(offer.backend)
+        if incoming.operation == "unload" or not house.make_room(self, backend, offer.upstream, now):
+            return False
+        if self._phase is _QUEUED:
+            house.admission.leave(self)
+        self._prospect = None
+        self._phase = _RESTING
+        self._rested_until = now + ROOM
+        return True
+
     def _queue(self, anew: bool, now: float) -> Wants:
         """Waits for a place; `anew`: on other backends than before."""
         tries, admission = self._tries, self._house.admission
         assert tries is not None
         if anew and self._phase is _QUEUED:
             admission.leave(self)
-        until = self._patience(now)
-        if not admission.wait(self, now, self._wishes().rank, self.caller or self._request.peer, until):
+        until, prospect = self._patience(now), self._prospect
+        if prospect is not None:
+            tries.wanted = list(prospect.wanted)
+        if not admission.wait(self, now, self._wishes().rank, self.caller or self._request.peer, until, prospect):
             return self._refuse(failures.not_let_in(admission.refusal), now)
         self._phase = _QUEUED
         if self._queued_at < 0.0:
@@ -214,7 +254,7 @@ class CallState(SendState):
             have = self._pictures or {}
             wanted = [url for url in addresses(request, dialect) if url not in have]
             if wanted:
-                self._fetching = Fetching(wanted, now)
+                self._fetching = Fetching(wanted, now, self._house.pictures)
                 return self._fetch(now)
             if have:
                 self._neutral = request = with_pictures(request, have)
@@ -231,8 +271,8 @@ class CallState(SendState):
 
     def _next_part(self, now: float) -> tuple[Want, ...]:
         """The next part of a request that its backend takes only in parts: on the same backend, in the same place."""
-        called, dialect, fan = self._called, self._dialect, self._fan
-        assert called is not None and dialect is not None and fan is not None
+        called, dialect, fan, tries = self._called, self._dialect, self._fan, self._tries
+        assert called is not None and dialect is not None and fan is not None and tries is not None
         self._spent = self._used()
         self._phase = _CALLING
         self._status = 0
@@ -244,6 +284,7 @@ class CallState(SendState):
             outgoing = called.build(fan.request, self._upstream, dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
+        tries.part(now)
         return self._send(outgoing, now)
 
     # Pictures ---------------------------------------------------------------------------------------------------------

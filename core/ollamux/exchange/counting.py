@@ -13,6 +13,7 @@ from ollamux.accounting.kinds import kind_of
 from ollamux.accounting.ledger import GONE
 from ollamux.conversation import Usage, total
 from ollamux.errors import OllamuxError
+from ollamux.exchange import deciding
 from ollamux.exchange.state import ModelState
 from ollamux.news import Decision
 
@@ -64,7 +65,7 @@ class CountingState(ModelState):
 
     def _tell(self, calls: int, now: float) -> None:
         """Tells those who listen how it ended."""
-        offer, incoming = self._offer, self._incoming
+        offer, incoming, plan = self._offer, self._incoming, self._plan
         usage = self._used()
         self._house.feed.tell(
             Decision(
@@ -75,7 +76,8 @@ class CountingState(ModelState):
                 model=incoming.model if incoming is not None else "",
                 backend=offer.backend if offer is not None else "",
                 upstream=offer.upstream if offer is not None else "",
-                reason="",
+                reason=deciding.why(plan, offer) if plan is not None and offer is not None else "",
+                strategy=plan.strategy.name if plan is not None else "",
                 calls=calls,
                 failure=self._failure,
                 status=self._answer_status,

@@ -15,6 +15,7 @@ cdef class HedgedExchange(ModelExchange):
     cdef _hedge(self, double now)
     cdef _of_second(self, wants, double now)
     cdef _own(self, wants, double now)
+    cdef _agree(self)
     cdef tuple _yield(self, double now)
     cdef _lose(self, double now)
     cdef _drop(self, double now)

@@ -81,6 +81,8 @@ class HedgedExchange(ModelExchange):
         return own if self._second is None else _joined(own, self._of_second(self._second.client_paused(now), now))
 
     def client_resumed(self, now: float) -> Wants:
+        if self._paused_at is not None:
+            self._hedge_at += now - self._paused_at  # nothing could come meanwhile
         own = ModelExchange.client_resumed(self, now)
         return own if self._second is None else _joined(own, self._of_second(self._second.client_resumed(now), now))
 
@@ -108,8 +110,8 @@ class HedgedExchange(ModelExchange):
     def _next_wake(self, now: float) -> float:
         when = ModelExchange._next_wake(self, now)
         if self._second is None and self._may_hedge():
-            if self._hedged == 0 and self._attempt != 0:
-                self._hedged = 1
+            if self._hedged >= 0 and self._attempt != self._hedged:  # each call has its own time
+                self._hedged = self._attempt
                 self._hedge_at = self._due()
             when = min(when, self._hedge_at)
         return min(when, self._second_at)
@@ -129,17 +131,23 @@ class HedgedExchange(ModelExchange):
     def _hedge(self, now: float) -> Wants:
         house, backend, tries = self._house, self._backend, self._tries
         assert backend is not None and tries is not None
-        if not house.guards.budget.take(now):
+        budget = house.guards.budget
+        made = tries.before + tries.calls
+        if made >= house.guards.policy_of(backend.id).attempts or not budget.allows(now):
             return None
-        second = ModelExchange(house.besides(backend.id), self._request, self._serving, self._route, self._place)
+        second = ModelExchange(house, self._request, self._serving, self._route, self._place)
+        second.narrow(frozenset([each.id for each in house.backends() if each is not backend]))
         second.caller = self.caller
-        second.number_from(_APART, tries.calls)
+        second.number_from(_APART, made)
         wants = second.start(now)
+        second.keep_quiet()
         if isinstance(wants, bytes) or not any(isinstance(want, Call) for want in wants or ()):
             second.client_gone(now)
             return None
+        budget.take(now)
+        self._hedged = -1  # this once
         self._second = second
-        tries.before += 1
+        tries.spare([want.backend for want in wants or () if isinstance(want, Call)])
         return self._of_second(wants, now)
 
     def _of_second(self, wants: Wants, now: float) -> Wants:
@@ -147,6 +155,7 @@ class HedgedExchange(ModelExchange):
         if self._won:
             return wants
         assert self._second is not None
+        self._agree()
         found: list[Want] = []
         won = False
         for want in wants if wants is not None and not isinstance(wants, bytes) else ():
@@ -168,6 +177,8 @@ class HedgedExchange(ModelExchange):
     def _own(self, wants: Wants, now: float) -> Wants:
         """What this exchange itself wants, beside the second one."""
         under_way = self._phase in (_CALLING, _FETCHING, _QUEUED, _RESTING)
+        if self._second is not None:
+            self._agree()
         if self._second is None or self._won or self._held is not None or under_way:
             return wants
         told = () if wants is None or isinstance(wants, bytes) else wants
@@ -175,6 +186,13 @@ class HedgedExchange(ModelExchange):
             self._held = [want for want in told if not isinstance(want, Cancel)]
             return (*(want for want in told if isinstance(want, Cancel)), self._wake(now))
         return _joined(self._drop(now), wants)
+
+    def _agree(self) -> None:
+        """Each knows of the other's calls: together they may make so many."""
+        second = self._second
+        assert second is not None
+        self.made_elsewhere(second.calls)
+        second.made_elsewhere(self.calls)
 
     def _yield(self, now: float) -> tuple[Want, ...]:
         """The second has an answer: the first is let go."""

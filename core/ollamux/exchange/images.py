@@ -4,10 +4,10 @@ Strategy: `addresses` says what has to be fetched, a `Fetching` makes one call a
 `with_pictures` puts it into the request. Whoever drives it makes the calls, reports what happens, and gives up at
 `deadline`.
 
-Rules: only http and https, only addresses of the open internet (`Call.public_only`, checked anew where one leads to
-another), never with credentials; what a picture is, its first bytes say and no header; count, bytes, time and
-redirects have limits. What cannot be fetched is the client's affair: the request is refused and says which picture and
-why, without the query of its address, in which keys may stand.
+Rules: only http and https, only addresses of the open internet unless the configuration says otherwise
+(`Call.public_only`, checked anew where one leads to another), never with credentials; what a picture is, its first
+bytes say and no header; count, bytes, time and redirects have limits. What cannot be fetched is the client's affair:
+the request is refused and says which picture and why, without the query of its address, in which keys may stand.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
-import msgspec
 from msgspec.structs import replace
 
+from ollamux.config import PicturesConfig
 from ollamux.contract import Call, FailureKind, HeaderPairs
 from ollamux.conversation import Bytes, ChatRequest, Image, Message, Part, PlainMessages, ToolResult, Url
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.heads import header
 from ollamux.formats.base import Dialect, Neutral
 
-__all__ = ("Fetching", "PictureLimits", "addresses", "with_pictures")
+__all__ = ("Fetching", "addresses", "with_pictures")
 
 _HEADERS: HeaderPairs = (("Accept", "image/*"), ("Accept-Encoding", "identity"), ("User-Agent", "ollamux"))
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -39,25 +39,14 @@ _MOVED = frozenset((301, 302, 303, 307, 308))
 _SAFE = "%/:=&?~+!$,;'@()*[]"
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _LONGEST = 120
+_REDIRECTS = 3
+_USUAL = PicturesConfig()
 _WORDS: dict[FailureKind, str] = {
     "configuration": "its address is not one of the open internet",
     "dns": "its host is not known",
     "timeout": "its host did not answer in time",
     "tls": "its host could not be trusted",
 }
-
-
-class PictureLimits(msgspec.Struct, frozen=True):
-    """How many pictures a request may name by their address, how many bytes each may have, the seconds for all of them,
-    and how often one address may lead to another."""
-
-    count: int = 16
-    size: int = 20 * 1024 * 1024
-    seconds: float = 15.0
-    redirects: int = 3
-
-
-_USUAL = PictureLimits()
 
 
 def addresses(request: Neutral, dialect: Dialect) -> tuple[str, ...]:
@@ -82,7 +71,9 @@ class Fetching:
 
     __slots__ = ("_left", "_limits", "_moved", "_pieces", "_size", "_status", "_target", "deadline", "fetched")
 
-    def __init__(self, urls: Sequence[str], now: float, limits: PictureLimits = _USUAL) -> None:
+    def __init__(self, urls: Sequence[str], now: float, limits: PicturesConfig = _USUAL) -> None:
+        if limits.fetch == "never":
+            raise InvalidRequest("pictures are not fetched by their address here: send them as data")
         if len(urls) > limits.count:
             raise InvalidRequest(f"a request may name {limits.count} pictures by their address at most")
         self._limits = limits
@@ -92,7 +83,7 @@ class Fetching:
         self._status = 0
         self._pieces: list[bytes] = []
         self._size = 0
-        self.deadline = now + limits.seconds
+        self.deadline = now + limits.timeout
         self.fetched: dict[str, Bytes] = {}
 
     def call(self, attempt: int, connect_timeout: float = 5.0) -> Call:
@@ -101,7 +92,10 @@ class Fetching:
         self._status = 0
         self._pieces = []
         self._size = 0
-        return Call(attempt, "", "GET", self._target, _HEADERS, b"", connect_timeout=connect_timeout, public_only=True)
+        public = self._limits.fetch == "public"
+        return Call(
+            attempt, "", "GET", self._target, _HEADERS, b"", connect_timeout=connect_timeout, public_only=public
+        )
 
     def head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The answer begins."""
@@ -109,7 +103,7 @@ class Fetching:
         if status in _MOVED:
             where = header(headers, "location")
             self._moved += 1
-            if not where or self._moved > self._limits.redirects:
+            if not where or self._moved > _REDIRECTS:
                 raise self._refusal("its address leads elsewhere too often")
             try:
                 self._target = urljoin(self._target, where)

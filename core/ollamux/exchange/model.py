@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
+from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.calling import CallState
@@ -61,6 +62,8 @@ class ModelExchange(CallState):
         if self._phase is _LOOKING:
             return self._look_up(now, True)
         if self._phase is _QUEUED:
+            return self._dispatch(now) if self._house.admission.called(self) else (WakeAt(self._next_wake(now)),)
+        if self._phase is _RESTING:  # there is room in a backend's memory
             return self._dispatch(now)
         return None
 
@@ -69,15 +72,24 @@ class ModelExchange(CallState):
         self._attempt = attempt
         self._before = calls
 
+    def made_elsewhere(self, calls: int) -> None:
+        """So many calls were made for the same request beside its own."""
+        if self._tries is not None:
+            self._tries.before = calls
+
+    def keep_quiet(self) -> None:
+        """Nobody hears its signs of life."""
+        self._keepalive_at = math.inf
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has made."""
+        return self._tries.calls if self._tries is not None else 0
+
     @property
     def waits_for_a_place(self) -> bool:
         """Whether it stands in the queue."""
         return self._phase is _QUEUED
-
-    @property
-    def wanted(self) -> Sequence[str]:
-        """The backends on which a place would do, for the queue."""
-        return self._tries.wanted if self._tries is not None else ()
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], now: float) -> Wants:
         if attempt != self._attempt:
@@ -140,6 +152,9 @@ class ModelExchange(CallState):
             return self._break_off(failures.stream_broken(), now, out)
         if self._phase is _CALLING and not out:
             return self._next(BackendUnavailable("the backend sent an empty answer"), now)
+        finish = None if self._relaying else getattr(converter, "finish", None)
+        if finish is not None:
+            self._finished(finish.reason, finish.native)
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         if self._fan is not None and self._fan.streamed():
             self._going_on = True
@@ -176,6 +191,8 @@ class ModelExchange(CallState):
         self._dispatched += now - self._paused_at
         self._activity = now
         self._paused_at = None
+        if self._keepalive_at < now:  # the silence was the client's own
+            self._keepalive_at = now + KEEPALIVE
         if self._phase is _PLAYING:
             return (WakeAt(now),)
         if self._phase in (_CALLING, _ANSWERING):
@@ -203,6 +220,9 @@ class ModelExchange(CallState):
             return self._look_up(now, True)
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
+        if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
+            self._prospect.alarm = math.inf
+            self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
         if phase is _FETCHING:
@@ -264,6 +284,8 @@ class ModelExchange(CallState):
                 else:
                     found = self._called.whole(self._fan.request, body, self._dialect)
                     self._usage = used_by(found)
+                    if isinstance(found, Answer):
+                        self._finished(found.finish or "stop", found.native)
                     if self._fan.took(found):
                         return self._next_part(now)
                     rendered = self._render_parts(self._fan, now)
@@ -280,6 +302,7 @@ class ModelExchange(CallState):
         backend, tries = self._backend, self._tries
         assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
+        body = backend.hide(body)
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
             self._status = 502

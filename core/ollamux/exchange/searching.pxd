@@ -9,8 +9,12 @@ from ollamux.formats.asking cimport Incoming
 
 
 cdef class SearchState(CountingState):
+    cdef tuple _visible(self, tuple offers)
     cdef tuple _chosen(self, Incoming incoming)
     cdef list _ordered(self, tuple offers, double now)
+    cdef list _narrowed(self, list pairs)
+    cdef list _all_of(self, plan)
+    cdef _look_further(self, Tries tries, double now)
     cdef list _following(self, double now)
     cdef _seen_as(self, offer)
     cdef bint _same_format(self, offer, Backend backend) except -1

@@ -14,14 +14,17 @@ from collections.abc import Sequence
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.errors import OllamuxError
+from ollamux.errors import Busy, OllamuxError
 from ollamux.exchange import deciding, failures, sharing
 from ollamux.exchange.counting import CountingState
+from ollamux.exchange.prospect import Prospect
+from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Outgoing, Served
 from ollamux.resilience.fallback import Failure, GiveUp
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
+from ollamux.routing.plan import Plan
 
 __all__ = ("SearchState",)
 
@@ -32,6 +35,7 @@ _NO_WISHES = Constraints()
 _SHORT = 32 * 1024
 _BYTES = 4.0
 _SOME = 8192.0
+_AGAIN = 5.0
 
 
 class SearchState(CountingState):
@@ -44,18 +48,23 @@ class SearchState(CountingState):
     def _chosen(self, incoming: Incoming) -> tuple[Offer, ...]:
         """The offers where the name leaves open which model it is. Raises what is wrong with the request. Ollama cuts
         what is too long for a model, so its clients expect that."""
-        return self._house.automatic.find(incoming, self._request.headers, truncates=self._serving.name == "ollama")
+        truncates = self._serving.name == "ollama"
+        return self._visible(self._house.automatic.find(incoming, self._request.headers, truncates=truncates))
+
+    def _visible(self, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+        """These, where one of those that may answer is among them; else none."""
+        among = self._among
+        return offers if among is None or [offer for offer in offers if offer.backend in among] else ()
 
     def _ordered(self, offers: tuple[Offer, ...], now: float) -> list[tuple[Offer, Backend]]:
         """The candidates in the order in which they are asked; all as they were ranked where none can be called. Raises
         InvalidRequest where what the client asks leaves nobody, and Busy where nobody is left for now."""
         incoming, house, wishes = self._incoming, self._house, self._constraints
         assert incoming is not None
-        pairs = [(offer, house.backend(offer.backend)) for offer in offers]
-        if not [pair for pair in pairs if pair[1].callable]:
-            return pairs
-        if len(pairs) == 1 and wishes is None and not pairs[0][1].restricted:
-            return pairs
+        if len(offers) == 1 and wishes is None:
+            backend = house.backend(offers[0].backend)
+            if not (backend.callable and (backend.restricted or self._among is not None)):
+                return [(offers[0], backend)]
         ask = deciding.asked(
             house,
             incoming,
@@ -65,10 +74,33 @@ class SearchState(CountingState):
             tokens=self._estimated(incoming, offers[0]),
             elapsed=now - self._arrived,
         )
-        found, plan = deciding.decided(house, incoming.model, offers, ask, now)
+        try:
+            found, plan = deciding.decided(house, incoming.model, offers, ask, now)
+        except Busy:
+            pairs = [(offer, house.backend(offer.backend)) for offer in offers]
+            if [pair for pair in pairs if pair[1].callable]:
+                raise
+            return pairs
         if plan is not None:
             self._plan = plan
+        if self._among is not None:
+            return self._narrowed(found if plan is None else self._all_of(plan))
+        if plan is not None and plan.alternatives:
+            self._prospect = Prospect(house, plan, ask, incoming.model, offers, self._arrived)
         return found
+
+    def _narrowed(self, pairs: list[tuple[Offer, Backend]]) -> list[tuple[Offer, Backend]]:
+        """Those of them that may answer. Raises Busy where none of these is left."""
+        among = self._among
+        found = [pair for pair in pairs if among is None or pair[1].id in among]
+        if not found:
+            raise Busy("none of the backends that may answer is free now", retry_after=_AGAIN)
+        return found
+
+    def _all_of(self, plan: Plan) -> list[tuple[Offer, Backend]]:
+        """All candidates of a plan."""
+        house = self._house
+        return [(each.offer, house.backend(each.backend)) for each in plan.candidates]
 
     def _following(self, now: float) -> list[tuple[Offer, Backend]]:
         """Those who serve the next of the models that are configured to follow this one; none where none is left."""
@@ -80,11 +112,12 @@ class SearchState(CountingState):
             offers = house.catalog.find(self._others.pop(0))
             try:
                 found = [pair for pair in self._ordered(offers, now) if pair[1].callable] if offers else []
+                self._prospect = None
                 if not found:
                     continue
                 offer, backend = found[0]
-                if not self._same_format(offer, backend):
-                    incoming.check(self._seen_as(offer))
+                if not self._same_format(offer, backend):  # the offer at hand stays: its call is not given back yet
+                    incoming.check(_served(incoming, offer))
             except OllamuxError:  # that model could not do it either way
                 continue
             return found
@@ -98,7 +131,7 @@ class SearchState(CountingState):
         if self._served is None:
             incoming = self._incoming
             assert incoming is not None
-            self._served = Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
+            self._served = _served(incoming, offer)
         return self._served
 
     def _same_format(self, offer: Offer, backend: Backend) -> bool:
@@ -125,11 +158,27 @@ class SearchState(CountingState):
         """Whom to call next, after this failure where there was one just now; or why nobody."""
         tries = self._tries
         assert tries is not None
+        self._look_further(tries, now)
         found = tries.next(now, self._patience(now), failure)
         while found is not None and found.why in _SPENT and (more := self._following(now)):
             if tries.add(more):
                 found = tries.next(now, self._patience(now), failure)
         return found
+
+    def _look_further(self, tries: Tries, now: float) -> None:
+        """The first few of a plan were not enough: the others stand behind them, in an order of now where the best
+        alternative is wanted."""
+        plan, house = self._plan, self._house
+        if plan is None or not house.fail_over:
+            return
+        pairs = self._all_of(plan)
+        tries.add(pairs if self._among is None else self._narrowed(pairs))
+        if house.guards.policy.mode == "best_alternative":
+            try:
+                anew = deciding.planned(house, plan.field.offers, plan.ask, now, house.admission.waiting)
+            except OllamuxError:  # nobody is left now, so the old order is as good as any
+                anew = plan
+            tries.rank([each.offer for each in (anew or plan).candidates])
 
     def _given_up(self, found: GiveUp, now: float) -> OllamuxError:
         """What the client is told where nobody is called any more: the last failure, or why nobody was called."""
@@ -151,9 +200,7 @@ class SearchState(CountingState):
         """A call goes out that a plan is behind."""
         plan = self._plan
         assert plan is not None
-        for standing in plan.field.standings:
-            if standing.offer is offer:
-                plan.strategy.took(plan.field, standing, plan.ask)
+        plan.strategy.took(plan.field, self._house.planner.fleet.standing(offer), plan.ask)
 
     def _patience(self, now: float) -> float:
         """Until when the next call has to begin: a wait for it lasts no longer than the queue allows, nor than the
@@ -208,3 +255,7 @@ class SearchState(CountingState):
                 used = float((usage.input or 0) + tokens)
         self._tries.end(now, used, tokens)
         self._backend = None
+
+
+def _served(incoming: Incoming, offer: Offer) -> Served:
+    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length)

@@ -16,4 +16,5 @@ cdef class SendState(EndState):
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
+    cdef _finished(self, str reason, str native)
     cdef bytes _render_parts(self, fan, double now)

@@ -24,6 +24,7 @@ from ollamux.streaming.translator import Converter, Translator
 __all__ = ("SendState", "used_by")
 
 _FETCHING = Phase.FETCHING
+_PLAIN = ("stop", "tool_calls")
 
 
 class SendState(EndState):
@@ -83,8 +84,16 @@ class SendState(EndState):
         assert self._dialect is not None
         found = called.whole(neutral, body, self._dialect)
         self._usage = used_by(found)
+        if isinstance(found, Answer):
+            self._finished(found.finish or "stop", found.native)
         renderer = self._make_renderer()
         return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
+
+    def _finished(self, reason: str, native: str) -> None:
+        """Counts the backend's word for why it stopped, where it means nothing to us and passed for a stop."""
+        called = self._called
+        if called is not None and reason in _PLAIN and native not in called.finishes:
+            self._house.ledger.finished(called.name, native)
 
     def _render_parts(self, fan: Fan, now: float) -> bytes:
         if fan.vectors:

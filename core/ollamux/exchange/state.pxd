@@ -10,7 +10,7 @@ from ollamux.formats.asking cimport Incoming
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
-    cdef object _lost, _constraints, _fan, _fetching, _plan, _spent, _usage
+    cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _spent, _usage
     cdef dict _pictures
     cdef str _failure
     cdef long _answer_status

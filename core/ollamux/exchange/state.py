@@ -18,6 +18,7 @@ from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.fanout import Fan
 from ollamux.exchange.images import Fetching
 from ollamux.exchange.phases import Phase
+from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
@@ -48,6 +49,7 @@ class ModelState(Exchange):
 
     __slots__ = (
         "_activity",
+        "_among",
         "_answer_status",
         "_arrived",
         "_attempt",
@@ -83,6 +85,7 @@ class ModelState(Exchange):
         "_place",
         "_plan",
         "_playing",
+        "_prospect",
         "_queued_at",
         "_queued_until",
         "_relaying",
@@ -150,12 +153,23 @@ class ModelState(Exchange):
         self._lost: OllamuxError | None = None
         self._constraints: Constraints | None = None
         self._plan: Plan | None = None
+        self._prospect: Prospect | None = None
+        self._among: frozenset[str] | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []
         self._fan: Fan | None = None
         self._fetching: Fetching | None = None
         self._pictures: dict[str, Bytes] | None = None
         self._going_on = False
+
+    def narrow(self, among: frozenset[str]) -> None:
+        """These backends alone may answer."""
+        self._among = among
+
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The backends on which a place would do, for the queue."""
+        return self._tries.wanted if self._tries is not None else ()
 
     def _stream_type(self) -> str:
         assert self._incoming is not None
@@ -197,6 +211,8 @@ class ModelState(Exchange):
         phase = self._phase
         if phase is _QUEUED or phase is _RESTING:
             until = self._queued_until if phase is _QUEUED else self._rested_until
+            if self._prospect is not None:
+                until = min(until, self._prospect.alarm)
             return until if self._paused_at is not None else min(until, self._keepalive_at)
         if phase is _FETCHING:
             assert self._fetching is not None

@@ -21,6 +21,7 @@ cdef class Tries:
     cdef double _began, _first
     cdef list _counts, _full
     cdef set _shut
+    cdef dict _ranks
     cdef long _position
     cdef bint _answered, _failed, _force, _loading
     cdef public list candidates, wanted
@@ -31,6 +32,7 @@ cdef class Tries:
     @cython.locals(guards=Guards, admission=Admission, backend=Backend, quota=Quota)
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
+    cpdef part(self, double now)
     cpdef failed(self, outcome, double now)
     @cython.locals(backend=Backend, standing=Standing)
     cpdef end(self, double now, double used, long tokens=*)

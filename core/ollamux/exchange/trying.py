@@ -50,6 +50,7 @@ class Tries:
         "_pass",
         "_position",
         "_quota",
+        "_ranks",
         "_shut",
         "_standing",
         "after",
@@ -89,9 +90,9 @@ class Tries:
         self._loading = False
         self._force = False
         self._counts: list[int] | None = None
+        self._ranks: dict[tuple[str, str], float] | None = None
         self._full: list[str] | None = None
         self._shut: set[int] | None = None
-        guards.budget.paid()
 
     # A call -----------------------------------------------------------------------------------------------------------
 
@@ -151,6 +152,11 @@ class Tries:
             if hedging is not None and waited > 0.0 and not self._loading:
                 assert self._backend is not None and self._offer is not None
                 hedging.seen(self._backend.id, self._offer.upstream, waited)
+
+    def part(self, now: float) -> None:
+        """A further call of the same request goes to the same backend: it counts there as well."""
+        if self._quota is not None:
+            self._quota.owe(now)
 
     @property
     def metered(self) -> bool:
@@ -245,6 +251,13 @@ class Tries:
             self.choices = (first, *rest)
         return None
 
+    def spare(self, backends: Sequence[str]) -> None:
+        """These are called for the same request elsewhere, and are not called once more."""
+        counts = self._counted()
+        for position, (_, backend) in enumerate(self.candidates):
+            if backend.id in backends and not counts[position]:
+                counts[position] = 1
+
     def add(self, candidates: list[tuple[Offer, Backend]]) -> bool:
         """More candidates, behind all others. False where none of them is new."""
         known = {(backend.id, offer.upstream) for offer, backend in self.candidates}
@@ -258,6 +271,21 @@ class Tries:
         """Seconds until the first of the circuits that are open lets a call in."""
         circuits = self._guards.circuits
         return min(circuits.recovers_in(backend.id, offer.upstream, now) for offer, backend in self.candidates)
+
+    def renew(self, candidates: list[tuple[Offer, Backend]]) -> None:
+        """Other candidates, before any was called."""
+        self.candidates = candidates
+        self.choices = _ONE if len(candidates) == 1 else tuple(range(len(candidates)))
+        self._shut = self._full = None
+
+    def rank(self, offers: list[Offer]) -> None:
+        """The candidates are as good now as their offers stand here; who is not among them is worse than all."""
+        self._ranks = {(offer.backend, offer.upstream): float(place) for place, offer in enumerate(offers)}
+
+    @property
+    def lacks_place(self) -> bool:
+        """Whether somebody was not called for want of a place."""
+        return bool(self._full)
 
     def _seen(self, position: int, calls: int, now: float) -> Candidate:
         offer, backend = self.candidates[position]
@@ -273,8 +301,10 @@ class Tries:
         )
 
     def _score(self, offer: Offer, backend: Backend) -> float:
-        """How good an alternative is now: one that is well before one that is not, the more important one, and of two
-        equals the less busy one."""
+        """How good an alternative is now: as the last plan has it; without one, who is well before who is not, the more
+        important one, and of two equals the less busy one."""
+        if self._ranks is not None:
+            return -self._ranks.get((backend.id, offer.upstream), 1e6)
         busy = self._admission.running(backend.id) + self._admission.waiting_for(backend.id)
         return (0.0 if backend.health.usable else -1e6) + offer.priority - busy / (busy + 1.0)
 

@@ -201,10 +201,12 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 class Calling(Protocol):
     """The backend's side of a format. `text_markers` are the names of the members in which its streams bring text,
-    thinking and the arguments of calls, for the compiled converters; none where they have nothing to gain."""
+    thinking and the arguments of calls, for the compiled converters; none where they have nothing to gain. `finishes`
+    are its servers' words for why a model stopped, as far as they are known."""
 
     name: str
     text_markers: tuple[bytes, ...]
+    finishes: frozenset[str]
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         """The backend's request. Raises InvalidRequest for what would change its meaning."""

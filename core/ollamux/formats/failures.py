@@ -13,13 +13,14 @@ from typing import Any, cast
 
 import msgspec
 
-from ollamux.errors import BackendError, BackendUnavailable, OllamuxError
+from ollamux.errors import BackendError, BackendUnavailable, ModelNotFound, OllamuxError
 
 __all__ = (
     "LONGEST",
     "TOO_LONG",
     "backend_failure",
     "error_object",
+    "named",
     "quota_spent",
     "retry_after",
     "too_long",
@@ -87,6 +88,12 @@ def error_object(error: OllamuxError) -> dict[str, Any]:
             return members
         found = members["error"]
     return {}
+
+
+def named(error: OllamuxError) -> str:
+    """An error's text; where nobody has the model, with the names of some that there are."""
+    near = error.near if isinstance(error, ModelNotFound) else ()
+    return f"{error.message}; there are: {', '.join(near)}" if near else error.message
 
 
 def quota_spent(error: OllamuxError) -> bool:

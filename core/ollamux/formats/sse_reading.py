@@ -6,8 +6,6 @@ limit is a fault.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 from ollamux.conversation import Event, StreamFault
 from ollamux.streaming.framing import FrameTooLarge, SseDecoder
 from ollamux.streaming.translator import Delta
@@ -18,8 +16,9 @@ LONGEST_WHOLE = 64 * 1024 * 1024
 """Bytes of an answer that a server gives in one piece."""
 
 
-class SseReader(ABC):
-    """Reads a stream, `_read` each of its events; `_read_whole` the answer of a server that does not stream."""
+class SseReader:
+    """Reads a stream, `_read` each of its events; `_read_whole` the answer of a server that does not stream. This one
+    takes nothing from either."""
 
     __slots__ = ("_decoder", "_sniffed", "_whole", "complete")
 
@@ -35,7 +34,7 @@ class SseReader(ABC):
         """The events that these bytes complete."""
         events: list[Event] = []
         if not self._sniffed:
-            first = data.lstrip()[:1]
+            first = data[:1] if data.startswith(b"d") else data.lstrip()[:1]
             self._sniffed = bool(first)
             if first in self.openings:
                 self._whole = bytearray()
@@ -47,7 +46,7 @@ class SseReader(ABC):
             return events
         try:
             for name, payload in self._decoder.feed(data):
-                self._read(payload, name, events, last=False)
+                self._read(payload, name, events, False)
         except FrameTooLarge as error:
             events.append(StreamFault(error.message, error.status, error.kind))
         return events
@@ -59,17 +58,15 @@ class SseReader(ABC):
             self._read_whole(bytes(self._whole), events)
             return events
         for name, payload in self._decoder.close():
-            self._read(payload, name, events, last=True)
+            self._read(payload, name, events, True)
         return events
 
     def texts(self, delta: Delta) -> list[str] | None:
         """Where the text of such deltas is kept; nowhere, as most readers have it."""
         return None
 
-    @abstractmethod
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         """One event; `last` where the stream ended within it."""
 
-    @abstractmethod
     def _read_whole(self, body: bytes, events: list[Event]) -> None:
         """A whole answer."""

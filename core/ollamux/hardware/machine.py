@@ -17,11 +17,11 @@ import msgspec
 
 from ollamux.config import BackendConfig
 from ollamux.hardware.efficiency import Efficiency
-from ollamux.hardware.placement import devices_for, is_local
-from ollamux.hardware.power import EnergyPrice, Power, energy_wh
+from ollamux.hardware.placement import devices_for, is_here
+from ollamux.hardware.power import Power
 from ollamux.hardware.readings import Device, Readings
 from ollamux.hardware.thermal import Thermal, ThermalLimits
-from ollamux.hardware.vram import Vram, VramPolicy
+from ollamux.hardware.vram import Usage, Vram, VramPolicy
 
 __all__ = ("Condition", "Machine")
 
@@ -54,7 +54,7 @@ class _Place:
     def __init__(self, config: BackendConfig, endpoint: str | None) -> None:
         self.id = config.id
         self.hardware = config.hardware
-        self.local = config.file is not None or is_local(endpoint)
+        self.local = config.file is not None or is_here(endpoint)
         self.told_watts = config.characteristics.power_watts
         self.condition = Condition(backend=config.id)
 
@@ -68,11 +68,10 @@ class Machine:
         mode: str = "Balanced",
         limits: ThermalLimits | None = None,
         by_hardware: Mapping[str, ThermalLimits] | None = None,
-        price: EnergyPrice | None = None,
         policy: VramPolicy | None = None,
     ) -> None:
         self.thermal = Thermal(limits, by_hardware)
-        self.power = Power(price)
+        self.power = Power()
         self.efficiency = Efficiency(mode)
         self.vram = Vram(policy)
         self.readings = Readings()
@@ -89,7 +88,7 @@ class Machine:
     def moved(self, backend: str, endpoint: str | None) -> None:
         """A backend listens here now; it is judged with the next reading."""
         if endpoint is not None:
-            self._places[backend].local = is_local(endpoint)
+            self._places[backend].local = is_here(endpoint)
 
     def report(self, readings: Readings, now: float) -> tuple[Condition, ...]:
         """The sensors were read. The conditions that changed."""
@@ -119,17 +118,8 @@ class Machine:
         """How a backend is."""
         return self._places[backend].condition
 
-    def energy_wh(self, backend: str, seconds: float, sharing: int = 1) -> float:
-        """What a request took that ran so long there, beside `sharing - 1` others; nothing where no watts are known."""
-        watts = self._places[backend].condition.watts
-        return energy_wh(watts, seconds, sharing) if watts is not None else 0.0
-
-    def energy_cost(self, wh: float) -> float:
-        """US dollars for this energy at this hour."""
-        return self.power.cost(wh, self.readings.hour)
-
     def describe(self) -> dict[str, Any]:
-        """Heat as GET /thermal tells it: devices, and the backends that run on them."""
+        """What GET /thermal tells: devices, their heat and memory, and the backends that run on them."""
         return {
             "devices": [self._device(device) for device in self.readings.devices],
             "backends": {
@@ -143,7 +133,21 @@ class Machine:
                 for place in self._places.values()
                 if place.condition.devices
             },
+            "memory": [self._memory(usage) for usage in self.vram.usage()],
             "battery": {"percent": self.readings.battery, "discharging": self.readings.on_battery},
+        }
+
+    def _memory(self, usage: Usage) -> dict[str, Any]:
+        return {
+            "devices": usage.devices,
+            "total_bytes": usage.total,
+            "used_bytes": usage.used,
+            "free_bytes": usage.free,
+            "used_percent": round(usage.percent, 1),
+            "models": [
+                {"backend": model.backend, "model": model.model, "bytes": model.size, "stays": model.stays}
+                for model in usage.models
+            ],
         }
 
     def _device(self, device: Device) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ollamux.config.keys import is_loopback
 from ollamux.hardware.readings import Device
 
-__all__ = ("devices_for", "is_local", "word_for")
+__all__ = ("devices_for", "is_here", "word_for")
 
 _SUITS: dict[str, tuple[Callable[[Device], bool], ...]] = {
     "nvidia": (lambda device: device.kind == "nvidia",),
@@ -33,7 +33,7 @@ _SUITS: dict[str, tuple[Callable[[Device], bool], ...]] = {
 machine whose owner calls it `amd`, an Intel card, for which there is no word of its own)."""
 
 
-def is_local(endpoint: str | None) -> bool:
+def is_here(endpoint: str | None) -> bool:
     """Whether a backend's endpoint is on this machine: a loopback address."""
     if not endpoint:
         return False

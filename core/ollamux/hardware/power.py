@@ -1,24 +1,17 @@
-"""Power: what a backend draws while it answers, and the energy and the money that a request takes.
+"""Power: what a backend draws while it answers. What energy that makes of a request is the ledger's to count.
 
 Watts are, the first that is known: what the operator wrote (`characteristics.power_watts`); what its devices were
 measured to draw while they were busy, as a decaying average; what hardware of its kind commonly draws. A backend that
 runs elsewhere and names no hardware draws nothing here.
-
-Energy in watt-hours is W * s / 3600, shared by the requests that ran there at the same time. Its price is a function of
-the local hour, so that a tariff can change over the day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Iterable
 
 from ollamux.hardware.readings import Device
 
-__all__ = ("TYPICAL_WATTS", "EnergyPrice", "Power", "energy_wh", "flat_price")
-
-EnergyPrice: TypeAlias = Callable[[int | None], float]
-"""US dollars for a kilowatt-hour at an hour of the day, None where that is not known."""
+__all__ = ("TYPICAL_WATTS", "Power")
 
 TYPICAL_WATTS = {"npu": 3.0, "igpu": 12.0, "nvidia": 55.0, "amd": 55.0, "cpu": 28.0, "cloud": 0.0}
 """What hardware of a kind draws while it answers, for laptops, where most machines with several kinds are."""
@@ -27,21 +20,10 @@ _BUSY = 10.0
 _WEIGHT = 0.2
 
 
-def flat_price(per_kwh: float) -> EnergyPrice:
-    """The same price all day."""
-    return lambda hour: per_kwh
-
-
-def energy_wh(watts: float, seconds: float, sharing: int = 1) -> float:
-    """The watt-hours of one request that ran so long beside `sharing - 1` others."""
-    return watts * seconds / 3600 / max(1, sharing)
-
-
 class Power:
-    """Learns what devices draw, and prices it."""
+    """Learns what devices draw."""
 
-    def __init__(self, price: EnergyPrice | None = None) -> None:
-        self._price = price
+    def __init__(self) -> None:
         self._drawn: dict[str, float] = {}
 
     def update(self, devices: Iterable[Device]) -> None:
@@ -69,7 +51,3 @@ class Power:
         if hardware in TYPICAL_WATTS:
             return TYPICAL_WATTS[hardware]
         return None if local or hardware is not None else 0.0
-
-    def cost(self, wh: float, hour: int | None = None) -> float:
-        """US dollars for this energy at this hour; nothing where no price is known."""
-        return wh / 1000 * self._price(hour) if self._price is not None else 0.0

@@ -1,7 +1,7 @@
 # The types with which Cython compiles admission.py; the source is that file alone.
 
 cdef class Admission:
-    cdef long _called, _concurrency, _size, _total, _yield_every
+    cdef long _called, _concurrency, _deciding, _size, _total, _yield_every
     cdef bint _barred, _free, _prioritise, _some
     cdef double _since
     cdef dict _entries, _limits, _paces, _promised, _running, _turned_away, _turns, _wanting

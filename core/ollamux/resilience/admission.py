@@ -3,7 +3,10 @@
 Strategy: a request takes a place on the first of its candidates that has one; where none has, it waits in one queue
 (`queue`), by priority and in turn over the clients. A place that is freed is promised to the first who can use it. One
 of `yield_every` places on a backend goes to the one who has waited longest for it, whatever his priority, so nobody
-starves. Where the queue is full, a better newcomer displaces the worst of those who wait.
+starves. Somebody may bring along who decides for him (`queue.Deciding`): he is not called to any place that is free,
+but to the one that this names when he is the first of his lane and is asked; then one is called at a time, since what
+he takes changes what the next one decides. Where the queue is full, a better newcomer displaces the worst of those who
+wait.
 
 Rules: the queue is bounded and counts those that wait, not those that run; a limit of 0 or None is no limit; every
 place taken is given back exactly once, by whoever took it. Everybody who waits ends once: served, gone by himself, or
@@ -19,9 +22,9 @@ from typing import Literal
 
 import msgspec
 
-from ollamux.resilience.queue import HIGHEST, NORMAL, Entry, FairQueue, Waiting
+from ollamux.resilience.queue import HIGHEST, NORMAL, Deciding, Entry, FairQueue, Waiting
 
-__all__ = ("Admission", "Refusal", "Waiting")
+__all__ = ("Admission", "Deciding", "Refusal", "Waiting")
 
 _WEIGHT = 0.2
 _SOONEST, _LATEST, _UNKNOWN = 1.0, 60.0, 5.0
@@ -58,6 +61,7 @@ class Admission:
         "_barred",
         "_called",
         "_concurrency",
+        "_deciding",
         "_entries",
         "_free",
         "_limits",
@@ -91,6 +95,7 @@ class Admission:
         self._queue = FairQueue(prioritise=prioritise)
         self._entries: dict[Waiting, Entry] = {}
         self._called = 0
+        self._deciding = 0
         self._promised: dict[str, int] = {}
         self._wanting: dict[str, list[int]] = {}
         self._turns: dict[str, int] = {}
@@ -129,6 +134,11 @@ class Admission:
             self._limits.pop(backend, None)
         self._free = True
 
+    def stir(self) -> None:
+        """Something changed that may let somebody who waits decide otherwise: all are asked anew."""
+        if self._deciding:
+            self._free = True
+
     def take(self, backend: str, who: Waiting | None = None) -> bool:
         """Takes a place there; False where there is none. `who` takes it: one who was not called does not go before
         those who wait for this backend."""
@@ -157,10 +167,16 @@ class Admission:
                     pace.freed(now, self._since)
 
     def wait(
-        self, who: Waiting, now: float = 0.0, priority: int = NORMAL, client: str = "", deadline: float = inf
+        self,
+        who: Waiting,
+        now: float = 0.0,
+        priority: int = NORMAL,
+        client: str = "",
+        deadline: float = inf,
+        deciding: Deciding | None = None,
     ) -> bool:
         """Joins the queue; False where he may not, for the reason in `refusal`. Who was called and found the place gone
-        is the first again. `client` is in whose name he waits."""
+        is the first again. `client` is in whose name he waits, `deciding` decides for him."""
         entry = self._entries.get(who)
         if entry is not None:
             if entry.promised:
@@ -181,7 +197,10 @@ class Admission:
         if not self._some:
             self._since = now
             self._some = True
-        entry = self._entries[who] = self._queue.join(who, priority, client, deadline)
+        entry = self._entries[who] = self._queue.join(who, priority, client, deadline, deciding)
+        if deciding is not None:
+            self._deciding += 1
+            self._free = True  # how many wait is part of what each decides
         for backend in (*entry.lane.wanted, ""):
             counts = self._wanting.get(backend)
             if counts is None:
@@ -211,21 +230,33 @@ class Admission:
 
     def admitted(self, now: float = 0.0) -> list[Waiting]:
         """Those who are called now, in order: each then takes a place (`served`), waits again or leaves. Among them are
-        those that are turned away."""
+        those that are turned away, and those that are to be asked again at another time than they know (`called` tells
+        them apart)."""
         found: list[Waiting] = []
+        self._free = False
         while not self._concurrency or self._total + self._called < self._concurrency:
-            entry = self._next(now)
+            entry = self._next(now, True)
+            if entry is None and self._deciding:
+                entry = self._next(now, False)
             if entry is None:
+                found += self._alarmed()
                 break
             self._queue.call(entry)
             self._called += 1
             self._promised[entry.promised] = self._promised.get(entry.promised, 0) + 1
             found.append(entry.who)
+            if entry.deciding is not None:  # what the next one decides depends on what this one takes
+                self._free = True
+                break
         if self._untold:
             told, self._untold = self._untold, []
             found += [who for who in told if who in self._turned_away]
-        self._free = False
         return found
+
+    def called(self, who: Waiting) -> bool:
+        """Whether he waits no longer for a place: one is promised to him, or he was turned away."""
+        entry = self._entries.get(who)
+        return entry is None or bool(entry.promised)
 
     def position(self, who: Waiting) -> int:
         """1 for who is the next on one of his backends, 0 for who does not wait or is called already."""
@@ -242,32 +273,52 @@ class Admission:
 
     # Who is next ------------------------------------------------------------------------------------------------------
 
-    def _next(self, now: float) -> Entry | None:
-        """The best of the firsts of all lanes with room, with the place promised to him; or the eldest in his stead."""
-        best: Entry | None = None
-        best_rank, best_backend = (0, 0, 0), ""
+    def _next(self, now: float, first_round: bool) -> Entry | None:
+        """The best of the firsts of all lanes with room who goes now, with the place promised to him; or the eldest in
+        his stead."""
+        firsts: list[tuple[tuple[int, int, int], Entry]] = []
         for lane in list(self._queue.lanes.values()):
-            backend = self._roomy(lane.wanted)
-            if not backend:
+            if not self._roomy(lane.wanted):
                 continue
             entry = lane.best
             while entry is not None and entry.deadline < now:
                 self._turn_away(entry, "late")
                 entry = lane.best
-            if entry is None:
+            if entry is not None and (first_round or entry.deciding is not None):
+                firsts.append((self._queue.rank(entry), entry))
+        if len(firsts) > 1:
+            firsts.sort(key=_by_rank)
+        for _, best in firsts:
+            backend = self._goes(best, now, first_round)
+            if not backend:
                 continue
-            rank = self._queue.rank(entry)
-            if best is None or rank < best_rank:
-                best, best_rank, best_backend = entry, rank, backend
-        if best is None:
-            return None
-        turn = self._turns[best_backend] = self._turns.get(best_backend, 0) + 1
-        if self._prioritise and self._yield_every and turn % self._yield_every == 0:
-            best = self._eldest(best_backend, best, now)
-        best.promised = best_backend
-        return best
+            turn = self._turns[backend] = self._turns.get(backend, 0) + 1
+            if self._prioritise and self._yield_every and turn % self._yield_every == 0:
+                best = self._eldest(backend, best, now, first_round)
+            best.promised = backend
+            return best
+        return None
 
-    def _eldest(self, backend: str, best: Entry, now: float) -> Entry:
+    def _goes(self, entry: Entry, now: float, first_round: bool) -> str:
+        """The backend to whose place it goes now, or empty."""
+        if entry.deciding is None:
+            return self._roomy(entry.lane.wanted)
+        backend = entry.deciding.goes(now, first_round)
+        return self._roomy((backend,)) if backend else ""
+
+    def _alarmed(self) -> list[Waiting]:
+        """Who, now that nobody goes, is to be asked again at another time than it knows: of each lane the first alone,
+        whose turn it is."""
+        found: list[Waiting] = []
+        for lane in self._queue.lanes.values() if self._deciding else ():
+            entry = lane.best
+            if entry is not None and entry.deciding is not None and entry.alarmed != entry.deciding.alarm:
+                entry.alarmed = entry.deciding.alarm
+                found.append(entry.who)
+        return found
+
+    def _eldest(self, backend: str, best: Entry, now: float, first_round: bool) -> Entry:
+        """Who has waited longest for this backend, and goes there."""
         for lane in list(self._queue.lanes.values()):
             if backend not in lane.wanted:
                 continue
@@ -276,7 +327,9 @@ class Admission:
                 self._turn_away(entry, "late")
                 entry = lane.eldest
             if entry is not None and entry.arrival < best.arrival:
-                best = entry
+                deciding = entry.deciding
+                if deciding is None or backend in (deciding.goes(now, True), first_round or deciding.goes(now, False)):
+                    best = entry
         return best
 
     def _roomy(self, wanted: tuple[str, ...]) -> str:
@@ -291,6 +344,8 @@ class Admission:
         entry = self._entries.get(who)
         if entry is not None and entry.promised:
             return False
+        if not self._free and len(self._entries) >= self._size:
+            return False  # nobody more may wait, and those who do were asked and let this place be
         self._barred = bool(sum(self._wanting.get(backend, ())) - (entry is not None))
         return self._barred
 
@@ -314,6 +369,8 @@ class Admission:
     def _strike(self, entry: Entry) -> None:
         """It is in no table any longer."""
         del self._entries[entry.who]
+        if entry.deciding is not None:
+            self._deciding -= 1
         if entry.promised:
             self._unpromise(entry)
         else:
@@ -349,3 +406,7 @@ class Admission:
         total = self._paces.get("")
         in_all = overall * total.gap if self._concurrency and total is not None and total.gap >= 0.0 else 0.0
         return max(1.0 / rate, in_all) if rate else in_all or None
+
+
+def _by_rank(first: tuple[tuple[int, int, int], Entry]) -> tuple[int, int, int]:
+    return first[0]

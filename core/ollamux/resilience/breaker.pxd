@@ -2,6 +2,7 @@
 
 cdef class Breaker:
     cdef object _settings
+    cdef set _opened_ones
     cdef list _calls, _failed
     cdef long _bucket, _epoch, _successes, _total_calls, _total_failed, _trials
     cdef double _credit, _in_window, _trial_at

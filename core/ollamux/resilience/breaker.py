@@ -60,7 +60,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 class Breaker:
     """One circuit. `silent` says of an open one whether it opened because nobody answered; `failures` is how many calls
-    failed in a row, `changed` when its state changed last."""
+    failed in a row, `changed` when its state changed last. While it is open it stands in `opened`, of whoever made
+    it."""
 
     __slots__ = (
         "_bucket",
@@ -69,6 +70,7 @@ class Breaker:
         "_epoch",
         "_failed",
         "_in_window",
+        "_opened_ones",
         "_settings",
         "_successes",
         "_total_calls",
@@ -83,8 +85,11 @@ class Breaker:
         "state",
     )
 
-    def __init__(self, settings: BreakerSettings, backend: str = "", model: str = "") -> None:
+    def __init__(
+        self, settings: BreakerSettings, backend: str = "", model: str = "", opened: set[Breaker] | None = None
+    ) -> None:
         self._settings = settings
+        self._opened_ones = opened
         self.backend = backend
         self.model = model
         self.state: State = "closed"
@@ -197,6 +202,11 @@ class Breaker:
 
     def _become(self, state: State, why: Why, now: float) -> Change:
         before, self.state = self.state, state
+        if self._opened_ones is not None:
+            if state == "open":
+                self._opened_ones.add(self)
+            else:
+                self._opened_ones.discard(self)
         self.changed = now
         self._epoch += 1
         self._successes = self._trials = 0

@@ -26,6 +26,7 @@ cdef class Circuits:
     cdef dict _circuits
     cdef long _most
     cdef public object settings
+    cdef public set opened
 
     cpdef take(self, str backend, str model, double now, bint force=*)
     cdef _Circuit _circuit(self, str backend)

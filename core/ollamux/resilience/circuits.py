@@ -158,13 +158,14 @@ class Pass:
 
 
 class Circuits:
-    """All breakers."""
+    """All breakers. `opened` are those that are open, so that a plan need not look where there is none."""
 
-    __slots__ = ("_circuits", "_most", "settings")
+    __slots__ = ("_circuits", "_most", "opened", "settings")
 
     def __init__(self, settings: BreakerSettings, *, most: int = _MOST) -> None:
         self.settings = settings
         self._most = most
+        self.opened: set[Breaker] = set()
         self._circuits: dict[str, _Circuit] = {}
 
     def take(self, backend: str, model: str, now: float, force: bool = False) -> Pass | None:
@@ -233,15 +234,15 @@ class Circuits:
     def _circuit(self, backend: str) -> _Circuit:
         found = self._circuits.get(backend)
         if found is None:
-            found = self._circuits[backend] = _Circuit(Breaker(self.settings, backend))
+            found = self._circuits[backend] = _Circuit(Breaker(self.settings, backend, "", self.opened))
         return found
 
     def _model(self, circuit: _Circuit, model: str) -> Breaker:
         found = circuit.models.get(model)
         if found is None:
             if len(circuit.models) >= self._most:
-                del circuit.models[next(iter(circuit.models))]
-            found = circuit.models[model] = Breaker(self.settings, circuit.breaker.backend, model)
+                self.opened.discard(circuit.models.pop(next(iter(circuit.models))))
+            found = circuit.models[model] = Breaker(self.settings, circuit.breaker.backend, model, self.opened)
         return found
 
 

@@ -6,6 +6,9 @@ next round, its second in the one after, so a client with a hundred requests and
 Between the firsts of several lanes the client goes first who was served longest ago. What left is struck out where it
 stands, and swept when it comes to half.
 
+Who has somebody to decide for him (`Deciding`) stands in lanes of his group, so that the first of one group holds up
+nobody of another.
+
 Rules: without `prioritise` the order is that of arrival and nothing else. One who was called in vain is the first of
 all again. Only strictly better ones displace: by priority, or where their client has two waiting less, so that two
 equals never chase each other out.
@@ -18,7 +21,7 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Protocol
 
-__all__ = ("HIGHEST", "NORMAL", "Entry", "FairQueue", "Lane", "Waiting")
+__all__ = ("HIGHEST", "NORMAL", "Deciding", "Entry", "FairQueue", "Lane", "Waiting")
 
 NORMAL, HIGHEST = 1, 3
 """Priorities count from 0, best effort, over high, 2, to critical."""
@@ -36,15 +39,37 @@ class Waiting(Protocol):
         ...
 
 
+class Deciding(Protocol):
+    """Who knows at any moment which place is the right one for somebody who waits."""
+
+    @property
+    def group(self) -> str:
+        """Those of one group decide alike."""
+        ...
+
+    @property
+    def alarm(self) -> float:
+        """When he is to be asked again even if nothing happens until then."""
+        ...
+
+    def goes(self, now: float, first_round: bool) -> str:
+        """The backend to whose place he goes now; empty: he waits on. Each time all are asked in two rounds, and those
+        for whom a place is ready go in the first."""
+        ...
+
+
 class Entry:
     """One who waits. `key` is the place in its lane, the smallest first; `arrival` counts arrivals; `depth` is how many
     of its client waited at this priority when it came, itself included; `deadline` is the last moment at which a place
-    is of use; `promised` is the backend to whose place it was called, or empty."""
+    is of use; `promised` is the backend to whose place it was called, or empty; `deciding` decides for it, where it
+    takes not any place there is; `alarmed` is the alarm that it was told of."""
 
     __slots__ = (
+        "alarmed",
         "arrival",
         "client",
         "deadline",
+        "deciding",
         "depth",
         "key",
         "lane",
@@ -55,8 +80,19 @@ class Entry:
         "who",
     )
 
-    def __init__(self, who: Waiting, lane: Lane, priority: int, client: str, arrival: int, deadline: float) -> None:
+    def __init__(
+        self,
+        who: Waiting,
+        lane: Lane,
+        priority: int,
+        client: str,
+        arrival: int,
+        deadline: float,
+        deciding: Deciding | None = None,
+    ) -> None:
         self.who = who
+        self.deciding = deciding
+        self.alarmed = inf
         self.lane = lane
         self.priority = priority
         self.client = client
@@ -101,13 +137,15 @@ class _Order:
 
 
 class Lane:
-    """Those who want the same backends. `rounds` is, for each priority, the round that is being served; `clients` holds
-    for each priority and client who waits here the last of its rounds, and how many there are."""
+    """Those who want the same backends. `key` tells it from all others. `rounds` is, for each priority, the round that
+    is being served; `clients` holds for each priority and client who waits here the last of its rounds, and how many
+    there are."""
 
-    __slots__ = ("_best", "_eldest", "clients", "live", "rounds", "wanted")
+    __slots__ = ("_best", "_eldest", "clients", "key", "live", "rounds", "wanted")
 
-    def __init__(self, wanted: tuple[str, ...]) -> None:
+    def __init__(self, wanted: tuple[str, ...], group: str = "") -> None:
         self.wanted = wanted
+        self.key = (group, wanted)
         self.live = 0
         self.rounds = [0] * (HIGHEST + 1)
         self.clients: dict[tuple[int, str], list[int]] = {}
@@ -163,14 +201,17 @@ class FairQueue:
         self._arrivals = 0
         self._moves = 0
         self.live = 0
-        self.lanes: dict[tuple[str, ...], Lane] = {}
+        self.lanes: dict[tuple[str, tuple[str, ...]], Lane] = {}
 
-    def join(self, who: Waiting, priority: int, client: str, deadline: float = inf) -> Entry:
+    def join(
+        self, who: Waiting, priority: int, client: str, deadline: float = inf, deciding: Deciding | None = None
+    ) -> Entry:
         """Somebody new."""
         wanted = tuple(who.wanted)
-        lane = self.lanes.get(wanted) or Lane(wanted)
+        group = deciding.group if deciding is not None else ""
+        lane = self.lanes.get((group, wanted)) or Lane(wanted, group)
         self._arrivals += 1
-        entry = Entry(who, lane, self._level(priority), client, self._arrivals, deadline)
+        entry = Entry(who, lane, self._level(priority), client, self._arrivals, deadline, deciding)
         if self._prioritise:
             priority = entry.priority
             known = lane.clients.get((priority, client))
@@ -194,7 +235,7 @@ class FairQueue:
         lane, priority, client = entry.lane, entry.priority, entry.client
         lane.struck(entry)
         if not lane.live:
-            self.lanes.pop(lane.wanted, None)
+            self.lanes.pop(lane.key, None)
         clients = self._clients[priority]
         clients[client] -= 1
         if not clients[client]:
@@ -249,7 +290,7 @@ class FairQueue:
         self.live += 1
         clients = self._clients[entry.priority]
         clients[entry.client] = clients.get(entry.client, 0) + 1
-        entry.lane = self.lanes.setdefault(entry.lane.wanted, entry.lane)
+        entry.lane = self.lanes.setdefault(entry.lane.key, entry.lane)
         entry.lane.push(entry)
         if self._prioritise:
             self._worst.push(priority, -entry.depth, entry)

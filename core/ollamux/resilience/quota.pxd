@@ -18,4 +18,5 @@ cdef class Quota:
 
     cpdef double wait(self, double tokens, double now) except? -1
     cpdef double take(self, double tokens, double now) except? -1
+    cpdef owe(self, double now)
     cpdef settle(self, double taken, double used, double now)

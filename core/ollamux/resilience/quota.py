@@ -146,6 +146,13 @@ class Quota:
         self._flow_at = now
         return 0.0
 
+    def owe(self, now: float) -> None:
+        """Counts one more call that belongs to one under way, and so cannot wait: the next ones do."""
+        for bucket in self._requests:
+            bucket.take(1.0, now)
+        if self._pace is not None:
+            self._pace.take(1.0, now)
+
     def settle(self, taken: float, used: float, now: float) -> None:
         """A call that took so many tokens is over, and really used so many."""
         self._under_way -= 1

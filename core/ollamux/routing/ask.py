@@ -17,7 +17,7 @@ The filters, in their order; a candidate is left out by the first that it fails:
 `X-Max-Latency-Ms`    its first token would take longer even if nothing else ran there
 `X-Deadline-Ms`       the same, for the time that is left
 `availability`        it may not be called at all now
-`exclusion`           heat, an efficiency mode or whatever else rules it out now
+`exclusion`           heat, an efficiency mode or whatever else rules it out now, and the client did not name it
 `load`                its first token would come later than a limit of time allows, for what runs there
 ====================  ==================================================================================
 
@@ -176,7 +176,10 @@ class Ask:
                 if first > self.deadline_ms:
                     return _DEADLINE
         if station.blocked:
-            return _EXCLUDED if station.callable else _CALLABLE
+            if not station.callable:
+                return _CALLABLE
+            if station.number != self.target:
+                return _EXCLUDED
         if self._limited:
             first = standing.wait_ms + self.extra * standing.read_ms + station.queue_ms
             if first > min(self.max_latency_ms, self.deadline_ms):

@@ -338,10 +338,13 @@ def _rank(row: tuple[tuple[float, ...], Offer]) -> tuple[float, ...]:
 
 
 def _together(offers: Iterable[Offer]) -> tuple[Offer, ...]:
-    """The offers of each model behind its first one."""
+    """The offers of each model behind its first one; what two names mean on one backend comes once."""
     found: dict[str, list[Offer]] = {}
+    known: set[tuple[str, str]] = set()
     for offer in offers:
-        found.setdefault(offer.name, []).append(offer)
+        if (offer.backend, offer.upstream) not in known:
+            known.add((offer.backend, offer.upstream))
+            found.setdefault(offer.name, []).append(offer)
     return tuple(offer for same in found.values() for offer in same)
 
 

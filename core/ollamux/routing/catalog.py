@@ -51,8 +51,9 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     """What one backend has to offer, in the catalog's terms. `claims` are the models that the configuration says it
     serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
-    have, `expects` says which it may have: found, but not listed, until the backend tells. `admits` says which of those
-    that it lists are offered. `facts` is what is known of the provider's models. Where it `deploys`, models are called
+    have, `expects` says which it may have: found, but not listed, until the backend tells; `claimed` says that of one
+    that has told and lists none. `upstream` tells what such a name is there. `admits` says which of those that it lists
+    are offered. `facts` is what is known of the provider's models. Where it `deploys`, models are called
     by names of the operator's own, `deployment` where a model has none. `settings` are those that it has words for."""
 
     backend: str
@@ -62,6 +63,8 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[str, ...] = ()
     expected: str = ""
     expects: Callable[[str], bool] | None = None
+    claimed: Callable[[str], bool] | None = None
+    upstream: Callable[[str], str] = str
     admits: Callable[[str], bool] | None = None
     facts: Callable[[str], Facts | None] | None = None
     deploys: bool = False
@@ -245,13 +248,15 @@ class Catalog:
         return found
 
     def _hoped_for(self, name: str) -> tuple[Offer, ...]:
-        """The backends that have told nothing yet and may well have a model of this name."""
+        """The backends that list nothing, or have told nothing yet, and may well have a model of this name."""
         found: list[Offer] = []
         for position, shelf in self._shelves.values() if not self._registered_only else ():
             upstream = name.removeprefix(shelf.prefix)
-            silent = shelf.expects is not None and shelf.backend not in self._inventories
-            if silent and name.startswith(shelf.prefix) and shelf.expects is not None and shelf.expects(upstream):
-                found.append(self._offer(name, ModelInfo(name=upstream), position, shelf, None))
+            inventory = self._inventories.get(shelf.backend)
+            lists = inventory is not None and bool(inventory.models)
+            may_have = None if lists else shelf.expects if inventory is None else shelf.claimed
+            if may_have is not None and name.startswith(shelf.prefix) and may_have(upstream):
+                found.append(self._offer(name, ModelInfo(name=shelf.upstream(upstream)), position, shelf, None))
         return tuple(sorted(found, key=lambda offer: offer.rank))
 
     def _homes(self, registered: Registered) -> list[tuple[int, Shelf]]:

@@ -27,7 +27,7 @@ from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Field, 
 from ollamux.routing.station import Station
 from ollamux.routing.strategies.base import Strategy
 
-__all__ = ("TYPICAL", "Fleet", "Typical", "is_local")
+__all__ = ("TYPICAL", "Fleet", "Typical", "is_ours")
 
 _FIELDS = 4096
 _STANDINGS = 65_536
@@ -81,7 +81,7 @@ class Fleet:
     def add(self, config: BackendConfig, *, endpoint: str | None = None, weight: float = 1.0) -> Station:
         """One more backend; its order is that of the calls. `endpoint` is where it is, None for as configured."""
         told = config.characteristics
-        local = is_local(config, endpoint)
+        local = is_ours(config, endpoint)
         typical = TYPICAL.get(config.hardware or "", _UNTOLD if local else _ELSEWHERE)
         region = (config.region or "").lower()
         tokens = told.max_tokens_per_second
@@ -239,7 +239,7 @@ class Fleet:
         )
 
 
-def is_local(config: BackendConfig, endpoint: str | None = None) -> bool:
+def is_ours(config: BackendConfig, endpoint: str | None = None) -> bool:
     """Whether a backend runs on a machine of ours: as its hardware says, else by its address."""
     if config.hardware is not None and config.hardware != "custom":
         return config.hardware != "cloud"

@@ -218,6 +218,7 @@ VENDORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("gemma-3*", ("google", "ollama")),
     ("imagen-*", ("google", "vertex")),
     ("palm*", ("google", "vertex")),
+    ("bison*", ("google", "vertex")),
     ("text-bison*", ("vertex",)),
     ("chat-bison*", ("vertex",)),
     ("command-*", ("cohere",)),

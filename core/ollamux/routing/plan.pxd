@@ -25,8 +25,7 @@ cdef class Plan:
     cdef public double now
     cdef public Candidate best
     cdef list _first, _all
-    cdef public long waiting
-    cdef long _needs
+    cdef public long needs, waiting
     cdef tuple _left_out
 
 

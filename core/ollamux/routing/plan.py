@@ -11,19 +11,20 @@ a candidate or was left out by a filter that is named; planning changes nothing 
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
-from ollamux.errors import Busy, InvalidRequest
-from ollamux.routing.ask import AVAILABILITY, CAPABILITIES, FILTERS, LOAD, Ask
+from ollamux.errors import InvalidRequest
+from ollamux.routing.ask import CAPABILITIES, FILTERS, Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
+from ollamux.routing.refusing import refuse
 from ollamux.routing.score import Terms
 from ollamux.routing.standing import Field, Standing
 from ollamux.routing.strategies import make
 from ollamux.routing.strategies.base import Strategy
 
-__all__ = ("Candidate", "Plan", "Planner", "refuse")
+__all__ = ("Candidate", "Plan", "Planner")
 
 _KEPT = 4
 """How many of the best are put in order at once."""
@@ -35,9 +36,6 @@ _STATES = ("out", "full", "ready")
 
 _LOADS = 16.0
 _SLOW = 2.0
-_PATIENCE = 5.0
-_LONGEST = 300.0
-"""Seconds to wait before one tries again: where nobody knows how many, and at most."""
 
 
 class Candidate(Terms):
@@ -73,9 +71,10 @@ class Candidate(Terms):
 
 
 class Plan:
-    """See the module. `best` is the first choice."""
+    """See the module. `best` is the first choice; `needs` are the capabilities that were asked for, as bits: none where
+    nobody has them."""
 
-    __slots__ = ("_all", "_first", "_left_out", "_needs", "ask", "best", "field", "now", "strategy", "waiting")
+    __slots__ = ("_all", "_first", "_left_out", "ask", "best", "field", "needs", "now", "strategy", "waiting")
 
     def __init__(
         self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int, waiting: int
@@ -86,7 +85,7 @@ class Plan:
         self.now = now
         self.waiting = waiting
         self._first = first
-        self._needs = needs
+        self.needs = needs
         self._all: list[Candidate] | None = None
         self._left_out: tuple[tuple[Standing, str], ...] = ()
         self.best = Candidate(first[0], ask)
@@ -104,6 +103,11 @@ class Plan:
         if self._all is None:
             self._sort()
         return self._left_out
+
+    @property
+    def firsts(self) -> list[Offer]:
+        """What the best few offer, in order: all that a request needs nearly always."""
+        return [standing.offer for standing in self._first]
 
     @property
     def alternatives(self) -> tuple[str, ...]:
@@ -133,7 +137,7 @@ class Plan:
         standing = best.standing
         if not standing.cold and standing.first_ms <= _SLOW * self.field.quickest:
             return 0.0
-        rate, first = _freed(self.field, self.ask, self.strategy, self._needs, best.primary, best.latency_ms)
+        rate, first = _freed(self.field, self.ask, self.strategy, self.needs, best.primary, best.latency_ms)
         worth = best.latency_ms if standing.cold else best.latency_ms / _SLOW
         if rate <= 0 or (self.waiting + 1) / rate + first >= worth:
             return 0.0
@@ -142,12 +146,13 @@ class Plan:
     def goes(self, waited: float, *, first_round: bool = False) -> bool:
         """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
 
-        Where several wait and a place comes free they are asked in two rounds, by age. In the first they go where
-        their model is in memory, so that a place serves those first for whom it is ready; in the second also where it
-        has to be loaded, once their patience is over. Whoever has waited for `_LOADS` loads goes anywhere at once."""
+        Where several wait and a place comes free they are asked in two rounds, by age. In the first they go where their
+        model is in memory, so that a place serves those first for whom it is ready; in the second also where it has to
+        be loaded, once their patience is over. Whoever has waited for `_LOADS` loads goes anywhere at once. Where all
+        are out nobody waits for any of them: they are asked as a last resort."""
         best = self.best
         if best.tier < _READY:
-            return False
+            return best.tier == _OUT
         standing = best.standing
         if standing.cold and waited < _LOADS * standing.load_ms / 1000.0:
             return not first_round and waited >= self.patience
@@ -204,7 +209,7 @@ class Plan:
         for standing in self.field.standings:
             if id(standing) in known:
                 continue
-            number = ask.filtered(standing, self._needs)
+            number = ask.filtered(standing, self.needs)
             if number:
                 left_out.append((standing, FILTERS[number]))
                 continue
@@ -355,56 +360,3 @@ def _before(one: Standing, other: Standing) -> bool:
     if one.primary != other.primary:
         return one.primary > other.primary
     return one.rate > other.rate
-
-
-# Refusals -------------------------------------------------------------------------------------------------------------
-
-
-def refuse(field: Field, ask: Ask, needs: int, now: float) -> NoReturn:
-    """Says which filter removed the last candidate."""
-    verdicts = [(ask.filtered(standing, needs), standing) for standing in field.standings]
-    last = max(number for number, _ in verdicts)
-    lost = [standing for number, standing in verdicts if number == last]
-    name = FILTERS[last]
-    if last < AVAILABILITY:
-        told = f"{name} leaves no backend for {field.name!r}: {_lacking(name, lost, field, ask)}"
-        raise InvalidRequest(told, param=name)
-    waits = [standing.station.excluded_until - now for standing in lost if standing.station.excluded_until > now]
-    if last == LOAD:
-        waits = [standing.station.queue_ms / 1000.0 for standing in lost]
-    after = min(max(min(waits, default=_PATIENCE), 1.0), _LONGEST)
-    why = "; ".join(dict.fromkeys(_waiting(standing, last) for standing in lost[:_KEPT]))
-    raise Busy(f"no backend for {field.name!r} is free now: {why}", retry_after=after)
-
-
-def _lacking(name: str, lost: list[Standing], field: Field, ask: Ask) -> str:
-    """What would have been needed."""
-    quickest = min(lost, key=lambda standing: standing.wait_ms)
-    leanest = min(lost, key=lambda standing: standing.station.watts)
-    ids = ", ".join(dict.fromkeys(standing.station.id for standing in lost))
-    if name == "X-Target-Backend" and any(standing.station.number == ask.target for standing in field.standings):
-        return f"it cannot do what the request needs; {ids} can"
-    match name:
-        case "X-Target-Backend":
-            return f"it is served by {ids}"
-        case "X-Provider":
-            return f"it is served by {', '.join(sorted({standing.station.provider for standing in lost}))}"
-        case "X-Region" | "routing.regions":
-            where = sorted({standing.station.region or "nowhere that is known" for standing in lost})
-            return f"it is served in {', '.join(where)}"
-        case "X-Media-Type":
-            return f"{ids} cannot read images"
-        case "X-Max-Power-Watts":
-            return f"{leanest.station.id} draws the least, {leanest.station.watts:g} W"
-        case _:
-            return f"{quickest.station.id} is the quickest, with about {quickest.wait_ms:.0f} ms to the first token"
-
-
-def _waiting(standing: Standing, number: int) -> str:
-    """Why it is not to be had now."""
-    station = standing.station
-    if number == AVAILABILITY:
-        return f"{station.id} cannot be called" + (f" ({station.trouble})" if station.trouble else "")
-    if number == LOAD:
-        return f"{station.id} needs about {standing.wait_ms + station.queue_ms:.0f} ms to the first token"
-    return f"{station.id} is ruled out by {station.excluded_by}"

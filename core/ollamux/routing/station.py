@@ -35,10 +35,12 @@ _BUSY_MS = 5500.0
 class Station:
     """One backend. `slots` 0 is no known limit; `weight` is its share in a rotation; `watts` what it draws while it
     answers; `heat` a penalty in points; `excluded_by` names what rules it out now (`thermal`, `efficiency`, ...), until
-    `excluded_until` where that is known (0: it is not). `tier` is 2 where it is ready, 1 where it is full, 0 where it
-    is out, which is the order in which they are asked. `trouble` says for people why it cannot be called."""
+    `excluded_until` where that is known (0: it is not). `running` are the requests that a plan may have sent there,
+    `apart` those that no plan was behind. `tier` is 2 where it is ready, 1 where it is full, 0 where it is out, which
+    is the order in which they are asked. `trouble` says for people why it cannot be called."""
 
     __slots__ = (
+        "apart",
         "blocked",
         "burden",
         "busy_ms",
@@ -104,6 +106,7 @@ class Station:
         self.blocked = False
         self.condition = READY
         self.running = 0
+        self.apart = 0
         self.queued = 0
         self.burden = 0.0
         self.tier = 2
@@ -117,6 +120,7 @@ class Station:
         *,
         slots: int | None = None,
         queued: int | None = None,
+        apart: int | None = None,
         watts: float | None = None,
         heat: float | None = None,
         condition: int | None = None,
@@ -126,6 +130,8 @@ class Station:
             self.slots = slots
         if queued is not None:
             self.queued = queued
+        if apart is not None:
+            self.apart = apart
         if watts is not None:
             self.watts = watts
         if heat is not None:
@@ -149,16 +155,17 @@ class Station:
     def crowd(self) -> None:
         """Works out what waiting here costs, and what is held against it."""
         self.burden = self.heat + DEGRADED_COSTS if self.condition == DEGRADED else self.heat
+        running = self.running + self.apart
         if self.slots:
-            self.full = self.running >= self.slots
+            self.full = running >= self.slots
             if self.full:
                 busy = self.busy_ms or _BUSY_MS
-                self.queue_ms = (self.running - self.slots + 1 + self.queued) * busy / self.slots
+                self.queue_ms = (running - self.slots + 1 + self.queued) * busy / self.slots
             else:
-                self.queue_ms = CROWD * self.running / self.slots
+                self.queue_ms = CROWD * running / self.slots
         else:
             self.full = False
-            self.queue_ms = (self.running + self.queued) * (CROWD if self.local else CROWD / 10)
+            self.queue_ms = (running + self.queued) * (CROWD if self.local else CROWD / 10)
         if self.condition == OUT:
             self.tier = 0
         else:

@@ -7,19 +7,30 @@ __all__ = ("PlainChunk", "read_chunk")
 class PlainChunk:
     """What a chunk says."""
 
-    id: str
-    model: str
-    role: str
-    text: str
-    thought: str
-    finish: str
-    kind: str | None
-    created: int | None
+    @property
+    def id(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def thought(self) -> str: ...
+    @property
+    def finish(self) -> str: ...
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def created(self) -> int | None: ...
     usage: Usage | None
     timings: Timings | None
     chosen: bool
     delta: bool
     named: bool
+    identified: bool
+    spoken: bool
+    ended: bool
     spent: bool
 
 def read_chunk(payload: bytes) -> PlainChunk | None: ...

@@ -79,8 +79,12 @@ FIRST[TIMES] = CACHE_N
 FIRST[LEVELS] = ROWS
 
 
-cdef bint _long(Span span) noexcept:
+cdef inline bint _long(Span span) noexcept:
     return span.start != NULL and span.end != span.start
+
+
+cdef inline bint _is_error(Span span) noexcept:
+    return span.start != NULL and span.end - span.start == 5 and memcmp(span.start, b"error", 5) == 0
 
 
 cdef str _text(Span span):
@@ -88,7 +92,7 @@ cdef str _text(Span span):
     cdef const char* start = <const char*>span.start
     cdef Py_ssize_t size
     cdef bytearray said
-    if start == NULL:
+    if start == NULL or span.end == span.start:
         return ""
     size = span.end - span.start
     if memchr(start, 92, size) == NULL:
@@ -110,11 +114,40 @@ cdef object _nanoseconds(Span span):
 
 cdef class PlainChunk:
     """What a chunk says: empty and None where it says nothing. `chosen` is whether it has a choice, `delta` whether that
-    has a delta, `named` whether the chunk names a model, `spent` whether the usage is told as such, and not by timings."""
+    has a delta, `named` whether the chunk names a model, `identified`, `spoken` and `ended` whether it has an id, a role
+    and a finish, `spent` whether the usage is told as such, and not by timings. Texts are decoded when they are asked for."""
 
-    cdef readonly str id, model, role, text, thought, finish
-    cdef readonly object kind, created, usage, timings
-    cdef readonly bint chosen, delta, named, spent
+    @property
+    def id(self):
+        return _text(self._id)
+
+    @property
+    def model(self):
+        return _text(self._model)
+
+    @property
+    def kind(self):
+        return None if self._kind.start == NULL else _text(self._kind)
+
+    @property
+    def created(self):
+        return _some(self._created)
+
+    @property
+    def role(self):
+        return _text(self._role)
+
+    @property
+    def text(self):
+        return _text(self._said)
+
+    @property
+    def thought(self):
+        return _text(self._thought)
+
+    @property
+    def finish(self):
+        return _text(self._finish)
 
 
 def read_chunk(bytes payload not None):
@@ -130,13 +163,11 @@ def read_chunk(bytes payload not None):
     p = walk(spaces(start), CHUNK, TABLE, FIRST, spans, KINDS, False)
     if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(payload):
         return None
-    for i in range(ROWS):
-        numbers[i] = -1
-        if spans[i].start != NULL and TABLE[i].kind == COUNT:
-            numbers[i] = counted(spans[i])
-            if numbers[i] == -2:
-                return None
-    if numbers[INDEX] > 0:
+    if _is_error(spans[FINISH]) or _is_error(spans[KIND]):
+        return None
+    numbers[CREATED] = counted(spans[CREATED])
+    numbers[INDEX] = counted(spans[INDEX])
+    if numbers[CREATED] == -2 or numbers[INDEX] == -2 or numbers[INDEX] > 0:
         return None
     if _long(spans[SAID]) and (_long(spans[CONTENT]) or _long(spans[REASONING]) or _long(spans[REASONING_TOO])):
         return None
@@ -147,10 +178,12 @@ def read_chunk(bytes payload not None):
         if memcmp(spans[REASONING].start, spans[REASONING_TOO].start, output) != 0:
             return None
     told = PlainChunk()
-    told.kind = None if spans[KIND].start == NULL else _text(spans[KIND])
-    told.finish = _text(spans[FINISH])
-    if told.finish == "error" or told.kind == "error":
-        return None
+    if spans[SPENT].start != NULL or spans[TIMINGS].start != NULL:
+        for i in range(PROMPT, ROWS):
+            if TABLE[i].kind == COUNT:
+                numbers[i] = counted(spans[i])
+                if numbers[i] == -2:
+                    return None
     if spans[SPENT].start != NULL:
         if numbers[PROMPT] < 0:
             return None
@@ -168,13 +201,19 @@ def read_chunk(bytes payload not None):
         if told.usage is None:
             told.usage = make_usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
         told.timings = make_timings(_nanoseconds(spans[PROMPT_MS]), _nanoseconds(spans[PREDICTED_MS]))
-    told.id = _text(spans[ID])
-    told.model = _text(spans[MODEL])
+    told._payload = payload
+    told._id = spans[ID]
+    told._model = spans[MODEL]
+    told._kind = spans[KIND]
+    told._role = spans[ROLE]
+    told._finish = spans[FINISH]
+    told._said = spans[CONTENT if _long(spans[CONTENT]) else SAID]
+    told._thought = spans[REASONING if _long(spans[REASONING]) else REASONING_TOO]
+    told._created = numbers[CREATED]
+    told.identified = _long(spans[ID])
+    told.spoken = _long(spans[ROLE])
+    told.ended = _long(spans[FINISH])
     told.named = spans[MODEL].start != NULL
-    told.created = _some(numbers[CREATED])
     told.chosen = spans[CHOICES].start != NULL and spans[CHOICES].end - spans[CHOICES].start > 2
     told.delta = spans[DELTA].start != NULL
-    told.role = _text(spans[ROLE])
-    told.text = _text(spans[CONTENT if _long(spans[CONTENT]) else SAID])
-    told.thought = _text(spans[REASONING if _long(spans[REASONING]) else REASONING_TOO])
     return told

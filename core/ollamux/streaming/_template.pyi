@@ -1,7 +1,7 @@
 """The compiled template converter, as type checkers see it; _template.pyx says what it does."""
 
 from ollamux.clock import Clock
-from ollamux.conversation import StreamFault, Usage
+from ollamux.conversation import Finish, StreamFault, Usage
 from ollamux.streaming.convert import Relay
 from ollamux.streaming.translator import Translator
 
@@ -23,6 +23,8 @@ class TemplateConverter:
         *,
         limit: int = 65536,
     ) -> None: ...
+    @property
+    def finish(self) -> Finish | None: ...
     @property
     def complete(self) -> bool: ...
     def feed(self, data: bytes, now: float) -> bytes: ...

@@ -82,6 +82,10 @@ cdef class TemplateConverter:
         return self._general.usage
 
     @property
+    def finish(self):
+        return self._general.finish
+
+    @property
     def complete(self):
         return self._general.complete
 

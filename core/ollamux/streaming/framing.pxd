@@ -6,6 +6,7 @@ cdef class SseBlocks:
     cdef bint _started, _after_cr
 
     cpdef list feed(self, bytes data)
+    cpdef list close(self)
     cpdef bint alone(self, bytes data) except -1
     cdef _check(self, size)
     cdef bytes _with_line_feeds(self, bytes data)
@@ -15,6 +16,7 @@ cdef class SseDecoder:
     cdef SseBlocks _blocks
 
     cpdef list feed(self, bytes data)
+    cpdef list close(self)
 
 
 cdef class NdjsonDecoder:

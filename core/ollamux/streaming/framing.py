@@ -73,15 +73,12 @@ class SseBlocks:
         return blocks
 
     def alone(self, data: bytes) -> bool:
-        """Whether these bytes, which end with a blank line, are one block of one line and nothing else."""
-        return (
-            self._started
-            and not self._after_cr
-            and not self._tail
-            and data.find(b"\n") == len(data) - 2
-            and 0x0D not in data
-            and len(data) <= self._limit
-        )
+        """Whether these bytes, which begin with a field's name and end with a blank line, are one block of one line and
+        nothing else."""
+        if self._after_cr or self._tail or data.find(b"\n") != len(data) - 2 or 0x0D in data or len(data) > self._limit:
+            return False
+        self._started = True
+        return True
 
     def close(self) -> list[bytes]:
         """The bytes have ended: the block that lacked its blank line, if there is one."""

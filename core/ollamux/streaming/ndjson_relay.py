@@ -90,6 +90,9 @@ class NdjsonRelay:
             if error not in _NOTHING:
                 self.fault = StreamFault(_text(error))
                 break
+            if told.done is None:
+                self.fault = StreamFault("the backend sent a line that is no part of an answer", 502)
+                break
             self.steady = told.done is False
             if told.done is True:
                 self.complete = True

@@ -16,13 +16,13 @@ Rules:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ollamux.conversation import StreamFault, Usage
 from ollamux.streaming.framing import DEFAULT_LIMIT, SseBlocks
+from ollamux.streaming.mending import Spoken, numbered, with_id, with_role
 from ollamux.streaming.naming import with_model
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ else:
 __all__ = ("SseRelay",)
 
 _DONE = b"data: [DONE]\n\n"
-_EMPTY_ID = re.compile(rb'"id"\s*:\s*(""|null)')
-_DELTA = re.compile(rb'"delta"\s*:\s*\{\s*')
 _NOTHING = (b"", b"null")
 _NO_CALLS = (b"", b"null", b"[]")
 _KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
@@ -67,16 +65,6 @@ class _Chunk(msgspec.Struct, gc=False):
     model: Any = None
 
 
-class _Function(msgspec.Struct, gc=False):
-    name: Any = None
-
-
-class _Piece(msgspec.Struct, gc=False):
-    index: Any = None
-    id: Any = None
-    function: _Function | None = None
-
-
 class _Details(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -90,51 +78,13 @@ class _Usage(msgspec.Struct, gc=False):
     completion_tokens_details: _Details | None = None
 
 
-class _Spoken:
-    """What a choice has brought so far. `calls` holds, by the server's index, a call's id and its index here."""
-
-    __slots__ = ("calls", "count", "finished", "last", "role")
-
-    def __init__(self) -> None:
-        self.role = False
-        self.finished = False
-        self.calls: dict[int, tuple[str, int]] = {}
-        self.count = 0
-        self.last = -1
-
-    @property
-    def called(self) -> bool:
-        return bool(self.count)
-
-    def place(self, piece: _Piece) -> int:
-        """The index under which this piece of a call goes on."""
-        given = piece.index
-        name = piece.function.name if piece.function is not None else None
-        ident = piece.id if isinstance(piece.id, str) else ""
-        if not isinstance(given, int):
-            given = self.last
-            if given < 0 or ident or name:
-                given = self.last + 1
-        known = self.calls.get(given)
-        if known is None or (ident and known[0] and ident != known[0] and name):
-            taken = {at for _, at in self.calls.values()}
-            index = given if known is None and given not in taken else max(taken, default=-1) + 1
-            self.calls[given] = known = (ident, index)
-            self.count += 1
-        elif ident and not known[0]:
-            self.calls[given] = known = (ident, known[1])
-        self.last = given
-        return known[1]
-
-
 _decode = msgspec.json.Decoder(_Chunk).decode
-_decode_pieces = msgspec.json.Decoder(list[_Piece]).decode
 _decode_usage = msgspec.json.Decoder(_Usage).decode
 
 
 class SseRelay:
     """Passes a stream on under the client's name for the model. Meets `Relay`. `hide_usage` leaves out the event that
-    brings nothing but the usage, `stream_id` stands in for an empty id."""
+    brings nothing but the usage, `stream_id` stands in for an empty id, `choices` is how many are asked for."""
 
     __slots__ = (
         "_blocks",
@@ -145,6 +95,7 @@ class SseRelay:
         "_model",
         "_name",
         "_stream_id",
+        "_wanted",
         "fault",
         "steady",
         "usage",
@@ -158,15 +109,17 @@ class SseRelay:
         *,
         hide_usage: bool = False,
         stream_id: str = "",
+        choices: int = 1,
     ) -> None:
         self._blocks = SseBlocks(limit)
         self._name = b"" if upstream_model == client_model else msgspec.json.encode(client_model)
         self._model = client_model
-        self._choices: dict[int, _Spoken] = {}
+        self._choices: dict[int, Spoken] = {}
         self._head: tuple[Any, Any, Any] | None = None
         self._done = False
         self._hide_usage = hide_usage
         self._stream_id = stream_id
+        self._wanted = choices
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
         self.steady = False
@@ -176,30 +129,43 @@ class SseRelay:
         """Whether `[DONE]` or the finish reason of every choice has come."""
         if self.fault is not None:
             return False
-        return self._done or (bool(self._choices) and all(choice.finished for choice in self._choices.values()))
+        if self._done or len(self._choices) < self._wanted:
+            return self._done
+        for choice in self._choices.values():  # noqa: SIM110  # a generator costs more than all of this
+            if not choice.finished:
+                return False
+        return True
 
     def feed(self, data: bytes, now: float) -> bytes:
         """The events that these bytes complete. Raises FrameTooLarge."""
         if self.fault is not None:
             return b""
-        return self._pass(self._blocks.feed(data), last=False)
+        if not (data.startswith(b"data: ") and data.endswith(b"\n\n") and self._blocks.alone(data)):
+            return self._pass(self._blocks.feed(data), False)
+        if self._done:
+            return b""
+        payload = data[6:-2]
+        made = self._event(payload, "", False)
+        if not made:
+            return self._end() if self._done else b""
+        return data if made is payload else b"data: " + made + b"\n\n"
 
     def close(self, now: float) -> bytes:
         """The last event, if it lacked its blank line and is whole all the same; the end, if it is still missing."""
         if self.fault is not None:
             return b""
-        rest = self._pass(self._blocks.close(), last=True)
+        rest = self._pass(self._blocks.close(), True)
         if self.complete and not self._done:
             self._done = True
             rest += _DONE
         return rest
 
-    def _pass(self, blocks: list[bytes], *, last: bool) -> bytes:
+    def _pass(self, blocks: list[bytes], last: bool) -> bytes:
         passed: list[bytes] = []
         for block in blocks:
             if self._done or self.fault is not None:
                 break
-            if block.startswith(b"data: ") and b"\n" not in block:
+            if block.startswith(b"data: ") and block.find(b"\n") < 0:
                 payload = block[6:]
                 made = self._event(payload, "", last)
                 if made:
@@ -237,6 +203,9 @@ class SseRelay:
     def _event(self, payload: bytes, name: str, last: bool) -> bytes:
         """What goes on for an event's data: the data, changed or not, or nothing."""
         self.steady = False
+        if payload == b"[DONE]":
+            self._done = True
+            return b""
         plain = None if name == "error" else read_chunk(payload)
         if plain is not None:
             return self._plain(payload, plain)
@@ -263,20 +232,20 @@ class SseRelay:
             index = choice.index if isinstance(choice.index, int) else 0
             spoken = self._choices.get(index)
             if spoken is None:
-                spoken = self._choices[index] = _Spoken()
+                spoken = self._choices[index] = Spoken()
             delta = choice.delta
             if delta is not None:
                 if not spoken.role:
                     spoken.role = True
                     if not delta.role:
                         steady = False
-                        passed = _with_role(passed, index)
+                        passed = with_role(passed, index)
                 calls = bytes(delta.tool_calls)
                 if calls not in _NO_CALLS:
                     count = spoken.count
-                    numbered = _numbered(passed, index, calls, spoken)
-                    steady = steady and numbered is passed and spoken.count == count  # more of a call that is known
-                    passed = numbered
+                    placed = numbered(passed, index, calls, spoken)
+                    steady = steady and placed is passed and spoken.count == count  # more of a call that is known
+                    passed = placed
             if choice.finish_reason:
                 if choice.finish_reason == "error":
                     self.fault = StreamFault("the backend reported an error", 502)
@@ -286,7 +255,7 @@ class SseRelay:
         if chunk.choices:
             if not chunk.id and self._stream_id:
                 steady = False
-                passed = _with_id(passed, self._head[0] if self._head is not None else self._stream_id)
+                passed = with_id(passed, self._head[0] if self._head is not None else self._stream_id)
             if self._head is None:
                 self._head = (chunk.id or self._stream_id, chunk.created, chunk.object)
         usage = bytes(chunk.usage)
@@ -307,18 +276,18 @@ class SseRelay:
         if chunk.chosen:
             spoken = self._choices.get(0)
             if spoken is None:
-                spoken = self._choices[0] = _Spoken()
+                spoken = self._choices[0] = Spoken()
             if chunk.delta and not spoken.role:
                 spoken.role = True
-                if not chunk.role:
+                if not chunk.spoken:
                     steady = False
-                    passed = _with_role(passed, 0)
-            if chunk.finish:
+                    passed = with_role(passed, 0)
+            if chunk.ended:
                 spoken.finished = True
                 steady = False
-            if not chunk.id and self._stream_id:
+            if not chunk.identified and self._stream_id:
                 steady = False
-                passed = _with_id(passed, self._head[0] if self._head is not None else self._stream_id)
+                passed = with_id(passed, self._head[0] if self._head is not None else self._stream_id)
             if self._head is None:
                 self._head = (chunk.id or self._stream_id, chunk.created, chunk.kind)
         if chunk.spent:
@@ -354,7 +323,7 @@ class SseRelay:
         """`[DONE]`, behind the finish of every choice that has none."""
         ident, created, kind = self._head or ("", 0, None)
         events: list[bytes] = []
-        for index, spoken in sorted((self._choices or {0: _Spoken()}).items()):
+        for index, spoken in sorted((self._choices or {0: Spoken()}).items()):
             if spoken.finished:
                 continue
             choice: dict[str, Any] = {"index": index}
@@ -372,50 +341,6 @@ class SseRelay:
             }
             events.append(b"data: " + msgspec.json.encode(chunk) + b"\n\n")
         return b"".join(events) + _DONE
-
-
-def _with_role(payload: bytes, index: int) -> bytes:
-    """The chunk with the role in the delta of one choice."""
-    found = list(_DELTA.finditer(payload))
-    if len(found) == 1 and b'"role"' not in payload:
-        at = found[0].end()
-        return payload[:at] + (b'"role":"assistant"' + (b"" if payload[at : at + 1] == b"}" else b",")) + payload[at:]
-    chunk: Any = msgspec.json.decode(payload)
-    for choice in chunk["choices"]:
-        if (choice.get("index") or 0) == index and isinstance(choice.get("delta"), dict):
-            choice["delta"] = {"role": "assistant"} | choice["delta"] | {"role": "assistant"}
-    return msgspec.json.encode(chunk)
-
-
-def _with_id(payload: bytes, ident: Any) -> bytes:
-    """The chunk with an id, in front where it has none."""
-    if not ident:
-        return payload
-    found = list(_EMPTY_ID.finditer(payload))
-    value = msgspec.json.encode(ident)
-    if len(found) == 1:
-        return payload[: found[0].start(1)] + value + payload[found[0].end(1) :]
-    chunk: Any = msgspec.json.decode(payload)
-    return msgspec.json.encode({**chunk, "id": ident})
-
-
-def _numbered(payload: bytes, index: int, calls: bytes, spoken: _Spoken) -> bytes:
-    """The chunk with the index of each piece of a call in one choice, which most servers have right."""
-    try:
-        pieces = _decode_pieces(calls)
-    except msgspec.DecodeError:
-        return payload
-    places = [spoken.place(piece) for piece in pieces]
-    if all(piece.index == place for piece, place in zip(pieces, places, strict=True)):
-        return payload
-    chunk: Any = msgspec.json.decode(payload)
-    for choice in chunk["choices"]:
-        if (choice.get("index") or 0) == index:
-            told: Any = choice["delta"]["tool_calls"]
-            choice["delta"]["tool_calls"] = [
-                {"index": place} | call | {"index": place} for call, place in zip(told, places, strict=True)
-            ]
-    return msgspec.json.encode(chunk)
 
 
 def _cut_into(payload: bytes) -> StreamFault | None:

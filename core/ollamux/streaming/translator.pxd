@@ -2,7 +2,7 @@
 
 cdef class Translator:
     cdef object _reader, _renderer
-    cdef public object delta, fault, usage
+    cdef public object delta, fault, finish, usage
     cdef public bint told
 
     cpdef bytes feed(self, bytes data, double now)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from ollamux.conversation import (
     Event,
+    Finish,
     ReasoningDelta,
     Start,
     StreamFault,
@@ -117,9 +118,9 @@ class Converter(Protocol):
 
 class Translator:
     """Converts through the neutral events. `delta` is what the last feed brought, if that was one delta and nothing
-    that changes what follows it; `told` says that it also told of usage."""
+    that changes what follows it; `told` says that it also told of usage, `finish` is why the model stopped."""
 
-    __slots__ = ("_reader", "_renderer", "delta", "fault", "told", "usage")
+    __slots__ = ("_reader", "_renderer", "delta", "fault", "finish", "told", "usage")
 
     def __init__(self, reader: Reader, renderer: Renderer) -> None:
         self._reader = reader
@@ -127,6 +128,7 @@ class Translator:
         self.delta: Delta | None = None
         self.told = False
         self.fault: StreamFault | None = None
+        self.finish: Finish | None = None
         self.usage: Usage | None = None
 
     @property
@@ -181,6 +183,8 @@ class Translator:
                 break
             elif kind is not Start:
                 alone = False
+                if kind is Finish:
+                    self.finish = event  # type: ignore[assignment]
         self.delta = delta if alone else None  # type: ignore[assignment]
         self.told = told
         return self._renderer.events(events, now) if events else b""

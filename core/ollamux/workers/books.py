@@ -50,6 +50,7 @@ class Books(msgspec.Struct, frozen=True, tag="books_told"):
     worker: int
     rows: list[_Row]
     exchanges: list[tuple[str, str, int]]
+    finishes: list[tuple[str, str, int]]
     fallbacks: int
     waits: Counts
     overhead: Counts
@@ -82,6 +83,7 @@ def books_of(house: CountingHouse, worker: int) -> Books:
         worker=worker,
         rows=[_row(row) for row in ledger.rows()],
         exchanges=[(client, failure, count) for (client, failure), count in ledger.exchanges.items()],
+        finishes=[(spoken, word, count) for (spoken, word), count in ledger.finishes.items()],
         fallbacks=ledger.fallbacks,
         waits=_counts(ledger.waits),
         overhead=_counts(ledger.overhead),
@@ -107,6 +109,8 @@ def add(ledger: Ledger, books: Books) -> None:
             row.failures[kind] = row.failures.get(kind, 0) + count
     for client, failure, count in books.exchanges:
         ledger.exchanges[client, failure] = ledger.exchanges.get((client, failure), 0) + count
+    for spoken, word, count in books.finishes:
+        ledger.finishes[spoken, word] = ledger.finishes.get((spoken, word), 0) + count
     ledger.fallbacks += books.fallbacks
     _join(ledger.waits, books.waits)
     _join(ledger.overhead, books.overhead)

@@ -184,10 +184,10 @@ class Circle:
             case Told(sender, number, answer):
                 if isinstance(answer, Books):
                     self._last[sender] = answer
-                pending = self._pending.get(number)
-                if pending is not None:
-                    pending.answers.append(answer)
-                    self._answered(pending, sender)
+                asked = self._pending.get(number)
+                if asked is not None:
+                    asked.answers.append(answer)
+                    self._answered(asked, sender)
             case Round():
                 self._house.heard(message, now)
             case Sensed(readings):

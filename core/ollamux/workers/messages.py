@@ -10,7 +10,7 @@ an error, since the one that sent it may be of another mind; no message holds a 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -164,7 +164,7 @@ class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
 Message: TypeAlias = Joined | Present | Left | Ask | Told | Round | Sensed | Chosen | Located | Forgotten
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Message).decode
+_decode: Callable[[bytes], Message] = msgspec.msgpack.Decoder(Message).decode
 
 
 def decode(payload: bytes) -> Message | None:

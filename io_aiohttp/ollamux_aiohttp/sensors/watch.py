@@ -2,7 +2,8 @@
 
 One reading is made at a time, in a thread of its own that nobody waits for when the process ends: a driver may hang.
 What it says is reported on the loop. A reading that fails or takes longer than `_PATIENCE` is told in the log, the
-first time, and reported as none at all, so that nobody acts on what was true a while ago.
+first time, and reported as none at all, so that nobody acts on what was true a while ago. Whatever else goes wrong
+ends no watch: it is told once, with its trace, and the next reading waits twice as long each time, up to `_LONGEST`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _log = logging.getLogger("ollamux")
 
 _PATIENCE = 10.0
 _LAST_WAIT = 1.0
+_FIRST_REST, _LONGEST = 1.0, 60.0
 
 
 class Readable(Protocol):
@@ -46,14 +48,17 @@ class SensorWatch:
         interval: float,
         *,
         patience: float = _PATIENCE,
+        rest: float = _FIRST_REST,
     ) -> None:
         self._sensors = sensors
         self._report = report
         self._interval = interval
         self._patience = patience
+        self._rest = rest
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Future[Readings] | None = None
         self._told = False
+        self._failed = False
 
     def start(self) -> None:
         """Begins. Called on the loop."""
@@ -73,15 +78,29 @@ class SensorWatch:
             self._reading.exception()  # looked at, so that nobody complains about it later
 
     async def _run(self) -> None:
+        rest = self._rest
         while True:
-            reading = self._reading = self._begin()
-            done, _ = await asyncio.wait((reading,), timeout=self._patience)
-            if not done:
-                self._tell("they do not answer")
-                self._report(Readings(), time.monotonic())
-                await asyncio.wait((reading,))
-            self._report(self._outcome(reading), time.monotonic())
-            await asyncio.sleep(self._interval)
+            try:
+                await self._read()
+            except Exception:  # whoever hears of readings may fail
+                if not self._failed:
+                    self._failed = True
+                    _log.exception("a reading of this machine's sensors came to nothing, more are tried")
+                await asyncio.sleep(max(rest, self._interval))
+                rest = min(2.0 * rest, _LONGEST)
+            else:
+                rest = self._rest
+                await asyncio.sleep(self._interval)
+
+    async def _read(self) -> None:
+        """One reading, reported."""
+        reading = self._reading = self._begin()
+        done, _ = await asyncio.wait((reading,), timeout=self._patience)
+        if not done:
+            self._tell("they do not answer")
+            self._report(Readings(), time.monotonic())
+            await asyncio.wait((reading,))
+        self._report(self._outcome(reading), time.monotonic())
 
     def _begin(self) -> asyncio.Future[Readings]:
         loop = asyncio.get_running_loop()
@@ -104,7 +123,10 @@ class SensorWatch:
             except RuntimeError:
                 pass  # the loop is gone, and with it whoever asked
 
-        threading.Thread(target=work, name="ollamux-sensors", daemon=True).start()
+        try:
+            threading.Thread(target=work, name="ollamux-sensors", daemon=True).start()
+        except RuntimeError as error:  # no thread is left: a reading that failed, which nobody would end
+            reading.set_exception(error)
         return reading
 
     def _outcome(self, reading: asyncio.Future[Readings]) -> Readings:

@@ -1,7 +1,8 @@
 """The process that starts workers, watches them, and carries what they tell one another.
 
 Strategy: it is one plain loop over sockets and signals, with no threads and no event loop, so that a worker can be a
-fork of it at any time: configuration, secrets and modules are there without being written or read again. It answers no client.
+fork of it at any time: configuration, secrets and modules are there without being written or read again. It answers no
+client.
 A worker that ends without being asked is replaced: at once where it had served for a while, else after a pause that
 doubles; its listening sockets stay open meanwhile if the pause is none, and are closed if it is not, so that the others
 get its connections.
@@ -126,11 +127,11 @@ class Supervisor:
                 except BlockingIOError:
                     pass
                 continue
-            worker: _Worker = key.data
-            if worker.carrier is not None and events & selectors.EVENT_READ:
-                self._read(worker)
-            if worker.carrier is not None and events & selectors.EVENT_WRITE:
-                self._write(worker)
+            told: _Worker = key.data
+            if told.carrier is not None and events & selectors.EVENT_READ:
+                self._read(told)
+            if told.carrier is not None and events & selectors.EVENT_WRITE:
+                self._write(told)
         signals, self._signals = self._signals, []
         for number in signals:
             if number in _ENDING:

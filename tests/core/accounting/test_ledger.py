@@ -122,6 +122,20 @@ def test_exchanges_are_counted_by_format_and_error_with_their_waits_and_further_
     assert (ledger.waits.count, ledger.waits.total) == (1, 1.5)
 
 
+def test_words_for_the_end_that_nobody_knows_are_counted_and_never_more_than_so_many() -> None:
+    ledger = Ledger()
+    for word in ("eos_found", "eos_found", "", "two\nlines" + 60 * "x"):
+        ledger.finished("openai_chat", word)
+    assert ledger.finishes == {
+        ("openai_chat", "eos_found"): 2,
+        ("openai_chat", ""): 1,
+        ("openai_chat", "two?lines" + 31 * "x"): 1,
+    }
+    for number in range(200):
+        ledger.finished("openai_chat", str(number))
+    assert len(ledger.finishes) == 101 and ledger.finishes["openai_chat", "other"] == 103
+
+
 def test_there_are_never_more_rows_than_a_catalog_could_want(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 3)
     ledger = Ledger()

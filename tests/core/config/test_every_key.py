@@ -16,6 +16,7 @@ from ollamux.config import (
     Limits,
     LoggingConfig,
     MetricsConfig,
+    PicturesConfig,
     Pool,
     QueueConfig,
     RateLimitConfig,
@@ -25,6 +26,7 @@ from ollamux.config import (
     ServerConfig,
     ThermalConfig,
     Timeouts,
+    VramConfig,
     load,
     parse_document,
     resolve_keys,
@@ -74,7 +76,9 @@ def test_the_example_says_the_defaults(text: str) -> None:
     assert config.breaker == BreakerSettings()
     assert config.rate_limit == RateLimitConfig()
     assert config.thermal == ThermalConfig()
+    assert config.vram == VramConfig()
     assert config.hedging == HedgingConfig()
+    assert config.pictures == PicturesConfig()
     assert config.responses == ResponsesConfig()
     assert config.logging == LoggingConfig()
     assert config.metrics == MetricsConfig()
@@ -92,9 +96,11 @@ def test_the_example_writes_every_default_down(text: str) -> None:
         "retry": RetryConfig,
         "breaker": BreakerSettings,
         "thermal": ThermalConfig,
+        "vram": VramConfig,
         "hedging": HedgingConfig,
         "health": HealthConfig,
         "queue": QueueConfig,
+        "pictures": PicturesConfig,
         "responses": ResponsesConfig,
         "logging": LoggingConfig,
         "metrics": MetricsConfig,

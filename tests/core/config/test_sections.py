@@ -15,6 +15,7 @@ from ollamux.config import (
     Limits,
     LoggingConfig,
     ModelConfig,
+    PicturesConfig,
     QueueConfig,
     RateLimitConfig,
     ResponseOptimization,
@@ -108,6 +109,7 @@ def test_the_lesser_sections_are_read() -> None:
         retry={"attempts": 5, "on": ["5xx"]},
         health={"interval": "1m", "timeout": 2, "unhealthy_after": 1, "healthy_after": 2},
         queue={"size": 0, "timeout": "1s", "concurrency": 4, "prioritise": False},
+        pictures={"fetch": "never", "count": 2, "size": 1000, "timeout": "1s"},
         responses={"size": 5, "bytes": "1KiB", "ttl": "1m"},
         logging={"level": "WARN", "format": "json"},
         model_options={"temperature": 0.5, "stop": ["a"]},
@@ -127,6 +129,7 @@ def test_the_lesser_sections_are_read() -> None:
     assert (config.retry.attempts, len(config.retry.on)) == (5, 100)
     assert config.health == HealthConfig(interval=60.0, timeout=2.0, unhealthy_after=1, healthy_after=2)
     assert config.queue == QueueConfig(size=0, timeout=1.0, concurrency=4, prioritise=False)
+    assert config.pictures == PicturesConfig(fetch="never", count=2, size=1000, timeout=1.0)
     assert config.responses == ResponsesConfig(size=5, bytes=1024, ttl=60.0)
     assert config.logging == LoggingConfig(level="warning", format="json")
     assert config.model_options == {"temperature": 0.5, "stop": ["a"]}
@@ -197,6 +200,15 @@ def test_an_alias_may_be_a_pattern() -> None:
         ({"server": {"tls": {"key": "k.pem"}}}, "f: server.tls: needs `cert`"),
         ({"server": {"tls": True}}, "f: server.tls: expected a mapping of keys, got a truth value"),
         ({"breaker": 3}, "f: breaker: expected a mapping of keys, got a number"),
+        (
+            {"thermal": {"hardware": {"npu": {"warning": 90}}}},
+            "f: thermal.hardware.npu: `warning` must be below `critical`, and `critical` not above `shutdown`",
+        ),
+        (
+            {"thermal": {"hardware": {"tpu": {"warning": 60}}}},
+            "f: thermal.hardware.tpu: expected one of amd, cpu, igpu, npu, nvidia",
+        ),
+        ({"vram": {"threshold": 101}}, "f: vram.threshold: expected a percentage from 0 to 100, got 101"),
         ({"thermal": {"warnin": 70}}, "f: thermal.warnin: unknown key; did you mean `warning`?"),
         ({"server": {"workers": "many"}}, "f: server.workers: expected a whole number, 1 or more, got 'many'"),
         ({"Server": {}}, "f: Server: unknown key; did you mean `server`?"),

@@ -200,3 +200,27 @@ def test_the_number_of_a_request_stands_in_anthropics_errors() -> None:
     body = {"model": "nobodys", "max_tokens": 1, "messages": [USER]}
     asked = driven(o="ollama").ask("POST", "/v1/messages", body, {"x-request-id": "r-1"})
     assert (asked.status, asked.json["request_id"]) == (404, "r-1")
+
+
+def test_every_part_counts_against_the_rate_of_its_backend() -> None:
+    run = driven(o={"type": "ollama", "rate_limit": {"requests": "3/min"}})
+    asked = asked_for(run, n=3)
+    for text in "abc":
+        asked.called.answer(200, whole(text))
+    assert asked.over
+    late = asked_for(run)
+    assert not late.calls
+    run.pass_time(21)
+    assert len(late.calls) == 1
+
+
+@pytest.mark.parametrize(("fetch", "public"), [("public", True), ("anywhere", False)])
+def test_pictures_of_private_addresses_are_fetched_where_the_configuration_lets_them(fetch: str, public: bool) -> None:
+    asked = shown(driven({"pictures": {"fetch": fetch}}, o="ollama"), "http://192.168.0.9/1.png")
+    assert asked.called.call.public_only is public
+
+
+def test_no_picture_is_fetched_where_the_configuration_forbids_it() -> None:
+    asked = shown(driven({"pictures": {"fetch": "never"}}, o="ollama"), URL)
+    assert asked.status == 400 and asked.calls == []
+    assert "not fetched by their address" in asked.json["error"]["message"]

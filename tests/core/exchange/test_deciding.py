@@ -22,6 +22,18 @@ def test_a_request_goes_to_the_backend_that_it_names() -> None:
     assert (asked.asked, asked.headers["x-backend-used"], asked.headers["x-provider-used"]) == (["b"], "b", "vllm")
 
 
+def test_who_is_named_is_asked_though_it_is_hot_or_not_well() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.gateway.fleet.stations["b"].exclude("thermal")
+    assert ask(run).asked == ["a"] and ask(run, x_target_backend="b").asked == ["b"]
+    assert ask(run, x_provider="b").asked == ["b"]
+    assert ask(run, x_provider="vllm").asked == ["a"]
+    run = driven(a="vllm", b="vllm")
+    for _ in range(3):
+        run.gateway.backend("b").health.bad("gone", run.now)
+    assert ask(run).asked == ["a"] and ask(run, x_target_backend="b").asked == ["b"]
+
+
 def test_who_is_named_is_asked_alone_even_where_it_fails() -> None:
     run = driven({"retry": {"attempts": 1}}, a="vllm", b="vllm")
     asked = ask(run, x_target_backend="b")

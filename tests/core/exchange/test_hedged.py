@@ -164,3 +164,78 @@ def test_with_nobody_else_there_is_no_second_attempt() -> None:
     run.pass_time(5)
     asked.called.stream(delta("ok"), ending())
     assert asked.asked == ["a"] and asked.text == "ok" and at_rest(run)
+
+
+def test_both_attempts_together_are_bounded_by_the_attempts_of_a_request() -> None:
+    run = hedging({"retry": {"attempts": 1}})
+    asked = run.chat()
+    run.pass_time(5)
+    assert asked.asked == ["a"]
+    asked.leave()
+    run = driven(ON, a={"type": "vllm", "priority": 90}, b="vllm", c="vllm", d="vllm")
+    known = run.gateway.guards.hedging
+    assert known is not None
+    for _ in range(ENOUGH):
+        known.seen("a", "m", 0.5)
+    asked = run.chat()
+    run.pass_time(1)
+    asked.calls[1].fail()
+    asked.calls[0].fail()
+    assert len(asked.calls) == 3
+    asked.calls[2].fail()
+    assert len(asked.calls) == 3 and asked.status == 502 and at_rest(run)
+
+
+def test_a_sign_of_life_of_the_second_is_not_its_answer() -> None:
+    run = hedging()
+    asked = late(run)
+    run.pass_time(20)
+    assert asked.pieces and not any(call.cancelled for call in asked.calls)
+    asked.calls[0].stream(delta("from a"), ending())
+    assert asked.text == "from a" and at_rest(run)
+
+
+def test_what_fails_beside_a_second_attempt_does_not_follow_it_to_its_backend() -> None:
+    run = hedging()
+    asked = late(run)
+    asked.calls[0].fail()
+    assert asked.asked == ["a", "b"]
+    asked.calls[1].stream(delta("from b"), ending())
+    assert asked.text == "from b" and at_rest(run)
+
+
+def test_a_call_that_is_repeated_has_a_time_of_its_own() -> None:
+    run = hedging({"routing": {"fallback": "retry_same"}, "retry": {"base": "2s", "jitter": 0}})
+    asked = run.chat()
+    run.pass_time(0.2)
+    asked.called.fail()
+    run.pass_time(2.1)
+    assert asked.asked == ["a", "a"]
+    run.pass_time(1)
+    assert asked.asked == ["a", "a", "b"]
+    asked.leave()
+    assert at_rest(run)
+
+
+def test_the_time_in_which_the_client_does_not_read_is_nobodys_delay() -> None:
+    run = hedging()
+    asked = run.chat()
+    run.pass_time(0.3)
+    asked.pause()
+    run.pass_time(60)
+    asked.resume()
+    run.pass_time(0.1)
+    assert asked.asked == ["a"]
+    run.pass_time(0.5)
+    assert asked.asked == ["a", "b"]
+    asked.leave()
+
+
+def test_a_second_attempt_that_finds_nobody_costs_nothing() -> None:
+    run = hedging({"retry": {"budget": 0.01}, "queue": {"concurrency": 12}})
+    asked = [run.chat() for _ in range(12)]
+    run.pass_time(1)
+    assert run.gateway.guards.budget.allows(run.now) and run.running == 12
+    for each in asked:
+        each.leave()
+    assert at_rest(run)

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from ollamux.config import PicturesConfig
 from ollamux.conversation import (
     Bytes,
     ChatRequest,
@@ -20,7 +21,7 @@ from ollamux.conversation import (
     Url,
 )
 from ollamux.errors import InvalidRequest
-from ollamux.exchange.images import Fetching, PictureLimits, addresses, with_pictures
+from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.formats.base import Dialect
 
 BYTES_ALONE = Dialect(image_urls=False)
@@ -89,7 +90,7 @@ def test_the_bytes_come_into_the_place_of_their_address_and_nothing_else_changes
 
 
 def test_one_call_follows_the_other_and_each_goes_to_public_addresses_alone_without_any_credentials() -> None:
-    fetching = Fetching((A, B), 100.0, PictureLimits(seconds=7.0))
+    fetching = Fetching((A, B), 100.0, PicturesConfig(timeout=7.0))
     assert fetching.deadline == 107.0
     call = fetching.call(3)
     assert (call.attempt, call.method, call.url, call.body, call.public_only) == (3, "GET", A, b"", True)
@@ -125,10 +126,11 @@ def test_what_is_no_picture_is_refused(body: bytes) -> None:
 
 
 def test_an_address_that_leads_elsewhere_is_followed_a_few_times_and_the_picture_keeps_its_own_address() -> None:
-    fetching = Fetching((A,), 0.0, PictureLimits(redirects=2))
+    fetching = Fetching((A,), 0.0, PicturesConfig())
     for status, location, leads_to in (
         (302, "/other.png", "https://a.example/other.png"),
         (308, "http://c.example/x?y=1#z", "http://c.example/x?y=1"),
+        (307, "last.png", "http://c.example/last.png"),
     ):
         fetching.call(1)
         fetching.head(status, [("location", location)])
@@ -139,8 +141,12 @@ def test_an_address_that_leads_elsewhere_is_followed_a_few_times_and_the_picture
     fetching.head(200, [])
     fetching.data(PNG)
     assert fetching.end() is False and list(fetching.fetched) == [A]
-    endless = Fetching((A,), 0.0, PictureLimits(redirects=0))
-    endless.call(1)
+    endless = Fetching((A,), 0.0)
+    for number in range(3):
+        endless.call(number)
+        endless.head(301, [("Location", B)])
+        endless.end()
+    endless.call(9)
     with pytest.raises(InvalidRequest, match="leads elsewhere too often"):
         endless.head(301, [("Location", B)])
 
@@ -156,10 +162,16 @@ def test_an_address_that_leads_to_something_else_than_the_web_is_not_followed(lo
     assert "pw" not in error.value.message
 
 
+def test_from_where_pictures_are_fetched_is_configured() -> None:
+    assert Fetching((A,), 0.0, PicturesConfig(fetch="anywhere")).call(1).public_only is False
+    with pytest.raises(InvalidRequest, match="are not fetched by their address here"):
+        Fetching((A,), 0.0, PicturesConfig(fetch="never"))
+
+
 def test_too_many_too_large_and_too_slow_ones_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="1 pictures by their address at most"):
-        Fetching((A, B), 0.0, PictureLimits(count=1))
-    small = PictureLimits(size=len(PNG))
+        Fetching((A, B), 0.0, PicturesConfig(count=1))
+    small = PicturesConfig(size=len(PNG))
     fetching = Fetching((A,), 0.0, small)
     fetch(fetching, PNG)
     with pytest.raises(InvalidRequest, match=f"it is larger than {len(PNG)} bytes"):

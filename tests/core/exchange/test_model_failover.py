@@ -293,3 +293,13 @@ def test_what_the_translation_for_one_backend_loses_is_no_warning_where_the_next
     whole = {"model": "m", "response": "x", "done": True}
     asked.called.stream(json.dumps(whole).encode() + b"\n", kind="application/x-ndjson")
     assert asked.status == 200 and "x-ollamux-warning" not in asked.headers
+
+
+def test_a_call_is_given_back_where_it_was_made_though_another_model_follows() -> None:
+    run = driven({"models": {"m": {"backend": "a", "fallbacks": ["other"]}}}, a="ollama", b="vllm", learn=False)
+    run.learn(a=["m"], b=["other"])
+    asked = run.chat()
+    keeping = run.gateway.machine.vram.keeping
+    assert keeping.use("a", "m").running == 1
+    asked.called.fail()
+    assert asked.asked == ["a", "b"] and keeping.use("a", "m").running == 0

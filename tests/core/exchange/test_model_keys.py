@@ -123,3 +123,11 @@ def test_it_takes_no_other_backend_down() -> None:
 
 def test_a_model_that_nobody_knows_is_not_found_all_the_same() -> None:
     assert unkeyed().chat("teapot").status == 404
+
+
+def test_an_error_that_repeats_a_key_is_told_without_it() -> None:
+    for wire in ("/api/chat", "/v1/chat/completions"):
+        run = driven(a={"type": "vllm", "api_key": "sk-nobody-may-see"})
+        asked = run.ask("POST", wire, {"model": "m", "messages": [{"role": "user", "content": "hi"}]})
+        asked.called.answer(404, {"error": {"message": "no m for sk-nobody-may-see"}})
+        assert asked.status == 404 and b"no m for ***" in asked.body and b"sk-nobody" not in asked.body

@@ -370,3 +370,14 @@ def test_a_client_that_resumes_without_a_pause_changes_nothing() -> None:
     run = driven(a="vllm")
     asked = run.chat()
     assert asked.exchange.client_resumed(run.now) is None
+
+
+def test_the_silence_of_a_client_that_does_not_read_is_not_broken_when_it_reads_on() -> None:
+    run = driven(a={"type": "vllm", "timeouts": {"first_byte": 600}})
+    asked = run.chat()
+    asked.pause()
+    run.pass_time(60)
+    asked.resume()
+    assert asked.wake_at == run.now + 15 and not asked.pieces
+    run.pass_time(15)
+    assert len(asked.pieces) == 1

@@ -6,7 +6,9 @@ import base64
 import json
 from typing import Any
 
-from tests.support.driving import Driven, driven
+from tests.support.driving import Asked, Driven, driven
+
+from ollamux.contract import ClientRequest
 
 CLOUD: dict[str, Any] = {"type": "openai_compatible", "hardware": "cloud"}
 WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]}
@@ -148,3 +150,62 @@ def test_requests_to_an_ollama_share_a_model_and_the_end_of_each_is_told() -> No
     first.called.fail("reset")
     second.leave()
     assert keeping.use("a", "m").running == 0
+
+
+# Some backends alone --------------------------------------------------------------------------------------------------
+
+
+def among(run: Driven, *ids: str, model: str = "m") -> Asked:
+    """A chat that these backends may answer."""
+    gateway = run.gateway
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    request = ClientRequest("POST", "/api/chat", {}, body)
+    asked = Asked(run, gateway.open_among(request, gateway.serving("ollama"), frozenset(ids)), None)
+    run.open.append(asked)
+    asked.do(asked.exchange.start(run.now))
+    run.drain()
+    return asked
+
+
+def test_only_the_backends_that_may_answer_are_called() -> None:
+    run = driven(a={"type": "vllm", "priority": 90}, b="vllm", c="vllm")
+    assert run.chat().asked == ["a"]
+    asked = among(run, "c", "b")
+    asked.called.fail("refused")
+    asked.called.fail("refused")
+    assert asked.asked == ["b", "c"] and asked.status == 502
+
+
+def test_where_none_of_them_has_the_model_it_is_not_found() -> None:
+    asked = among(driven(a="vllm"), "x")
+    asked.driven.pass_time(2)
+    assert (asked.status, asked.calls) == (404, [])
+
+
+def test_where_none_of_them_is_free_now_it_is_a_503_that_says_when_to_come_back() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.gateway.fleet.stations["b"].exclude("thermal")
+    asked = among(run, "b")
+    assert (asked.status, asked.calls) == (503, []) and int(asked.headers["retry-after"]) >= 1
+
+
+def test_places_are_those_that_all_requests_share() -> None:
+    run = driven(a={"type": "vllm", "max_concurrent_requests": 1})
+    first, second = among(run, "a"), among(run, "a")
+    assert (len(first.calls), len(second.calls), run.gateway.admission.waiting) == (1, 0, 1)
+    first.leave()
+    run.drain()
+    assert len(second.calls) == 1
+
+
+def test_a_model_that_is_chosen_is_chosen_of_what_they_have() -> None:
+    run = driven(a={"type": "vllm", "priority": 90}, b="vllm")
+    assert among(run, "b", model="auto").asked == ["b"]
+
+
+def test_looking_among_some_leaves_what_is_known_of_all_as_it_is() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.chat()
+    field = run.gateway.fleet.field(run.gateway.catalog.find("m"))
+    among(run, "b")
+    assert run.gateway.fleet.field(run.gateway.catalog.find("m")) is field

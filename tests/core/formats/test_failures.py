@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from ollamux.errors import BackendError, BackendUnavailable, InvalidRequest
-from ollamux.formats.failures import backend_failure, error_object, quota_spent, retry_after, too_long, unreadable
+from ollamux.errors import BackendError, BackendUnavailable, InvalidRequest, ModelNotFound
+from ollamux.formats.failures import (
+    backend_failure,
+    error_object,
+    named,
+    quota_spent,
+    retry_after,
+    too_long,
+    unreadable,
+)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +116,10 @@ def test_a_prompt_that_was_too_long_is_told_by_its_code_or_by_the_backends_words
         False,
         False,
     )
+
+
+def test_an_error_names_the_models_that_there_are_where_some_are_known() -> None:
+    error = ModelNotFound("m")
+    assert named(error) == named(InvalidRequest("model 'm' not found")) == "model 'm' not found"
+    error.near = ("a", "b")
+    assert named(error) == "model 'm' not found; there are: a, b"

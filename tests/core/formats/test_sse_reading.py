@@ -12,7 +12,7 @@ from ollamux.formats.sse_reading import SseReader
 class Echo(SseReader):
     """Says what it is given to read."""
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         events.append(TextDelta(f"{name}:{payload.decode()}:{last}"))
 
     def _read_whole(self, body: bytes, events: list[Event]) -> None:

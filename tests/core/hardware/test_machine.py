@@ -8,7 +8,6 @@ from ollamux.config.schema import BackendConfig, Characteristics
 from ollamux.errors import InvalidRequest
 from ollamux.hardware.efficiency import MODES
 from ollamux.hardware.machine import Condition, Machine
-from ollamux.hardware.power import flat_price
 from ollamux.hardware.readings import Device, Readings
 from ollamux.hardware.vram import GIB
 
@@ -32,7 +31,7 @@ def gpu(temperature: float = 50.0, **more: float) -> Device:
 
 def house() -> Machine:
     """A workstation with a card, and a cloud."""
-    machine = Machine(price=flat_price(0.40))
+    machine = Machine()
     machine.add(backend("card", "nvidia"), LOCAL, unloads=True)
     machine.add(backend("cloud", "cloud"), "https://api.example", unloads=False)
     return machine
@@ -143,19 +142,10 @@ def test_several_devices_are_told_as_the_worst_and_their_power_as_the_sum() -> N
     assert (found.devices, found.watts) == (("nvidia:0", "nvidia:1"), 130.0)
 
 
-def test_the_energy_of_a_request_is_its_share_and_has_a_price() -> None:
-    machine = house()
-    assert machine.energy_wh("card", 3600.0) == 55.0
-    assert machine.energy_wh("card", 3600.0, sharing=5) == 11.0
-    assert machine.energy_wh("cloud", 3600.0) == 0.0
-    assert machine.energy_cost(500.0) == pytest.approx(0.2)
-
-
-def test_where_no_watts_are_known_no_energy_is_claimed() -> None:
+def test_where_nobody_tells_the_watts_none_are_claimed() -> None:
     machine = Machine()
     machine.add(backend("local"), LOCAL, unloads=True)
     assert machine.condition("local").watts is None
-    assert machine.energy_wh("local", 3600.0) == 0.0
 
 
 def test_memory_is_that_of_the_devices_of_a_backend() -> None:
@@ -188,5 +178,6 @@ def test_a_machine_without_sensors_describes_nothing() -> None:
     assert house().describe() == {
         "devices": [],
         "backends": {},
+        "memory": [],
         "battery": {"percent": None, "discharging": None},
     }

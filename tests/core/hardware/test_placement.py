@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ollamux.hardware.placement import devices_for, is_local, word_for
+from ollamux.hardware.placement import devices_for, is_here, word_for
 from ollamux.hardware.readings import Device
 
 NVIDIA = Device(id="nvidia:0", kind="nvidia")
@@ -44,14 +44,14 @@ def test_a_word_of_the_configuration_means_these_devices(
     "endpoint", ["http://127.0.0.1:11434", "localhost:8080", "http://[::1]:1/v1", "127.0.0.1", "http://127.8.0.1"]
 )
 def test_an_endpoint_on_a_loopback_address_is_on_this_machine(endpoint: str) -> None:
-    assert is_local(endpoint)
+    assert is_here(endpoint)
 
 
 @pytest.mark.parametrize(
     "endpoint", [None, "", "https://api.openai.com/v1", "http://192.168.1.7:11434", "http://[::1", "http://"]
 )
 def test_any_other_endpoint_is_not(endpoint: str | None) -> None:
-    assert not is_local(endpoint)
+    assert not is_here(endpoint)
 
 
 def test_every_device_has_a_word_that_means_it() -> None:

@@ -1,24 +1,15 @@
-"""Watts, energy and its price."""
+"""What backends draw."""
 
 from __future__ import annotations
 
 import pytest
 
-from ollamux.hardware.power import TYPICAL_WATTS, Power, energy_wh, flat_price
+from ollamux.hardware.power import TYPICAL_WATTS, Power
 from ollamux.hardware.readings import Device
 
 
 def gpu(power: float | None, utilisation: float | None = 100.0, id_: str = "nvidia:0") -> Device:
     return Device(id=id_, kind="nvidia", power=power, utilisation=utilisation)
-
-
-def test_energy_is_watts_times_seconds_in_watt_hours() -> None:
-    assert energy_wh(55.0, 3600.0) == 55.0
-    assert energy_wh(36.0, 10.0) == pytest.approx(0.1)
-
-
-def test_requests_that_run_at_the_same_time_share_what_is_drawn() -> None:
-    assert energy_wh(60.0, 3600.0, sharing=4) == 15.0
 
 
 def test_what_the_operator_wrote_wins() -> None:
@@ -71,14 +62,3 @@ def test_what_is_not_known_is_none_and_what_runs_elsewhere_draws_nothing_here(
     hardware: str | None, local: bool, watts: float | None
 ) -> None:
     assert Power().watts(None, hardware, (), local=local) == watts
-
-
-def test_energy_costs_nothing_without_a_price() -> None:
-    assert Power().cost(1000.0) == 0.0
-
-
-def test_energy_costs_its_price_at_the_hour() -> None:
-    assert Power(flat_price(0.30)).cost(500.0) == pytest.approx(0.15)
-    power = Power(lambda hour: 0.1 if hour is not None and hour < 6 else 0.4)
-    assert power.cost(1000.0, hour=3) == pytest.approx(0.1)
-    assert power.cost(1000.0) == pytest.approx(0.4)

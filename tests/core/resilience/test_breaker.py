@@ -231,4 +231,4 @@ class AnyTraffic(RuleBasedStateMachine):
 
 
 TestAnyTraffic = AnyTraffic.TestCase
-TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30)

@@ -106,7 +106,7 @@ def test_those_who_did_not_come_for_long_are_forgotten() -> None:
     assert len(limit) <= 30
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 20),
     st.sampled_from([1.0, 60.0, 3600.0]),
@@ -153,4 +153,4 @@ class ManyClients(RuleBasedStateMachine):
 
 
 TestManyClients = ManyClients.TestCase
-TestManyClients.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestManyClients.settings = settings(max_examples=30, stateful_step_count=30)

@@ -39,7 +39,7 @@ def test_those_of_one_priority_are_called_in_turn_over_the_clients() -> None:
 def test_a_client_that_comes_later_takes_its_turn_at_once() -> None:
     queue = FairQueue()
     join(queue, "xxxx")
-    first = queue.lanes["a",].best
+    first = queue.lanes["", ("a",)].best
     assert first is not None
     queue.call(first)
     join(queue, "y")
@@ -148,7 +148,7 @@ def test_those_who_leave_are_swept_out_in_time() -> None:
     join(queue, "s")
     for number in range(5000):
         queue.leave(queue.join(Guest("x"), NORMAL, f"client {number}"))
-    lane = queue.lanes["a",]
+    lane = queue.lanes["", ("a",)]
     assert len(lane._best._items) < 40 and len(lane._eldest._items) < 40 and len(queue._worst._items) < 40
     assert len(lane.clients) == 1 and len(queue._clients[NORMAL]) == 1 and not queue._served
     assert drained(queue) == "s" and not queue._served and not queue.lanes

@@ -259,4 +259,14 @@ class AnyTraffic(RuleBasedStateMachine):
 
 
 TestAnyTraffic = AnyTraffic.TestCase
-TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30)
+
+
+def test_a_call_that_cannot_wait_is_paid_for_by_the_next_ones() -> None:
+    quota = Quota(requests=Rate(2, 60.0))
+    assert quota.take(0.0, 0.0) == 0.0
+    quota.owe(0.0)
+    quota.owe(0.0)
+    assert quota.wait(0.0, 0.0) == pytest.approx(60.0)
+    quota.settle(0.0, 0.0, 0.0)
+    assert quota.take(0.0, 60.0) == 0.0

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ollamux.config import Price
 from ollamux.conversation import Operation
@@ -253,3 +254,8 @@ def test_the_table_of_families_says_where_each_row_was_read() -> None:
         assert re.fullmatch(r"https://\S+|its name", family.source) and re.fullmatch(r"20\d\d-\d\d-\d\d", family.read)
         assert family.names and set(family.strengths) <= set(KINDS) and set(family.strengths.values()) <= {1, 2}
         assert all(name == name.lower() for name in family.names)
+
+
+def test_what_two_names_mean_on_one_backend_is_one_candidate() -> None:
+    other = replace(FAIR, name="mine")
+    assert len(chosen("", asked("hi"), [FAIR, other])) == 1

@@ -7,7 +7,7 @@ from tests.support.fleets import backend, field_of, standing_of
 
 from ollamux.errors import InvalidRequest
 from ollamux.routing.constraints import Constraints
-from ollamux.routing.fleet import TYPICAL, Fleet, is_local
+from ollamux.routing.fleet import TYPICAL, Fleet, is_ours
 
 
 def test_what_nobody_tells_follows_from_the_hardware() -> None:
@@ -40,7 +40,7 @@ def test_what_nobody_tells_follows_from_the_hardware() -> None:
     ],
 )
 def test_a_backend_is_of_ours_by_its_hardware_else_by_its_address(told: dict[str, str], local: bool) -> None:
-    assert is_local(backend("b", **told)) is local
+    assert is_ours(backend("b", **told)) is local
 
 
 def test_a_field_is_kept_until_the_catalog_has_other_offers_and_what_was_measured_outlives_it() -> None:

@@ -126,7 +126,7 @@ def test_what_is_no_chunk_is_left_too(payload: bytes) -> None:
     both([encoded(PLAIN["text"]), payload])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(

@@ -117,7 +117,7 @@ def answers(draw: st.DrawFn) -> list[Event]:
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     events=answers(),
     spelling=st.sampled_from(["plain", "plain", "spaces", "crlf", "escapes"]),

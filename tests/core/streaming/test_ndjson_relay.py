@@ -130,3 +130,9 @@ def test_a_line_above_the_limit_is_refused() -> None:
     relay = NdjsonRelay("up", "up", 50)
     with pytest.raises(FrameTooLarge):
         relay.feed(WORDS, 0.0)
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b'{"detail":"Not Found"}\n'])
+def test_a_line_that_is_no_part_of_an_answer_is_a_fault(make: Make, line: bytes) -> None:
+    relay = make("up", "up")
+    assert relay.feed(line, 0.0) == b"" and relay.fault is not None and not relay.complete

@@ -376,3 +376,28 @@ def test_pieces_of_calls_pass_alike_in_both_builds_and_more_of_a_call_is_steady(
     assert not relayed.steady
     relayed.feed(more(0), 1.0)
     assert relayed.steady
+
+
+@pytest.mark.parametrize("event", [b"data: \n\n", b"data: [DONE]\n\ndata: x\n\n", b"data:\n\n", b"data: [DONE] \n\n"])
+def test_an_event_that_says_nothing_is_the_same_alone_and_among_others(make: Make, event: bytes) -> None:
+    together, apart = make("up", "up"), make("up", "up")
+    expected = together.feed(ROLE + text("a") + FINISH + event, 1.0) + together.close(2.0)
+    made = b"".join(apart.feed(one, 1.0) for one in (ROLE, text("a"), FINISH, event)) + apart.close(2.0)
+    assert made == expected and made.endswith(b"data: [DONE]\n\n") and b"data: \n" not in made
+    assert apart.fault is None and together.fault is None
+
+
+def test_a_stream_of_several_choices_is_complete_with_the_last_of_them() -> None:
+    def finish(index: int) -> bytes:
+        choice = {"index": index, "delta": {}, "finish_reason": "stop"}
+        return b"data: " + msgspec.json.encode({"id": "c", "model": "up", "choices": [choice]}) + b"\n\n"
+
+    relay = SseRelay("up", "up", choices=2)
+    assert relay.feed(finish(0), 0.0) and not relay.complete
+    assert relay.close(0.0) == b"" and not relay.complete
+    relay = SseRelay("up", "up", choices=2)
+    relay.feed(finish(0) + finish(1), 0.0)
+    assert relay.complete and relay.close(0.0) == b"data: [DONE]\n\n"
+    relay = SseRelay("up", "up", choices=2)
+    relay.feed(finish(0) + b"data: [DONE]\n\n", 0.0)
+    assert relay.complete

@@ -19,6 +19,7 @@ from ollamux.workers.messages import (
     Ask,
     Chosen,
     Forgotten,
+    Frame,
     Frames,
     Joined,
     Left,
@@ -64,7 +65,8 @@ def test_every_message_arrives_as_it_was_sent() -> None:
 @given(st.lists(st.integers(0, 40), max_size=30))
 def test_frames_are_found_wherever_the_stream_is_cut(cuts: list[int]) -> None:
     data = b"".join(frame_of(message, kept=number % 2 == 1) for number, message in enumerate(MESSAGES))
-    frames, found, at = Frames(), [], 0
+    frames, at = Frames(), 0
+    found: list[Frame] = []
     for size in (*cuts, len(data)):
         found += frames.feed(data[at : at + size])
         at += size

@@ -151,3 +151,70 @@ def test_a_watch_that_was_never_begun_can_be_closed() -> None:
     sensors = Scripted()
     asyncio.run(SensorWatch(sensors, lambda readings, now: None, 5.0).close())
     assert (sensors.number, sensors.closed) == (0, 1)
+
+
+def test_a_watch_outlives_whoever_fails_to_hear_it_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> list[float | None]:
+        heard = Heard(1)
+        failed = 0
+
+        def report(readings: Readings, now: float) -> None:
+            nonlocal failed
+            if failed < 3:
+                failed += 1
+                raise RuntimeError("nobody understands this")
+            heard(readings, now)
+
+        watch = SensorWatch(Scripted(), report, 0.0, rest=0.001)
+        watch.start()
+        await asyncio.wait_for(heard.enough.wait(), 10)
+        await watch.close()
+        return heard.all[:1]
+
+    assert asyncio.run(run()) == [4.0]
+    (record,) = caplog.records
+    assert record.getMessage() == "a reading of this machine's sensors came to nothing, more are tried"
+    assert "nobody understands this" in caplog.text
+
+
+def test_the_rest_after_a_reading_that_came_to_nothing_doubles_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+
+    async def run() -> None:
+        real = asyncio.sleep
+
+        async def sleep(seconds: float) -> None:
+            rests.append(seconds)
+            await real(0 if len(rests) < 9 else 60)
+
+        monkeypatch.setattr("ollamux_aiohttp.sensors.watch.asyncio.sleep", sleep)
+
+        def report(readings: Readings, now: float) -> None:
+            raise RuntimeError("no")
+
+        watch = SensorWatch(Scripted(), report, 0.5)
+        watch.start()
+        while len(rests) < 9:
+            await real(0.001)
+        await watch.close()
+
+    asyncio.run(run())
+    assert rests == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+
+
+def test_a_thread_that_cannot_be_had_is_a_reading_that_failed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start, refused = threading.Thread.start, 0
+
+    def refuse(thread: threading.Thread) -> None:
+        nonlocal refused
+        if thread.name == "ollamux-sensors" and refused < 2:
+            refused += 1
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    heard = asyncio.run(watched(Scripted(), 3))
+    assert heard.all[:3] == [None, None, 1.0]
+    assert "can't start new thread" in caplog.text

@@ -148,7 +148,7 @@ def test_trailers_are_not_headers() -> None:
     assert parser.headers == [("transfer-encoding", "chunked")]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from(["", *map(bytes.decode, ANSWERS)]), st.integers(0, 200))
 def test_no_bytes_make_it_raise(noise: bytes, answer: str, position: int) -> None:
     data = answer[:position].encode() + noise + answer[position:].encode()

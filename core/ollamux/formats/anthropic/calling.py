@@ -15,7 +15,7 @@ from ollamux.formats.anthropic.building import as_chat, build_chat, tool_names
 from ollamux.formats.anthropic.faults import LONG_PROMPT, OVERLOADED, sentence
 from ollamux.formats.anthropic.incoming import AnthropicIncoming
 from ollamux.formats.anthropic.passing import pass_on
-from ollamux.formats.anthropic.reading import MessageReader, read_answer
+from ollamux.formats.anthropic.reading import FINISHES, MessageReader, read_answer
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.failures import TOO_LONG, backend_failure
 from ollamux.formats.identifiers import Names
@@ -30,6 +30,7 @@ class AnthropicCalling:
 
     name = "anthropic"
     text_markers: tuple[bytes, ...] = (b"text", b"thinking", b"partial_json")
+    finishes = frozenset(FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, EmbedRequest):

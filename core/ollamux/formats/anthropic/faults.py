@@ -13,7 +13,7 @@ import msgspec
 
 from ollamux.conversation import StreamFault
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import LONGEST, too_long
+from ollamux.formats.failures import LONGEST, named, too_long
 
 __all__ = ("LONG_PROMPT", "OVERLOADED", "error_body", "error_event", "fault_of", "sentence", "status_of")
 
@@ -61,7 +61,7 @@ def error_body(error: OllamuxError) -> bytes:
     kind = _TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
     if error.kind == _NOT_SET_UP:
         kind = "api_error"
-    message = error.message
+    message = named(error)
     if isinstance(error, BackendError):
         message = sentence(message)
     if too_long(error) and LONG_PROMPT not in message.lower():

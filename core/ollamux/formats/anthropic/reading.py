@@ -43,9 +43,9 @@ from ollamux.formats.failures import unreadable
 from ollamux.formats.identifiers import Names
 from ollamux.formats.sse_reading import SseReader
 
-__all__ = ("Counter", "MessageReader", "read_answer")
+__all__ = ("FINISHES", "Counter", "MessageReader", "read_answer")
 
-_FINISHES: dict[str, FinishReason] = {
+FINISHES: dict[str, FinishReason] = {
     "end_turn": "stop",
     "max_tokens": "length",
     "stop_sequence": "stop_sequence",
@@ -127,7 +127,7 @@ class MessageReader(SseReader):
         self.complete = True
         events += _played(answer)
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         if self.complete:
             return
         try:
@@ -269,7 +269,7 @@ def read_answer(body: bytes, names: Names) -> Answer:
 
 
 def _reason(native: str, called: bool) -> FinishReason:
-    reason = _FINISHES.get(native, "stop")
+    reason = FINISHES.get(native, "stop")
     if reason in ("stop", "tool_calls"):
         return "tool_calls" if called else "stop"
     return reason

@@ -152,6 +152,8 @@ class _Layer:
 
     def add_system(self, message: Message, in_place: bool) -> None:
         blocks = [_text(part) for part in message.parts if isinstance(part, Text) and part.text.strip()]
+        if not all(isinstance(part, Text) for part in message.parts):
+            self._warn("the backend takes no pictures, sounds or documents in a system prompt")
         if not in_place or not self._turns:
             self._system += blocks
         elif blocks:

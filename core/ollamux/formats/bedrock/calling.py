@@ -16,7 +16,7 @@ from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.bedrock.building import build_chat, build_completion, path_of
 from ollamux.formats.bedrock.embedding import build_embed, read_vectors
 from ollamux.formats.bedrock.faults import failure_of
-from ollamux.formats.bedrock.reading import ConverseReader, read_answer
+from ollamux.formats.bedrock.reading import FINISHES, ConverseReader, read_answer
 from ollamux.formats.bedrock.turns import FORMAT, names_of
 from ollamux.formats.identifiers import Names
 
@@ -28,6 +28,7 @@ class BedrockCalling:
 
     name = FORMAT
     text_markers: tuple[bytes, ...] = ()
+    finishes = frozenset(FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

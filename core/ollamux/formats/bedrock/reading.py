@@ -45,9 +45,9 @@ from ollamux.formats.identifiers import Names
 from ollamux.streaming.event_stream import EventMessage, EventStreamDecoder
 from ollamux.streaming.translator import Delta
 
-__all__ = ("ConverseReader", "read_answer")
+__all__ = ("FINISHES", "ConverseReader", "read_answer")
 
-_FINISHES: dict[str, FinishReason] = {
+FINISHES: dict[str, FinishReason] = {
     "content_filtered": "content_filter",
     "end_turn": "stop",
     "guardrail_intervened": "content_filter",
@@ -203,7 +203,7 @@ def _add_block(parts: list[Part], block: schema.Block, names: Names) -> None:
 
 def _reason(native: str, whole_call: bool) -> FinishReason:
     """What the service's word means, where a whole call was seen or none."""
-    reason = _FINISHES.get(native, "stop")
+    reason = FINISHES.get(native, "stop")
     if reason in _STOPS:
         return "tool_calls" if whole_call else "stop" if reason == "tool_calls" else reason
     return reason

@@ -18,6 +18,7 @@ from ollamux.formats.gemini.incoming import GeminiIncoming
 from ollamux.formats.gemini.passthrough import pass_on
 from ollamux.formats.gemini.reading import GeminiReader, read_answer, read_vectors
 from ollamux.formats.gemini.signatures import NAME
+from ollamux.formats.gemini.vocabulary import FINISHES
 
 __all__ = ("GeminiCalling",)
 
@@ -27,6 +28,7 @@ class GeminiCalling:
 
     name = NAME
     text_markers: tuple[bytes, ...] = (b"text",)
+    finishes = frozenset(FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

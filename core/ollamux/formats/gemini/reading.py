@@ -89,7 +89,7 @@ class GeminiReader(SseReader):
         for response in responses:
             self._take(response, events)
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         try:
             response = schema.decode_response(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):

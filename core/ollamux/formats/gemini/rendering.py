@@ -42,6 +42,7 @@ from ollamux.conversation import (
 )
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import RenderContext
+from ollamux.formats.failures import named
 from ollamux.formats.gemini.framing import Frames
 from ollamux.formats.gemini.signatures import carry
 from ollamux.formats.gemini.vocabulary import FINISHES, STATUSES, STOPPED, UNREMARKABLE
@@ -216,7 +217,7 @@ class GeminiRenderer:
 def error_body(error: OllamuxError) -> bytes:
     """An error as Google's servers write it, with the time to wait where there is one."""
     status = STATUSES.get(error.status, "INVALID_ARGUMENT" if error.status < 500 else "INTERNAL")
-    message = error.message
+    message = named(error)
     if isinstance(error, BackendError):
         message = sentence(error.body) or sentence(message) or message
     told: dict[str, Any] = {"code": error.status, "message": message, "status": status}

@@ -38,6 +38,8 @@ from ollamux.formats.identifiers import Names
 __all__ = ("Contents", "knows_levels")
 
 _OLDER = re.compile(r"gemini-[12](?:[.-]|$)|gemma|learnlm", re.IGNORECASE)
+_FILES = (Image, Audio, Document)
+_NO_TEXT = "the backend takes no pictures, sounds or documents in a system prompt"
 _UNSIGNED = "earlier thinking that this backend did not sign was left out"
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -66,6 +68,8 @@ class Contents:
         """A message. Raises InvalidRequest."""
         if message.role == "system":
             self.instruction += self._texts(message.parts)
+            if _NO_TEXT not in self.warnings and any(isinstance(part, _FILES) for part in message.parts):
+                self.warnings.append(_NO_TEXT)
             return
         if message.role == "assistant":
             self._settle()

@@ -36,9 +36,9 @@ from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.streaming.framing import FrameTooLarge, NdjsonDecoder
 from ollamux.streaming.translator import Delta
 
-__all__ = ("OllamaReader", "error_of", "read_answer", "read_vectors")
+__all__ = ("REASONS", "OllamaReader", "error_of", "read_answer", "read_vectors")
 
-_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "load": "load", "unload": "unload"}
+REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "load": "load", "unload": "unload"}
 
 
 class Function(msgspec.Struct, gc=False):
@@ -198,6 +198,7 @@ def read_answer(body: bytes) -> Answer:
         Timings(chunk.prompt_eval_duration, chunk.eval_duration),
         _logprobs(chunk.logprobs),
         model=chunk.model or "",
+        native=chunk.done_reason or "",
     )
 
 
@@ -239,7 +240,7 @@ def _arguments(raw: msgspec.Raw) -> str:
 
 
 def _reason(native: str | None, calls: int) -> FinishReason:
-    reason = _REASONS.get(native or "", "stop")
+    reason = REASONS.get(native or "", "stop")
     return "tool_calls" if calls and reason == "stop" else reason
 
 

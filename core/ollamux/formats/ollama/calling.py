@@ -27,6 +27,7 @@ from ollamux.conversation import (
     JsonFormat,
     Message,
     Reasoning,
+    RedactedReasoning,
     Refusal,
     Sampling,
     Text,
@@ -37,7 +38,7 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.failures import backend_failure
-from ollamux.formats.ollama.answers import OllamaReader, error_of, read_answer, read_vectors
+from ollamux.formats.ollama.answers import REASONS, OllamaReader, error_of, read_answer, read_vectors
 from ollamux.formats.ollama.context import unpack
 from ollamux.formats.ollama.incoming import OllamaIncoming
 from ollamux.formats.ollama.options import OPTION_TYPES
@@ -52,6 +53,8 @@ _decode_numbers = msgspec.json.Decoder(list[int] | None).decode
 _EFFORT = "reasoning_effort"
 """What a model's configuration names among its options, and Ollama beside them: `think`."""
 
+_USUAL_TIERS = (None, "auto", "default")
+_SEALED = "earlier thinking that this backend did not sign was left out"
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 
 
@@ -60,6 +63,7 @@ class OllamaCalling:
 
     name = "ollama"
     text_markers: tuple[bytes, ...] = (b"content", b"response", b"thinking")
+    finishes = frozenset(REASONS)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         warnings: list[str] = []
@@ -144,11 +148,15 @@ def _add_chat(body: dict[str, Any], request: ChatRequest, warnings: list[str]) -
     messages: list[dict[str, Any]] = []
     lost: list[str] = []
     for message in request.messages:
+        if any(isinstance(part, RedactedReasoning) for part in message.parts) and _SEALED not in warnings:
+            warnings.append(_SEALED)
         _add_message(messages, message, names, lost)
     if lost:
         warnings.append(f"the backend takes no files but texts; left out: {', '.join(lost)}")
     body["messages"] = messages
     tools = _tools(request, warnings)
+    if tools and request.parallel_tool_calls is False:
+        warnings.append("the backend cannot be kept from calling several tools at once")
     if tools:
         body["tools"] = [
             {
@@ -168,6 +176,11 @@ def _add_chat(body: dict[str, Any], request: ChatRequest, warnings: list[str]) -
         body["truncate"] = request.truncate
     if request.shift is not None:
         body["shift"] = request.shift
+    unsaid = [name for name in ("user", "metadata") if getattr(request, name)]
+    if request.service_tier not in _USUAL_TIERS:
+        unsaid.append("service_tier")
+    if unsaid:
+        warnings.append(f"the backend does not take: {', '.join(unsaid)}")
     _add_generation(body, request)
 
 

@@ -41,6 +41,9 @@ __all__ = ("OllamaServing",)
 _WHOLE = "application/json; charset=utf-8"
 _decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+_TELLING = {"chat": "done", "generate": "done", "embed": "embeddings", "embeddings": "embedding"}
+"""What every whole answer of a route has."""
+
 _GENERATING = ("chat", "generate")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
@@ -113,6 +116,9 @@ class OllamaServing:
             raise unreadable(body) from None
         if "error" in found and len(found) == 1:
             raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
+        assert isinstance(incoming, OllamaIncoming)
+        if _TELLING[incoming.route] not in found:
+            raise unreadable(body)
         if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
             return replace(body, {"model": dump(incoming.model)})
         return body

@@ -60,6 +60,9 @@ _OWN_NAMES: dict[str, str] = {
 """What the format itself knows; a dialect adds to it or takes away."""
 
 _USUAL_TIERS = (None, "auto", "default")
+_FILES = (Image, Audio, Document)
+_SHOWN = "the backend takes no pictures, sounds or documents of an assistant"
+_UNSIGNED = "earlier thinking that this backend did not sign was left out"
 _DETAILS, _EXTRA = "reasoning_details", "extra_content"
 _CHAT = "/chat/completions"
 _BUDGETS = ((2048, "low"), (8192, "medium"))
@@ -79,9 +82,9 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         pieces = (b'{"model":', _encode(model), b',"messages":', said.text, streamed, knobs.text, b"}")
         return Outgoing(_CHAT, b"".join(pieces), knobs.warnings)
     messages: list[dict[str, Any]] = []
-    for message in () if type(said) is PlainMessages else said:
-        _add_message(messages, message, dialect)
     warnings: list[str] = []
+    for message in () if type(said) is PlainMessages else said:
+        _add_message(messages, message, dialect, warnings)
     body: dict[str, Any] = {
         "model": model,
         "messages": msgspec.Raw(said.text) if type(said) is PlainMessages else messages,
@@ -202,7 +205,7 @@ def _add_account(body: dict[str, Any], request: ChatRequest, dialect: Dialect, w
         warnings.append(f"the backend does not take these: {', '.join(lost)}")
 
 
-def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect) -> None:
+def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect, warnings: list[str]) -> None:
     parts = message.parts
     if len(parts) == 1 and type(parts[0]) is Text:
         plain: dict[str, Any] = {"role": message.role, "content": parts[0].text}
@@ -227,11 +230,17 @@ def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect) 
                 signed = returned_detail(part, len(details))  # type: ignore[arg-type]
                 if signed is not None:
                     details.append(signed)
+                    continue
+            sealed = kind is RedactedReasoning or (part.signature is not None and not dialect.reasoning_echo)  # type: ignore[union-attr]
+            if sealed and _UNSIGNED not in warnings:
+                warnings.append(_UNSIGNED)
         elif kind in (Text, Image, Audio, Document, Refusal):
             content.append(part)
     if message.role == "tool" and not content:
         return
     role = "user" if message.role == "tool" else message.role
+    if role == "assistant" and _SHOWN not in warnings and any(isinstance(part, _FILES) for part in content):
+        warnings.append(_SHOWN)
     built: dict[str, Any] = {"role": role, "content": _content(content, role, bool(calls), dialect)}
     if calls:
         built["tool_calls"] = calls

@@ -20,7 +20,7 @@ from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
-from ollamux.formats.openai_chat.reading import ChatReader, error_message, read_answer, read_vectors
+from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, error_message, read_answer, read_vectors
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Reader
 
@@ -34,6 +34,7 @@ class OpenAIChatCalling:
 
     name = "openai_chat"
     text_markers: tuple[bytes, ...] = (b"content", b"text", b"reasoning_content", b"reasoning", b"arguments")
+    finishes = frozenset(FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

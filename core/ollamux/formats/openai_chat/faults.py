@@ -15,7 +15,7 @@ import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import TOO_LONG, error_object, quota_spent, too_long
+from ollamux.formats.failures import TOO_LONG, error_object, named, quota_spent, too_long
 from ollamux.formats.openai_chat.reading import error_message
 
 __all__ = ("error_body", "error_headers")
@@ -39,15 +39,12 @@ _TYPES = {
 
 def error_body(error: OllamuxError) -> bytes:
     """An error in OpenAI's form."""
-    message, told = error.message, error_object(error)
+    message, told = named(error), error_object(error)
     if isinstance(error, BackendError):
         message = _sentence(error)
     kind, code = told.get("type"), told.get("code")
     if too_long(error):
         kind, code = "invalid_request_error", TOO_LONG
-    near = getattr(error, "near", ())
-    if near:
-        message += f"; there are: {', '.join(near)}"
     if error.kind == "configuration_error":
         kind = error.kind
     param = error.param or _word(told.get("param"))

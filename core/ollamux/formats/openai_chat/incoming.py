@@ -33,7 +33,7 @@ _COMPLETION: frozenset[str] = frozenset(("completion",))
 class OpenAIIncoming(Incoming):
     """What the routes share. `path` is the route's below a backend's base. `plain` is a request in which nothing has to
     change where it passes through but the model's name; `as_chat` says that a backend answers it as a chat; `choices`
-    are the answers that are asked for, known when the request has been read whole."""
+    are the answers that are asked for, checked when the request has been read whole."""
 
     __slots__ = ("choices", "extensions", "include_usage", "plain")
 
@@ -50,7 +50,7 @@ class OpenAIIncoming(Incoming):
         self.warnings: tuple[str, ...] = ()
         self.needs = _COMPLETION
         self.include_usage = False
-        self.choices = 1
+        self.choices = routing.n if isinstance(routing.n, int) and routing.n > 1 else 1
         self.plain = True
         self.extensions: Extensions | None = None
         options = routing.stream_options

@@ -58,7 +58,7 @@ else:
             """Nothing is read quickly."""
 
 
-__all__ = ("ChatReader", "read_answer", "read_answer_carefully", "read_vectors")
+__all__ = ("FINISHES", "ChatReader", "read_answer", "read_answer_carefully", "read_vectors")
 
 FINISHES: dict[str, FinishReason] = {
     "stop": "stop",
@@ -87,7 +87,7 @@ class ChatReader(SseReader):
     __slots__ = ("_calls", "_fields", "_finished", "_order", "_started")
 
     def __init__(self, fields: tuple[str, ...] = ("reasoning_content", "reasoning")) -> None:
-        super().__init__()
+        SseReader.__init__(self)  # super() costs as much as all the rest
         self._fields = fields
         self._calls: dict[int, _Call] = {}
         self._order: list[_Call] = []
@@ -95,9 +95,9 @@ class ChatReader(SseReader):
         self._finished = False
 
     def _read_whole(self, body: bytes, events: list[Event]) -> None:
-        self._read(body, "", events, last=True)
+        self._read(body, "", events, True)
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         if payload == _DONE:
             self._end(events)
             return
@@ -133,19 +133,20 @@ class ChatReader(SseReader):
         if chunk.chosen and not self._started:
             self._started = True
             events.append(Start(chunk.id, chunk.model, chunk.created or 0))
-        if chunk.thought:
-            events.append(ReasoningDelta(chunk.thought))
-        if chunk.text:
-            events.append(TextDelta(chunk.text))
-        if chunk.finish and not self._finished:
+        text = chunk.thought
+        if text:
+            events.append(ReasoningDelta(text))
+        text = chunk.text
+        if text:
+            events.append(TextDelta(text))
+        if chunk.ended and not self._finished:
             self._finish(chunk.finish, events)
         if chunk.usage is not None:
             events.append(UsageUpdate(chunk.usage, chunk.timings))
 
     def _finish(self, native: str, events: list[Event]) -> None:
         self._finished = self.complete = True
-        complete_call = any(call.complete for call in self._order)
-        events.append(Finish(finish_reason(native, complete_call), native))
+        events.append(Finish(finish_reason(native, _whole_call(self._order)), native))
 
     def texts(self, delta: Delta) -> list[str] | None:
         return self._order[delta.index].arguments if isinstance(delta, ToolCallDelta) else None
@@ -207,7 +208,7 @@ class ChatReader(SseReader):
     def _end(self, events: list[Event]) -> None:
         if not self._finished:
             self._finished = self.complete = True
-            events.append(Finish(finish_reason("stop", any(call.complete for call in self._order))))
+            events.append(Finish(finish_reason("stop", _whole_call(self._order))))
 
 
 class _Call:
@@ -231,6 +232,10 @@ class _Call:
         except msgspec.DecodeError:
             return False
         return True
+
+
+def _whole_call(calls: list[_Call]) -> bool:
+    return any(call.complete for call in calls)
 
 
 def finish_reason(native: str, complete_call: bool) -> FinishReason:

@@ -49,6 +49,7 @@ class Routing(msgspec.Struct, gc=False):
     keep_alive: Any = None
     num_ctx: Any = None
     think: Any = None
+    n: Any = None
 
 
 class FunctionIn(msgspec.Struct, gc=False):

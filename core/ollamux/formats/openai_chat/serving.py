@@ -86,7 +86,13 @@ class OpenAIChatServing:
             return Translator(ChatReader(), self.renderer(incoming, context))
         made_id = f"{'chat' if incoming.operation == 'chat' else ''}cmpl-{int(context.arrived * 1e9):x}"
         return relay_for(
-            SseRelay(upstream_model, context.model, hide_usage=not incoming.include_usage, stream_id=made_id)
+            SseRelay(
+                upstream_model,
+                context.model,
+                hide_usage=not incoming.include_usage,
+                stream_id=made_id,
+                choices=incoming.choices,
+            )
         )
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:

@@ -18,7 +18,7 @@ from ollamux.formats.openai_responses.building import build_chat, build_completi
 from ollamux.formats.openai_responses.failing import error_message
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming
 from ollamux.formats.openai_responses.passing import passed
-from ollamux.formats.openai_responses.reading import ResponsesReader, read_answer
+from ollamux.formats.openai_responses.reading import INCOMPLETE, ResponsesReader, read_answer
 
 __all__ = ("ResponsesCalling",)
 
@@ -28,6 +28,7 @@ class ResponsesCalling:
 
     name = "openai_responses"
     text_markers: tuple[bytes, ...] = (b"delta",)
+    finishes = frozenset(("completed", *INCOMPLETE))
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import TOO_LONG, error_object, too_long
+from ollamux.formats.failures import TOO_LONG, error_object, named, too_long
 
 __all__ = ("error_body", "error_message", "response_error")
 
@@ -20,7 +20,7 @@ _TYPES = {
     401: "authentication_error",
     402: "insufficient_quota",
     403: "permission_error",
-    404: "not_found_error",
+    404: "invalid_request_error",
     413: "request_too_large",
     422: "invalid_request_error",
     429: "rate_limit_error",
@@ -67,7 +67,7 @@ def _message_of(error: OllamuxError) -> str:
     if isinstance(error, BackendError) and error.body:
         told = error_message(error.body)
         return error.message if told == error.body else told
-    return error.message
+    return named(error)
 
 
 def error_message(detail: str) -> str:

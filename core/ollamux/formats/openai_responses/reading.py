@@ -53,7 +53,7 @@ from ollamux.formats.openai_responses.signatures import FORMAT
 from ollamux.formats.openai_responses.tools import wrapped
 from ollamux.formats.sse_reading import SseReader
 
-__all__ = ("ResponsesReader", "fault_of", "read_answer", "usage_of")
+__all__ = ("INCOMPLETE", "ResponsesReader", "fault_of", "read_answer", "usage_of")
 
 _NOTHING = (b"", b"null")
 _STATUSES = {
@@ -67,7 +67,7 @@ _STATUSES = {
     "timeout_error": 504,
 }
 _KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
-_INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
+INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -107,7 +107,7 @@ class ResponsesReader(SseReader):
         events.append(_start(response))
         self._end(response, events)
 
-    def _read(self, payload: bytes, name: str, events: list[Event], *, last: bool) -> None:
+    def _read(self, payload: bytes, name: str, events: list[Event], last: bool) -> None:
         if self.complete:
             return
         try:
@@ -339,7 +339,7 @@ def _finish(response: Response, incomplete: bool, *, called: bool, refused: bool
     details = response.incomplete_details
     reason = (details.reason if details is not None else None) or ""
     if incomplete or response.status == "incomplete":
-        return _INCOMPLETE.get(reason, "stop"), reason or "incomplete"
+        return INCOMPLETE.get(reason, "stop"), reason or "incomplete"
     native = response.status or "completed"
     return ("tool_calls" if called else "refusal" if refused else "stop"), native
 

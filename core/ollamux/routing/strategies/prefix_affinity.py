@@ -37,10 +37,10 @@ class PrefixAffinity(Strategy):
         bounded = False
         for standing in field.standings:
             station = standing.station
-            running += station.running
+            running += station.running + station.apart
             if station.number == holder:
                 self._holder = holder
-                here = station.running
+                here = station.running + station.apart
                 bounded = not station.slots
         if bounded and here > 1 + _BOUND * running / len(field.standings):
             self._holder = -1

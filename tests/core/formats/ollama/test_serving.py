@@ -114,7 +114,7 @@ def test_a_whole_answer_passes_under_the_clients_name() -> None:
     assert SERVING.relay_whole(read("embeddings"), "up", vectors, 0.0) is vectors
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"detail":"Not Found"}'])
 def test_what_is_no_answer_does_not_pass(body: bytes) -> None:
     with pytest.raises(BackendUnavailable):
         SERVING.relay_whole(read(), "up", body, 0.0)

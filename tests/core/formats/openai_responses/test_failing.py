@@ -14,7 +14,7 @@ from ollamux.formats.openai_responses.failing import error_body, error_message, 
     ("error", "told"),
     [
         (InvalidRequest("bad", param="input"), ("bad", "invalid_request_error", "input", None)),
-        (ModelNotFound("x"), ("model 'x' not found", "not_found_error", "model", "model_not_found")),
+        (ModelNotFound("x"), ("model 'x' not found", "invalid_request_error", "model", "model_not_found")),
         (Busy("later"), ("later", "overloaded_error", None, None)),
         (ConfigError("no key"), ("no key", "configuration_error", None, None)),
         (BackendError("x", status=418, body='{"error":{"message":"tea"}}'), ("tea", "api_error", None, None)),

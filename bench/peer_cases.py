@@ -1,0 +1,143 @@
+"""The case of peers: other gateways beside nginx and ollamux, passing OpenAI's format through, in the same rounds.
+
+What is counted: CPU for one request with 32 connections and with one, CPU for one chunk as fast as taken and at a pace,
+and memory. ollamux stands here twice: at its defaults, and with everything switched on that a deployment has.
+
+Rules: a gateway that costs a hundred times as much gets fewer requests, so that a round ends, and, at a pace, as many
+streams as it can carry; CPU for one is comparable all the same, and the row says so. What cannot be installed or does
+not answer is left out with a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.configs import ALL
+from bench.harness import Rig
+from bench.lanes import TWINS
+from bench.load import BenchError
+from bench.pacing import PACED_COLUMNS, Pace, paced
+from bench.peers import PEERS, default_folder, install
+from bench.process import Server
+from bench.requests import COLUMNS, MODEL, measure
+from bench.rounds import Contestant, Options, Result, Sample, compare
+from bench.streams import CHUNKS, SINGLE, unpaced
+from bench.traffic import OPENAI
+
+__all__ = ("SUMMARY", "run")
+
+SUMMARY = "beside LiteLLM, vllm-router, sglang-router and Portkey (15 minutes, and what installing them takes)"
+
+_LOADS = ((32, 10_000), (1, 3_000))
+_STREAMS = 400
+_LEAST = 40
+_CHUNK_COLUMNS = (("cpu_us", "CPU µs/chunk", 2), ("stream_cpu_us", "CPU µs/stream", 0), ("wall_p50_ms", "p50 ms", 2))
+
+
+class _Rival(NamedTuple):
+    name: str
+    server: Server
+    base: tuple[str, ...]
+    share: float
+    streams: int
+
+    def amount(self, full: int, connections: int) -> int:
+        return max(int(full * self.share), _LEAST, 2 * connections)
+
+
+def _rivals(rig: Rig, options: Options, notes: list[str]) -> list[_Rival]:
+    found = [_Rival(name, rig.nginx(), TWINS, 1.0, 200) for name in TWINS]
+    if options.ollamux:
+        found.append(_Rival("ollamux", rig.ollamux(), TWINS, 1.0, 200))
+        found.append(_Rival("ollamux, everything on", rig.ollamux(setup=ALL), TWINS, 1.0, 200))
+    cache = Path(options.peers) if options.peers else default_folder()
+    for peer in PEERS.values():
+        try:
+            server = rig.peer(peer, install(peer, cache))
+            if problem := measure(rig, server, OPENAI, MODEL, 1, 1, 0).problem:
+                raise BenchError(problem)
+        except BenchError as error:
+            notes.append(f"{peer.name} is left out: {_last_line(error)}")
+        else:
+            found.append(_Rival(peer.name, server, TWINS, peer.share, peer.streams))
+    return found
+
+
+def _last_line(error: BenchError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if len(lines) < 2 else f"{lines[0]} {lines[-1]}"
+
+
+def _streaming(rig: Rig, rivals: list[_Rival], notes: list[str]) -> list[_Rival]:
+    """Those whose streams arrive."""
+    found = []
+    for rival in rivals:
+        if problem := unpaced(rig, rival.server, OPENAI, SINGLE, 1, 0).problem:
+            notes.append(f"{rival.name} is left out, its streams fail: {problem}")
+        else:
+            found.append(rival)
+    return found
+
+
+def _tables(rig: Rig, options: Options, rivals: list[_Rival], notes: list[str]) -> list[Result]:
+    def contestants(run: Callable[[_Rival], Callable[[int], Sample]], those: list[_Rival]) -> list[Contestant]:
+        return [Contestant(rival.name, run(rival), rival.base) for rival in those]
+
+    results = []
+    for connections, full in _LOADS:
+
+        def whole(rival: _Rival, connections: int = connections, full: int = full) -> Callable[[int], Sample]:
+            amount = rival.amount(options.amount(full), connections)
+            return partial(measure, rig, rival.server, OPENAI, MODEL, connections, amount)
+
+        title = f"peers, one request, {connections} connection{'s' if connections > 1 else ''}"
+        results.append(
+            compare("peers", title, contestants(whole, rivals), options, key="cpu_us", columns=COLUMNS, notes=notes)
+        )
+
+    notes = list(notes)
+    streaming = _streaming(rig, rivals, notes)
+
+    def stream(rival: _Rival) -> Callable[[int], Sample]:
+        return partial(unpaced, rig, rival.server, OPENAI, SINGLE, rival.amount(options.amount(_STREAMS), 8) // 2)
+
+    title = f"peers, streams of {CHUNKS} chunks as fast as they are taken"
+    results.append(
+        compare(
+            "peers", title, contestants(stream, streaming), options, key="cpu_us", columns=_CHUNK_COLUMNS, notes=notes
+        )
+    )
+
+    def at_pace(rival: _Rival) -> Callable[[int], Sample]:
+        return partial(paced, rig, rival.server, OPENAI, _pace(rival.streams))
+
+    fewer = [f"{rival.name}: with {rival.streams} streams" for rival in streaming if rival.streams != 200]
+    results.append(
+        compare(
+            "peers",
+            f"peers, {_pace(200).title}",
+            contestants(at_pace, streaming),
+            options,
+            key="cpu_us",
+            columns=PACED_COLUMNS,
+            warm_up=False,
+            added=("ttft_p50_ms",),
+            notes=[*notes, *fewer],
+        )
+    )
+    return results
+
+
+def _pace(streams: int) -> Pace:
+    return Pace(streams, 20, 2900)
+
+
+def run(options: Options) -> list[Result]:
+    """Four tables. Raises BenchError."""
+    notes: list[str] = []
+    with Rig([MODEL, SINGLE, _pace(200).model], serve=options.serve) as rig:
+        rivals = _rivals(rig, options, notes)
+        return _tables(rig, options, rivals, notes)
