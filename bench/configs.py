@@ -16,15 +16,16 @@ __all__ = ("ALL", "BARE", "DEFAULTS", "KEY", "Setup", "nginx_config", "ollamux_c
 KEY = "sk-bench-0123456789abcdef"
 """The key of `Setup.key`."""
 
+_CONNECTIONS = 4500
 _ENOUGH = "1000000000/min"
 
 _NGINX = """\
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 20000;
+worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log stderr warn;
-events {{ worker_connections 19000; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     keepalive_requests 100000000;
@@ -38,12 +39,12 @@ http {{
     scgi_temp_path {folder}/scgi;
     upstream scripted {{
         server 127.0.0.1:{upstream};
-        keepalive 8192;
+        keepalive 1024;
         keepalive_requests 100000000;
         keepalive_timeout 600s;
     }}
     server {{
-        listen 127.0.0.1:{port}{tls} backlog=16384;
+        listen 127.0.0.1:{port}{tls} backlog=4096;
         {certificate}
         location / {{
             proxy_pass {scheme}://scripted;
@@ -75,8 +76,11 @@ BARE = Setup(metrics=False)
 ALL = Setup(key=True, ten=True, limit=True, metrics=True)
 
 
-def nginx_config(folder: Path, port: int, upstream: int, *, ca: Path | None = None) -> str:
-    """A reverse proxy with one worker, keep-alive on both sides and no buffering; `ca`: over TLS, verified by it."""
+def nginx_config(
+    folder: Path, port: int, upstream: int, *, ca: Path | None = None, connections: int = _CONNECTIONS
+) -> str:
+    """A reverse proxy with one worker for so many connections, on both sides together, keep-alive and no buffering;
+    `ca`: over TLS, verified by it."""
     trust = (
         f"proxy_ssl_trusted_certificate {ca}; proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_server_name on;"
         if ca is not None
@@ -86,6 +90,8 @@ def nginx_config(folder: Path, port: int, upstream: int, *, ca: Path | None = No
         folder=folder,
         port=port,
         upstream=upstream,
+        connections=connections,
+        files=connections + 100,
         tls="",
         certificate="",
         scheme="https" if ca is not None else "http",
@@ -99,6 +105,8 @@ def terminator_config(folder: Path, port: int, upstream: int, *, certificate: Pa
         folder=folder,
         port=port,
         upstream=upstream,
+        connections=_CONNECTIONS,
+        files=_CONNECTIONS + 100,
         tls=" ssl",
         certificate=f"ssl_certificate {certificate}; ssl_certificate_key {key};",
         scheme="http",

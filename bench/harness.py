@@ -95,14 +95,16 @@ class Rig:
         self._stack.callback(server.close)
         return server
 
-    def nginx(self, *, tls: bool = False) -> Server:
-        """A reverse proxy with one worker, upstream keep-alive and no buffering. Raises BenchError without nginx."""
+    def nginx(self, *, tls: bool = False, connections: int = 4500) -> Server:
+        """A reverse proxy with one worker for so many connections on both sides together, upstream keep-alive and no
+        buffering. Raises BenchError without nginx."""
         found = _program_of_nginx()
         upstream = self._terminator() if tls else self.upstream_port
 
         def command(folder: Path, port: int) -> Sequence[str]:
             config = folder / "nginx.conf"
-            config.write_text(nginx_config(folder, port, upstream, ca=_TLS / "ca.pem" if tls else None))
+            ca = _TLS / "ca.pem" if tls else None
+            config.write_text(nginx_config(folder, port, upstream, ca=ca, connections=connections))
             return [found, "-p", str(folder), "-e", "stderr", "-c", str(config)]
 
         return self._start("nginx", command, lambda port: get(port, "/health")[0] == 200)

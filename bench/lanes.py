@@ -62,13 +62,14 @@ def request_lanes(
     return found
 
 
-def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True) -> list[Lane]:
-    """Lanes for streams, each with a server of its own; `ndjson`: with NDJSON that passes through, and an nginx for it.
-    Every `start` is a new server."""
+def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000) -> list[Lane]:
+    """Lanes for so many streams at once, each with a server of its own; `ndjson`: with NDJSON that passes through, and
+    an nginx for it. Every `start` is a new server."""
     lines = ("nginx, NDJSON",)
-    found = [Lane(name, rig.nginx, OPENAI, TWINS) for name in TWINS]
+    nginx = partial(rig.nginx, connections=2 * streams + 500)
+    found = [Lane(name, nginx, OPENAI, TWINS) for name in TWINS]
     if ndjson:
-        found.append(Lane(lines[0], rig.nginx, OLLAMA, lines))
+        found.append(Lane(lines[0], nginx, OLLAMA, lines))
     if options.ollamux:
         found.append(Lane("ollamux, SSE passed through", rig.ollamux, OPENAI, TWINS))
         found.append(Lane("ollamux, SSE to NDJSON", rig.ollamux, OLLAMA, TWINS))

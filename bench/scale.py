@@ -107,7 +107,7 @@ def _run(case: str, options: Options, crowd: _Crowd, *, ndjson: bool) -> list[Re
     with Rig([crowd.model, MODEL], serve=options.serve) as rig:
         contestants = [
             Contestant(lane.name, partial(_measure, rig, lane.start, lane.route, crowd), lane.base)
-            for lane in stream_lanes(rig, options, ndjson=ndjson)
+            for lane in stream_lanes(rig, options, ndjson=ndjson, streams=crowd.streams)
         ]
         pace, seconds = 1000 / crowd.delay_ms, crowd.length_ms / 1000
         title = f"{crowd.streams:,} streams at {pace:.0f} tokens a second for {seconds:.0f} s"

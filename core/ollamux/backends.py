@@ -20,7 +20,7 @@ from ollamux.credentials.oauth2 import AccessToken
 from ollamux.credentials.placing import key_headers, key_query, with_query
 from ollamux.credentials.ring import KeyRing, rest_after
 from ollamux.credentials.sigv4 import SigV4
-from ollamux.formats import calling, callings
+from ollamux.formats import calling
 from ollamux.formats.base import Calling, Dialect, Outgoing
 from ollamux.hardware.keeping import Keeping
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
@@ -108,7 +108,7 @@ class Backend:
         self.answers_itself: SelfAnswering | None = getattr(provider, "answering", None)
         self.files: FileServing | None = getattr(provider, "files", None)
         self.calling: Calling | None = calling(provider.format) if self.answers_itself is None else None
-        self.others = {side.name: side for side in callings() if side.name in provider.other_formats}
+        self.others = {name: calling(name) for name in provider.other_formats}
         self.connect_timeout = config.timeouts.connect
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle

@@ -104,6 +104,7 @@ class Descriptions:
             "requests": sums.requests,
             "errors": sums.errors,
             "error_rate": share(sums.errors, sums.requests),
+            "success_rate": share(sums.requests - sum(sums.failures.values()), sums.requests),
             "errors_by_kind": sums.failures,
             "active_requests": house.admission.running(backend.id),
             "average_response_time_ms": _milliseconds(sums.seconds.mean),

@@ -12,14 +12,13 @@ cdef class Gateway:
     cdef public object config, admission, planner, automatic, catalog, ledger, feed, fleet, machine, guards, keep_alive, pictures
     cdef public long answer_limit
     cdef public double queue_timeout
-    cdef public bint balances, fail_over, hurry
+    cdef public bint balances, fail_over, hurry, resumes
     cdef bint _careful, _hedges
     cdef object _limits
     cdef object _management, _lists, _responses, _probing, _status, _unloading
     cdef str _instance
     cdef public object circle
     cdef public dict workers
-    cdef dict _located
     cdef object _part
     cdef dict _servings, _backends, _fallbacks, _states
     cdef list _ready

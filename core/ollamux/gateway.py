@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from ollamux.accounting.ledger import Ledger
@@ -30,10 +30,6 @@ from ollamux.formats import servings
 from ollamux.formats.base import Place, Serving
 from ollamux.formats.ollama import listing
 from ollamux.formats.ollama.names import canonical_key
-from ollamux.formats.ollama.serving import OllamaServing
-from ollamux.formats.openai_responses.incoming import named_elsewhere
-from ollamux.formats.openai_responses.serving import ResponsesServing
-from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.gate import Gate
 from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
@@ -53,10 +49,12 @@ from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.status import Status
 from ollamux.unloading import Unloading
-from ollamux.workers import ALONE, Circle, Part, divided
-from ollamux.workers.consulting import Consulting
-from ollamux.workers.dividing import places
-from ollamux.workers.messages import BOOKS, HEARD, Answer, Chosen, Forgotten, Located, Message, Round, Sensed, Wanted
+from ollamux.workers.dividing import ALONE, Part, divided, places
+
+if TYPE_CHECKING:
+    from ollamux.formats.openai_responses.store import StoredResponses
+    from ollamux.workers.circle import Circle
+    from ollamux.workers.messages import Round
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -91,13 +89,21 @@ class Gateway:
         addresses: Iterable[str] = (),
         part: Part = ALONE,
     ) -> None:
-        self.circle = Circle(self, part, config) if part.of > 1 else None
+        self.circle: Circle | None = None
+        if part.of > 1:  # what only several need is loaded where there are several
+            from ollamux.workers import circle
+
+            self.circle = circle.Circle(self, part, config)
         self._part = part
         self.workers: dict[int, int] = {}
-        self._located: dict[str, Located] = {}
         self.config = config = divided(config, part)
         self.clock = Clock()
         self._instance = instance
+        # Here, and not above: who imports this module need not load every format.
+        from ollamux.formats.ollama.serving import OllamaServing
+        from ollamux.formats.openai_responses.serving import ResponsesServing
+        from ollamux.formats.openai_responses.store import StoredResponses
+
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
             self._servings["ollama"] = OllamaServing(streams=False)
@@ -141,10 +147,11 @@ class Gateway:
         self.pictures = config.pictures
         self._fallbacks = {canonical_key(name): model.fallbacks for name, model in config.models.items()}
         self.fail_over = config.routing.fallback != "none"
+        self.resumes = config.routing.resume and self.fail_over
         self.keep_alive: float | None = keep_alive(config)
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
-        tell = self.circle.tell if self.circle is not None else None
+        tell = self.circle.probed if self.circle is not None else None
         self._probing = Probing(self, self._backends, config.health, later=part.number, tell=tell)
         relieves = config.vram.unload and not part.number  # one worker does for all
         self._unloading = Unloading(self, self.machine.vram) if relieves else None
@@ -188,7 +195,7 @@ class Gateway:
         headers = request.headers
         path, _, query = request.path.partition("?")
         if serving is not None:
-            if isinstance(serving, ResponsesServing):
+            if serving.name == self._responses.name:
                 serving = self._responses  # what is kept here is found here, whichever way a request came
             return ModelExchange(self, request, serving, serving.routes[0])
         target = self._router.hot(request.method, path)
@@ -278,8 +285,7 @@ class Gateway:
         backend.move(endpoint)
         self.machine.moved(backend_id, endpoint)
         if self.circle is not None:
-            told = self._located[backend_id] = Located(backend_id, endpoint, reason, loading)
-            self.circle.tell(told)
+            self.circle.located(backend_id, endpoint, reason, loading=loading)
         backend.loading = loading
         if endpoint is None:
             backend.health.bad(reason or "it is not running")
@@ -290,7 +296,7 @@ class Gateway:
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
         if self.circle is not None:
-            self.circle.tell(Sensed(readings))
+            self.circle.sensed(readings)
         if self._unloading is not None:
             self._unloading.relieve(now)
 
@@ -299,7 +305,7 @@ class Gateway:
         for condition in self.machine.choose(mode):
             self._settle_in(condition)
         if self.circle is not None:
-            self.circle.tell(Chosen(mode))
+            self.circle.chosen(mode)
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
@@ -335,25 +341,11 @@ class Gateway:
 
     def together(self, make: Callable[[Any], Exchange]) -> Exchange:
         """The exchange that tells of all workers: `make` gets this gateway with the figures of the others added."""
-        circle = self.circle
-        if circle is None:
-            return make(self)
-        return Consulting(circle, (BOOKS,), lambda answers, at: make(circle.together(answers)))
-
-    def _when_heard(self, exchange: Exchange) -> Exchange:
-        """This exchange, when all workers have heard what was said to them just now."""
-        circle = self.circle
-        return exchange if circle is None else Consulting(circle, (HEARD,), lambda answers, at: exchange)
+        return make(self) if self.circle is None else self.circle.together(make)
 
     def heard(self, told: Round, now: float) -> None:
         """Another worker's round of probes is over."""
         self._probing.heard(told, now)
-
-    def known(self) -> list[Message]:
-        """What a worker that has just begun should hear."""
-        mode = self.machine.efficiency.current
-        chosen = (Chosen(mode),) if mode != self.config.routing.efficiency else ()
-        return [*self._located.values(), *self._probing.rounds(), *chosen]
 
     # What exchanges ask for -------------------------------------------------------------------------------------------
 
@@ -439,7 +431,7 @@ class Gateway:
             if query:
                 place = place._replace(query=query)
             if self.circle is not None and target.serving is self._responses and request.body:
-                return self._going_on(target, request, request.body, place)
+                return self._going_on(target, request, place)
             if self._hedges:
                 return HedgedExchange(self, request, target.serving, target.route, place)
             return ModelExchange(self, request, target.serving, target.route, place)
@@ -475,43 +467,37 @@ class Gateway:
                     return self.together(lambda house: self._status.of(house).pages[handler](request, name, now))
                 if page is not None:
                     exchange = page(request, target.place.argument, now)
-                    return self._when_heard(exchange) if handler == "efficiency_set" else exchange
+                    if handler == "efficiency_set" and self.circle is not None:
+                        return self.circle.when_heard(exchange)
+                    return exchange
                 return self._management.open(request, path)
 
-    def _going_on(self, target: Target, request: ClientRequest, body: bytes, place: Place) -> Exchange:
+    def _going_on(self, target: Target, request: ClientRequest, place: Place) -> Exchange:
         """A request that may go on from a response that another worker keeps."""
+        from ollamux.formats.openai_responses.store import owner_of
+
         serving, route, circle = target.serving, target.route, self.circle
         assert serving is not None and route is not None and circle is not None
+        kind = HedgedExchange if self._hedges else ModelExchange
         owner = owner_of(request.headers)
-        id_, items = named_elsewhere(body, owner, self.stored)
-
-        def go_on(answers: list[Answer], at: float) -> Exchange:
-            circle.adopt(answers, id_, owner, at)
-            kind = HedgedExchange if self._hedges else ModelExchange
-            return kind(self, request, serving, route, place)
-
-        questions = [*((Wanted(owner, id=id_),) if id_ else ()), *(Wanted(owner, item=item) for item in items)]
-        return Consulting(circle, questions, go_on) if questions else go_on([], 0.0)
+        return circle.going_on(request.body or b"", owner, lambda: kind(self, request, serving, route, place))
 
     def _stored(
         self, request: ClientRequest, target: Target, query: str, now: float, *, asked: bool = False
     ) -> Exchange:
         """What a client comes back to: a response that was answered before, here or by another worker."""
+        from ollamux.formats.openai_responses.store import owner_of
+
         serving, circle = self._responses, self.circle
         kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
         if circle is not None and not asked and kept.find(id_, owner, now) is None and not kept.behind(id_, owner):
-
-            def found(answers: list[Answer], at: float) -> Exchange:
-                circle.adopt(answers, id_, owner, at)
-                return self._stored(request, target, query, at, asked=True)
-
-            return Consulting(circle, (Wanted(owner, id=id_),), found)
+            return circle.fetched(id_, owner, lambda at: self._stored(request, target, query, at, asked=True))
         if target.handler == "response_input":
             status, body = kept.input_items(id_, now, owner, query)
         elif request.method == "DELETE":
             status, body = kept.delete(id_, now, owner)
             if circle is not None:
-                circle.tell(Forgotten(owner, id_))
+                circle.forgotten(id_, owner)
         else:
             status, body = kept.get(id_, now, owner, query)
         model = kept.behind(id_, owner)
@@ -521,7 +507,7 @@ class Gateway:
             if forward is not None:
                 return ForwardExchange(self, request, lambda at: forward, told=serving)
         settled = Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
-        return self._when_heard(settled) if request.method == "DELETE" else settled
+        return circle.when_heard(settled) if circle is not None and request.method == "DELETE" else settled
 
     @property
     def _mark(self) -> HeaderPairs:

@@ -15,8 +15,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from ollamux.conversation import Operation
-
 __all__ = ("CircuitChange", "Decision", "Feed", "HealthChange", "News", "Unloaded")
 
 
@@ -64,7 +62,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="event"):
     at: float
     request_id: str
     format: str
-    operation: Operation
+    operation: str
     model: str
     backend: str
     upstream: str

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -24,7 +24,9 @@ from ollamux.exchange import Exchange
 from ollamux.exchange.base import FRESH
 from ollamux.models import Inventory, ProbeAnswer
 from ollamux.resilience.health import Kind
-from ollamux.workers.messages import Round
+
+if TYPE_CHECKING:
+    from ollamux.workers.messages import Round
 
 __all__ = ("Chore", "ProbedHouse", "Probing")
 
@@ -111,7 +113,6 @@ class Probing:
         self._tell = tell
         self._interval = config.interval * (1.0 + _LATER * later)
         self._wait = _FIRST * later
-        self._told: dict[str, Round] = {}
         self._due: dict[str, float] = dict.fromkeys(backends, -math.inf)
         self._asked: dict[str, float] = {}
         self._seen: dict[str, float] = {}
@@ -183,17 +184,12 @@ class Probing:
         backend = self._backends.get(told.backend)
         if backend is None or told.backend in self._rounds or not backend.callable:
             return
-        self._told[told.backend] = told
         self._asked[told.backend] = now
         self._due[told.backend] = now + self._interval
         round_ = _Round(0, now - max(0.0, told.took))
         round_.answers = {path: ProbeAnswer(status, body) for path, (status, body) in told.answers.items()}
         round_.failed, round_.kind, round_.took = told.failed, told.kind, told.took
         self._over(backend, round_, now)
-
-    def rounds(self) -> tuple[Round, ...]:
-        """The last round of each backend that others were told of or told of."""
-        return tuple(self._told.values())
 
     def fresh(self, backend_id: str, now: float) -> bool:
         """Whether the backend was asked just now."""
@@ -240,9 +236,9 @@ class Probing:
         del self._rounds[backend.id]
         if self._tell is not None and not self._of_a_key(backend, round_):
             answers = {path: (answer.status, answer.body) for path, answer in round_.answers.items()}
-            told = Round(backend.id, answers, round_.failed, round_.kind, round_.took)
-            self._told[backend.id] = told
-            self._tell(told)
+            from ollamux.workers.messages import Round
+
+            self._tell(Round(backend.id, answers, round_.failed, round_.kind, round_.took))
         self._over(backend, round_, now)
 
     def _of_a_key(self, backend: Backend, round_: _Round) -> bool:

@@ -29,6 +29,8 @@ _SETTINGS = ("reasoning_effort", "summary_level", "verbosity_level", "truncation
 _ONLY_RESPONSES = ("summary_level", "verbosity_level", "truncation_strategy")
 """Those of them for which the Responses API is needed, where a vendor has it."""
 
+_GIGABYTE = 1e9
+
 _RESOURCE = re.compile(r"@[^@/]+\.openai\.azure\.com$", re.IGNORECASE)
 """Where a deployment is, behind its name."""
 
@@ -77,6 +79,7 @@ def _shelf(backend: Backend, resources: Collection[str]) -> Shelf:
         claimed=_claimed(backend, resources),
         upstream=_deployment if getattr(backend.provider, "deploys", False) else str,
         admits=_admits(wanted),
+        largest=(wanted.max_model_size_gb or 0.0) * _GIGABYTE,
         facts=partial(well_known.facts, kind) if kind in well_known.PROVIDERS else None,
         deploys=getattr(backend.provider, "deploys", False),
         deployment=config.deployment_name or "",

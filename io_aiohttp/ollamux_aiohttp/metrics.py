@@ -2,7 +2,8 @@
 
 Strategy: nothing is counted here. A collector of the Prometheus client is asked when a scrape comes, and makes the
 families of what the gateway counted anyway; between two scrapes this module costs nothing. What OpenTelemetry's
-conventions for generative AI name has its name, its attributes as labels and its buckets.
+conventions for generative AI name has its name as Prometheus spells it, with the unit behind it, its attributes as
+labels and its buckets; beside these stands the backend.
 
 Rules: labels come from the configuration and the catalog, never from a request, so that no client can make them grow;
 a model is named as it is catalogued; what was never measured is left out.
@@ -11,6 +12,7 @@ a model is named as it is catalogued; what was never measured is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -21,7 +23,6 @@ from ollamux.accounting.histogram import Histogram
 from ollamux.accounting.ledger import Row
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest
-from ollamux.conversation import Operation
 from ollamux.describing import condition_of
 from ollamux.exchange import Exchange, Settled
 from ollamux.gateway import Gateway
@@ -30,7 +31,7 @@ from ollamux.hardware.readings import Device
 
 __all__ = ("Metrics",)
 
-_OPERATIONS: dict[Operation, str] = {"completion": "text_completion", "embed": "embeddings"}
+_OPERATIONS: dict[str, str] = {"completion": "text_completion", "embed": "embeddings"}
 """What the conventions call them; the others have their own names."""
 
 _VENDORS = {
@@ -60,7 +61,7 @@ _SENSORS: tuple[tuple[str, str, Callable[[Device], float | None]], ...] = (
 
 _CONDITIONS = ("healthy", "degraded", "unhealthy", "timeout", "unreachable", "unknown")
 _CIRCUITS = ("closed", "half_open", "open")
-_GENAI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "server_address")
+_GENAI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "server_address", "backend")
 _WHERE = ("backend", "model", "operation")
 
 
@@ -93,12 +94,12 @@ class Metrics(Collector):
         backends = {backend.id: backend for backend in self._gateway.backends()}
         rows = [(row, _attributes(row, backends)) for row in self._gateway.ledger.rows()]
         duration = _family(
-            "gen_ai_server_request_duration",
+            "gen_ai_server_request_duration_seconds",
             "Seconds from the call of a backend to the end of its answer",
             (*_GENAI, "error_type"),
         )
-        first = _family("gen_ai_server_time_to_first_token", "Seconds to the first token of a stream", _GENAI)
-        each = _family("gen_ai_server_time_per_output_token", "Seconds for each token after the first", _GENAI)
+        first = _family("gen_ai_server_time_to_first_token_seconds", "Seconds to the first token of a stream", _GENAI)
+        each = _family("gen_ai_server_time_per_output_token_seconds", "Seconds for each token after the first", _GENAI)
         usage = _family("gen_ai_client_token_usage", "Tokens read and written", (*_GENAI, "gen_ai_token_type"))
         for row, labels in rows:
             for kind, found in row.seconds.items():
@@ -228,7 +229,8 @@ def _attributes(row: Row, backends: Mapping[str, Backend]) -> tuple[str, ...]:
     """The labels of the conventions, in the order of `_GENAI`."""
     backend = backends.get(row.backend)
     kind = backend.provider.type if backend is not None else ""
-    return (_OPERATIONS.get(row.operation, row.operation), _VENDORS.get(kind, kind), row.model, row.backend)
+    host = urlsplit(backend.base).hostname or "" if backend is not None else ""
+    return (_OPERATIONS.get(row.operation, row.operation), _VENDORS.get(kind, kind), row.model, host, row.backend)
 
 
 def _family(name: str, help_: str, labels: tuple[str, ...]) -> HistogramMetricFamily:

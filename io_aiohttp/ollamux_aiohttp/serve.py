@@ -18,6 +18,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ __all__ = (
     "GRACE",
     "Opening",
     "PortTaken",
+    "allow_many_files",
     "listen",
     "port_taken",
     "resolve",
@@ -93,6 +95,18 @@ def wanted_ports(config: Config, ports: tuple[int, int]) -> list[tuple[int, tupl
     return [(first, ()), (second, (f"port {first} is taken, so ollamux is on {second}",))]
 
 
+def allow_many_files() -> None:
+    """Raises the limit on open files as far as the system lets it: a stream takes two, and the ordinary limit of 1,024
+    is met by 500 streams."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems tell more than they allow
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def serve(
     config: Config,
     notes: tuple[str, ...],
@@ -105,6 +119,7 @@ async def serve(
     `record`. `sensors` stand for the machine's own. Raises PortTaken."""
     say = whoever_listens(say)
     stop = _signals(say)
+    allow_many_files()
     server, host, port, moved = await listen(config, record=record)
     await run_until(stop, server, Opening(host, port, (*moved, *notes), say, paint, record), sensors)
 

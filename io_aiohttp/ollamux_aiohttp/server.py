@@ -25,7 +25,7 @@ from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.exchange import Exchange
 from ollamux.gateway import Gateway
-from ollamux.workers import ALONE, Part
+from ollamux.workers.dividing import ALONE, Part
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
@@ -36,7 +36,6 @@ from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.tls import server_context
 from ollamux_aiohttp.upstream.configured import upstreams_of
-from ollamux_aiohttp.workers.link import Link
 
 __all__ = ("BACKLOG", "Server")
 
@@ -118,6 +117,8 @@ class Server:
 
     async def join(self, carrier: socket.socket, before: bytes) -> None:
         """Serves as one of several workers, whose messages this socket carries: see `ollamux.workers`."""
+        from ollamux_aiohttp.workers.link import Link
+
         circle, loop = self.gateway.circle, asyncio.get_running_loop()
         assert circle is not None
         link = Link(circle, self._drain)

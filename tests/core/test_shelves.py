@@ -173,3 +173,18 @@ def test_a_name_that_says_whose_it_is_is_nobody_elses() -> None:
     run = driven(learn=False, c={"type": "anthropic", "api_key": "k"}, b=bedrock)
     assert run.chat("anthropic.claude-3-haiku-20240307-v1:0").asked == ["b"]
     assert run.chat("claude-3-haiku-20240307").asked == ["c"]
+
+
+def test_a_model_that_is_too_large_for_a_backend_is_not_offered_there_and_one_of_unknown_size_is() -> None:
+    run = driven(learn=False, up={"type": "ollama", "model_capability": {"max_model_size_gb": 2}})
+    for chore in run.chores():
+        rows = [{"name": "small", "size": 2 * 10**9}, {"name": "large", "size": 2 * 10**9 + 1}, {"name": "untold"}]
+        run.tell(chore, {"models": rows if chore.path == "/api/tags" else []})
+    assert [offer.name for offer in run.gateway.catalog.offers()] == ["small", "untold"]
+
+
+def test_what_patterns_leave_nothing_of_is_not_filled_up_with_what_is_named() -> None:
+    wanted = {"supported_model_patterns": ["llama*"]}
+    run = driven(learn=False, up={"type": "vllm", "models": ["phi4"], "model_capability": wanted})
+    run.learn(up=["phi4"])
+    assert run.gateway.catalog.offers() == ()

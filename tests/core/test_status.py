@@ -176,6 +176,7 @@ def test_the_figures_of_one_provider_are_its_requests_times_tokens_and_costs() -
         "requests": 2,
         "errors": 1,
         "error_rate": 50.0,
+        "success_rate": 50.0,
         "errors_by_kind": {"timeout": 1},
         "active_requests": 0,
         "average_response_time_ms": 2000,

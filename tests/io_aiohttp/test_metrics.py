@@ -59,14 +59,15 @@ def test_the_names_labels_and_buckets_of_the_conventions_are_used_where_there_ar
         "gen_ai_provider_name": "openai",
         "gen_ai_request_model": "m",
         "server_address": "a",
+        "backend": "a",
     }
-    first = "gen_ai_server_time_to_first_token"
+    first = "gen_ai_server_time_to_first_token_seconds"
     assert value(samples, f"{first}_sum", **labels) == 0.5
     assert value(samples, f"{first}_bucket", le="0.25", **labels) == 0
     assert value(samples, f"{first}_bucket", le="0.5", **labels) == 1
     assert value(samples, f"{first}_bucket", le="+Inf", **labels) == 1
-    assert value(samples, "gen_ai_server_time_per_output_token_sum", **labels) == pytest.approx(0.2)
-    duration = "gen_ai_server_request_duration"
+    assert value(samples, "gen_ai_server_time_per_output_token_seconds_sum", **labels) == pytest.approx(0.2)
+    duration = "gen_ai_server_request_duration_seconds"
     assert value(samples, f"{duration}_sum", error_type="", **labels) == 2.5
     assert value(samples, f"{duration}_count", error_type="timeout", **labels) == 1
     assert value(samples, f"{duration}_bucket", le="2.56", error_type="", **labels) == 1
@@ -126,7 +127,7 @@ def test_what_the_sensors_tell_is_told_and_no_more() -> None:
 def test_before_any_request_there_is_nothing_of_any_model() -> None:
     text, samples = scraped(house())
     assert not [sample for sample in samples if sample.labels.get("model") or "gen_ai_request_model" in sample.labels]
-    assert "# TYPE gen_ai_server_request_duration histogram" in text
+    assert "# TYPE gen_ai_server_request_duration_seconds histogram" in text
 
 
 def test_no_client_can_make_labels_by_asking_for_what_is_not_there() -> None:

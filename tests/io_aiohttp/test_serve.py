@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from ollamux.config import BackendConfig, Config, ServerConfig
 from ollamux.hardware.readings import Device, Readings
 from ollamux_aiohttp.screen import Paint
-from ollamux_aiohttp.serve import PortTaken, listen, resolve, serve
+from ollamux_aiohttp.serve import PortTaken, allow_many_files, listen, resolve, serve
 
 DEMO = BackendConfig(id="demo", type="demo")
 
@@ -151,3 +151,16 @@ def test_the_sensors_of_the_machine_are_read_while_it_serves_and_let_go_at_its_e
     (device,) = asyncio.run(run())
     assert (device["id"], device["temperature_celsius"], device["state"]) == ("cpu", 78.0, "warm")
     assert sensors.closed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_as_many_files_may_be_open_as_the_system_lets_a_process_have() -> None:
+    import resource
+
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(before, 512), most))
+        allow_many_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))

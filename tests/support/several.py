@@ -8,7 +8,9 @@ from typing import Any
 from tests.support.driving import Driven, configured
 
 from ollamux.gateway import Gateway
-from ollamux.workers import EVERYONE, Circle, Frames, Part, left
+from ollamux.workers.circle import Circle
+from ollamux.workers.dividing import Part
+from ollamux.workers.messages import EVERYONE, Frames, left
 
 __all__ = ("Several",)
 

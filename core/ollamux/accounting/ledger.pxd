@@ -24,6 +24,7 @@ cdef class Ledger:
 
     @cython.locals(row=Row, written=longlong)
     cpdef attempt(self, offer, str operation, double seconds, double first_token, usage, str failure, double now)
+    cpdef forwarded(self, str backend, str operation, double seconds, str failure, double now)
     cpdef finished(self, str format_, str word)
     cpdef exchange(self, str client, str failure, double waited, long calls)
     cdef Row _open(self, str backend, str model, str operation)

@@ -43,9 +43,9 @@ _MILLION = 1e6
 
 
 class Row:
-    """One model on one backend in one operation. `requests` counts attempts, `failures` those that came to nothing by
-    the kind of error; costs in US dollars, energy in watt hours; `last` and `last_failure` are the `now` of the last
-    attempt and of the last that failed, -1 where there was none."""
+    """One model on one backend in one operation; no model where the request was about models. `requests` counts
+    attempts, `failures` those that came to nothing by the kind of error; costs in US dollars, energy in watt hours;
+    `last` and `last_failure` are the `now` of the last attempt and of the last that failed, -1 where there was none."""
 
     __slots__ = (
         "backend",
@@ -68,10 +68,10 @@ class Row:
         "seconds",
     )
 
-    def __init__(self, backend: str, model: str, operation: Operation) -> None:
+    def __init__(self, backend: str, model: str, operation: str) -> None:
         self.backend = backend
         self.model = model
-        self.operation: Operation = operation
+        self.operation = operation
         self.requests = 0
         self.failures: dict[str, int] = {}
         self.input = 0
@@ -210,6 +210,17 @@ class Ledger:
             # Watts while it answers, for as long as it did: requests that run side by side each count all of it.
             row.energy += self._watts.get(offer.backend, 0.0) * seconds / 3600.0
 
+    def forwarded(self, backend: str, operation: str, seconds: float, failure: str, now: float) -> None:
+        """A request about models themselves went to a backend as it was, and ended after so many seconds. `operation`
+        is one of few words: pull, show, ..."""
+        row = self._open(backend, "", operation)
+        row.requests += 1
+        row.last = now
+        if failure:
+            row.failed(failure, seconds, now)
+        else:
+            row.seconds[""].add(seconds)
+
     def exchange(self, client: str, failure: str, waited: float, calls: int) -> None:
         """An exchange ended: in this format, told this kind of error (empty: none), after it had waited so many seconds
         for a place and made so many calls."""
@@ -247,7 +258,7 @@ class Ledger:
         rows = self._rows.values()
         return Sums(rows if which is None else filter(which, rows))
 
-    def _open(self, backend: str, model: str, operation: Operation) -> Row:
+    def _open(self, backend: str, model: str, operation: str) -> Row:
         if len(self._rows) >= _MOST:
             backend = model = ""
         key = (backend, model, operation)

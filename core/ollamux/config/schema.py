@@ -328,6 +328,7 @@ class RoutingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     strategy: Strategy = "capability_based"
     fallback: Fallback = "next_available"
+    resume: bool = False
     load_balancing: bool = True
     registered_only: bool = False
     regions: tuple[str, ...] = ()

@@ -172,6 +172,7 @@ ROOT = Section(
             {
                 "strategy": choice(*get_args(Strategy)),
                 "fallback": choice(*get_args(Fallback)),
+                "resume": flag,
                 "load_balancing": flag,
                 "registered_only": flag,
                 "regions": texts,

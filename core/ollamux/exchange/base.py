@@ -60,6 +60,7 @@ class House(Protocol):
     answer_limit: int
     pictures: PicturesConfig
     fail_over: bool
+    resumes: bool
     keep_alive: float | None
 
     @property

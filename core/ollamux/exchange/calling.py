@@ -25,6 +25,7 @@ from ollamux.exchange.fanout import fan_of
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.exchange.phases import Phase
+from ollamux.exchange.resuming import with_prefill
 from ollamux.exchange.sending import SendState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
@@ -220,7 +221,8 @@ class CallState(SendState):
         self._upstream = offer.upstream
         self._converter = None
         self._collected = None
-        self._renderer = None  # what an earlier attempt told it is no part of this answer
+        if not self._resumed:
+            self._renderer = None  # what an earlier attempt told it is no part of this answer
         self._fan = None
         self._queued_until = math.inf
         self._dispatched = self._activity = self._context.dispatched = now
@@ -228,7 +230,7 @@ class CallState(SendState):
         try:
             if called is None:
                 return self._answer_itself(offer, backend, now)
-            self._relaying = called.name == self._serving.name
+            self._relaying = called.name == self._serving.name and not self._resumed
             if self._relaying:
                 if backend.provider.manages_models:  # Ollama: nothing to rename where the client names that very model
                     self._upstream = self._house.catalog.spelling(incoming.model, offer.upstream)
@@ -239,6 +241,9 @@ class CallState(SendState):
                     incoming.keep_alive = self._house.keep_alive
                 self._neutral = incoming.neutral(self._seen_as(offer), offer.options)
                 self._dialect = backend.dialect_for(offer.upstream)
+                if self._resumed:
+                    assert self._sent is not None
+                    self._neutral = self._sent.request(self._neutral)
                 return self._translate(now)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
@@ -266,6 +271,8 @@ class CallState(SendState):
                 if choices > 1 and incoming.stream:
                     self._renderer = cast("WholeRenderer", incoming.several(self._context))
         outgoing = called.build(request, self._upstream, dialect)
+        if self._resumed:
+            outgoing = with_prefill(outgoing, dialect)
         self._warnings = incoming.warnings + outgoing.warnings
         return self._send(outgoing, now)
 

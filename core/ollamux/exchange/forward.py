@@ -6,7 +6,8 @@ backend's, status, media type and all. What chose the backend is the gateway's; 
 
 Rules: back-pressure holds in both directions; nothing is tried twice, since these requests change something; an upload
 that the backend refuses early ends with the backend's answer. What goes to a service in the gateway's own name (`told`
-says in whose words errors are) never shows what the service says of that name.
+says in whose words errors are) never shows what the service says of that name. What went to a backend is counted there
+as a request without a model.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
+from ollamux.accounting.kinds import kind_of
+from ollamux.accounting.ledger import GONE
 from ollamux.backends import Backend
 from ollamux.config import BackendConfig
 from ollamux.contract import (
@@ -41,6 +44,7 @@ from ollamux.exchange import heads
 from ollamux.exchange.base import FRESH, JSON_UTF8, PATIENCE, Exchange, House, answer
 from ollamux.exchange.failures import failure_of
 from ollamux.formats.base import Serving
+from ollamux.news import Decision
 
 __all__ = ("Forward", "ForwardExchange", "kept_behind")
 
@@ -94,6 +98,7 @@ class ForwardExchange(Exchange):
         "_paused",
         "_plan",
         "_request",
+        "_started",
         "_status",
         "_told",
         "_waits",
@@ -115,7 +120,7 @@ class ForwardExchange(Exchange):
         self._plan = plan
         self._ask_first = ask_first
         self._forward: Forward | None = None
-        self._activity = 0.0
+        self._activity = self._started = 0.0
         self._status = 0
         self._waits = False
         self._began = False
@@ -140,6 +145,7 @@ class ForwardExchange(Exchange):
             self._over = True
             return forward
         self._forward = forward
+        self._started = now
         backend = self._backend = forward.backend
         headers = backend.headers
         if forward.body is None:
@@ -181,7 +187,7 @@ class ForwardExchange(Exchange):
         self._backend.health.good()
         if self._told is not None and status in (401, 403):
             refusal = BackendError(f"the backend refused the gateway's credentials (status {status})", status=502)
-            return (Cancel(_ATTEMPT), *self._fail(refusal))
+            return (Cancel(_ATTEMPT), *self._fail(refusal, now))
         self._began = True
         kept: HeaderPairs = tuple((name.title(), value) for name, value in headers if name.lower() in _KEPT)
         self._lines = any(name == "Content-Type" and "ndjson" in value for name, value in kept)
@@ -197,13 +203,14 @@ class ForwardExchange(Exchange):
         self._over = True
         if self._forward is not None and self._forward.on_success is not None and self._status < 400:
             self._forward.on_success(now)
+        self._count(kind_of(BackendError("", status=self._status)) if self._status >= 400 else "", self._status, now)
         return (End(),)
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
         if self._over:
             return None
-        self._backend.health.bad(detail or kind)
-        return self._fail(failure_of(self._backend.id, kind, detail))
+        self._backend.health.bad(detail or kind, now)
+        return self._fail(failure_of(self._backend.id, kind, detail), now)
 
     def client_paused(self, now: float) -> Wants:
         self._paused = True
@@ -221,6 +228,7 @@ class ForwardExchange(Exchange):
         if self._waits or self._forward is None:
             self._house.forget(self)
             return None
+        self._count(GONE, self._status, now)
         return (Cancel(_ATTEMPT),)
 
     def woken(self, now: float) -> Wants:
@@ -231,21 +239,58 @@ class ForwardExchange(Exchange):
             return self._go(now)
         if not self._paused and now >= self._deadline():
             error = BackendTimeout(f"backend '{self._backend.id}' did not answer in time")
-            return (Cancel(_ATTEMPT), *self._fail(error))
+            return (Cancel(_ATTEMPT), *self._fail(error, now))
         return (WakeAt(max(self._deadline(), now + _LOOK_AGAIN)),)
 
     def _deadline(self) -> float:
         patience = self._backend.idle if self._began else self._backend.first_byte
         return self._activity + patience if patience else math.inf
 
-    def _fail(self, error: OllamuxError) -> tuple[Want, ...]:
+    def _count(self, failure: str, status: int, now: float) -> None:
+        """It is over, and something had gone to a backend: as others are, it is counted, and told to who listens."""
+        house, forward = self._house, self._forward
+        assert forward is not None
+        word = _word(self._request.path) if self._told is None else "kept"
+        format_ = "ollama" if self._told is None else self._told.name
+        seconds = now - self._started
+        house.ledger.forwarded(forward.backend.id, word, seconds, failure, now)
+        house.ledger.exchange(format_, failure, 0.0, 1)
+        if failure and failure != GONE:
+            house.notice(forward.backend, now)
+        if house.feed.heard and (house.feed.detailed or failure):
+            house.feed.tell(
+                Decision(
+                    at=now,
+                    request_id=self._request.headers.get("x-request-id", ""),
+                    format=format_,
+                    operation=word,
+                    model="",
+                    backend=forward.backend.id,
+                    upstream=forward.upstream,
+                    reason="",
+                    calls=1,
+                    failure=failure,
+                    status=status,
+                    waited=0.0,
+                    first_token=None,
+                    seconds=seconds,
+                )
+            )
+
+    def _fail(self, error: OllamuxError, now: float) -> tuple[Want, ...]:
         self._over = True
+        self._count(kind_of(error), error.status, now)
         told = msgspec.json.encode({"error": error.message})
         if not self._began:
             if self._told is not None:
                 return answer(*self._told.failure(error, streaming=False))
             return answer(error.status, JSON_UTF8, told)
         return (Data(told + b"\n"), End(broken=True)) if self._lines else (End(broken=True),)
+
+
+def _word(path: str) -> str:
+    """What a request does: pull, show, ..., blobs."""
+    return path.partition("?")[0].removeprefix("/api/").partition("/")[0]
 
 
 def _address(forward: Forward) -> str:

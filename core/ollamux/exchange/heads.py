@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ollamux.contract import Head, HeaderPairs
 
-__all__ = ("header", "passed_on", "stream_head", "warned")
+__all__ = ("header", "passed_on", "place", "place_told", "stream_head", "warned")
 
 _WARNING = "X-Ollamux-Warning"
 _WARNINGS = 8
@@ -67,6 +67,21 @@ def passed_on(headers: Sequence[tuple[str, str]], same_format: bool) -> HeaderPa
             else:
                 found.append((lower, value))
     return tuple(found) if found is not None else ()
+
+
+def place(position: int, seconds: float | None) -> HeaderPairs:
+    """The headers that tell who waits his place in the queue (1 is the next one, 0 who is being called), and the
+    milliseconds until his turn where they can be foreseen."""
+    told: HeaderPairs = (("X-Queue-Position", str(position)),)
+    return told if seconds is None else (*told, ("X-Queue-Wait-Ms", str(round(seconds * 1000))))
+
+
+def place_told(kind: str, position: int, seconds: float | None) -> bytes:
+    """The same as a comment, for streams of a media type that has comments; nothing for others."""
+    if not kind.startswith("text/event-stream"):
+        return b""
+    about = "" if seconds is None else f", about {seconds:.0f} s"
+    return f": place {position} in the queue{about}\n\n".encode()
 
 
 def stream_head(kind: str, told: HeaderPairs) -> Head:

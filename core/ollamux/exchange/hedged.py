@@ -102,7 +102,8 @@ class HedgedExchange(ModelExchange):
             return _joined(found, self._own(ModelExchange.woken(self, now), now))
         if second is None and self._may_hedge() and now >= self._hedge_at:
             self._hedge_at = math.inf
-            return _joined(self._hedge(now), ModelExchange.woken(self, now))
+            hedged = self._hedge(now)
+            return _joined(hedged, self._own(ModelExchange.woken(self, now), now))
         return self._own(ModelExchange.woken(self, now), now)
 
     # The second attempt -----------------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class HedgedExchange(ModelExchange):
 
     def _may_hedge(self) -> bool:
         """Whether a call is under way, and nothing of the answer has gone out."""
-        return self._phase is _CALLING and self._paused_at is None and not self._going_on
+        return self._phase is _CALLING and self._paused_at is None and not self._going_on and not self._resumed
 
     def _due(self) -> float:
         """When a second attempt is to begin beside the first one."""
@@ -134,6 +135,9 @@ class HedgedExchange(ModelExchange):
         budget = house.guards.budget
         made = tries.before + tries.calls
         if made >= house.guards.policy_of(backend.id).attempts or not budget.allows(now):
+            return None
+        deadline = self._wishes().deadline_ms
+        if deadline is not None and now >= self._arrived + deadline / 1000.0:
             return None
         second = ModelExchange(house, self._request, self._serving, self._route, self._place)
         second.narrow(frozenset([each.id for each in house.backends() if each is not backend]))
@@ -152,13 +156,13 @@ class HedgedExchange(ModelExchange):
 
     def _of_second(self, wants: Wants, now: float) -> Wants:
         """What the second exchange wants, as far as it is to be done."""
-        if self._won:
+        if self._won or wants is None:
             return wants
         assert self._second is not None
         self._agree()
         found: list[Want] = []
         won = False
-        for want in wants if wants is not None and not isinstance(wants, bytes) else ():
+        for want in () if isinstance(wants, bytes) else wants:
             if isinstance(want, Head):
                 if want.status >= 400:
                     return _joined(found, self._lose(now))

@@ -16,5 +16,6 @@ cdef class ModelExchange(CallState):
     @cython.locals(backend=Backend, tries=Tries)
     cdef _error_status(self, bytes body, double now)
     cdef _break_off(self, error, double now, bytes out=*, outcome=*)
+    cdef bint _finds_another(self, outcome, double now) except -1
     cdef _too_slow(self, double now)
     cdef _keep_alive(self, double now)

@@ -33,6 +33,9 @@ __all__ = ("KEEPALIVE", "ModelExchange")
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
+_UNWILLING = (400, 422)
+"""How a backend says that it does not go on with what was begun: another one may."""
+
 KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
@@ -109,6 +112,8 @@ class ModelExchange(CallState):
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
+            if self._house.resumes and self._fan is None and not self._resumed:
+                self._converter = self._witnessed(self._converter)
         else:
             self._converter = None
             self._collected = []
@@ -320,6 +325,8 @@ class ModelExchange(CallState):
             another_key=backend.another_key(self._key, self._status, now),
         )
         tries.failed(failures.outcome(failure), now)
+        if self._resumed and self._status in _UNWILLING:
+            failure = Failure(kind="protocol")
         if not self._going_on and self._decide(now, failure) is None:
             self._lost = error
             self._erred(error)
@@ -345,17 +352,41 @@ class ModelExchange(CallState):
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._tries.failed(outcome, now)
         self._erred(error)
+        if self._sent is not None and self._sent.resumable and not self._going_on and self._finds_another(outcome, now):
+            self._lost = error
+            cancel = self._release(now)
+            self._keepalive_at = now + KEEPALIVE
+            wants = self._go_on(now)
+            return (*cancel, *first, *wants) if isinstance(wants, tuple) else (*cancel, *first)
         cancel = self._release(now)
         self._name_request(error)
         told = self._make_renderer().fault(error)
         self._over(now)
         return (*cancel, *first, Data(told), End())
 
+    def _finds_another(self, outcome: Outcome, now: float) -> bool:
+        """Whether another backend goes on with a stream that broke."""
+        tries, sent = self._tries, self._sent
+        assert tries is not None and sent is not None
+        self._look_further(tries, now)
+        tries.leave_out(
+            [place for place, pair in enumerate(tries.candidates) if not self._can_resume(pair[0], pair[1])]
+        )
+        if not self._resumed:
+            self._resumed = True
+            if self._relaying:
+                self._make_renderer().events(sent.again(), now)
+        return self._decide(now, Failure(kind="silent" if outcome == "silent" else "closed")) is None
+
     # Waiting ----------------------------------------------------------------------------------------------------------
 
     def _too_slow(self, now: float) -> Wants:
         backend = self._backend
         assert backend is not None
+        if self._converter is not None and self._converter.complete:  # its last word was said, and nothing is to follow
+            attempt = self._attempt
+            wants = ModelExchange.attempt_end(self, attempt, now)
+            return (Cancel(attempt), *wants) if isinstance(wants, tuple) else wants
         error = BackendTimeout(f"backend '{backend.id}' did not answer in time")
         backend.health.bad("it did not answer in time", now, "timeout")
         if self._phase is _ANSWERING:
@@ -363,11 +394,18 @@ class ModelExchange(CallState):
         return self._next(error, now, Failure(kind="silent"))
 
     def _keep_alive(self, now: float) -> Wants:
-        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend."""
+        """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend. Who waits in
+        the queue is told his place there, and about how long it will take."""
         self._keepalive_at = now + KEEPALIVE
-        piece = Data(self._make_renderer().keepalive(now))
+        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), heads.warned(self._warnings)
+        if self._phase is _QUEUED:
+            admission = self._house.admission
+            place, seconds = admission.position(self), admission.expected(self)
+            sign = heads.place_told(kind, place, seconds) + sign
+            told += heads.place(place, seconds)
+        piece = Data(sign)
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (heads.stream_head(self._stream_type(), heads.warned(self._warnings)), piece, wake)
+        return (heads.stream_head(kind, told), piece, wake)

@@ -87,7 +87,7 @@ class Prospect:
         self.alarm = math.inf
         wishes = ask.wishes
         if wishes is not None and wishes.deadline_ms is not None:
-            ask.deadline_ms = wishes.deadline_ms - (now - self._arrived) * 1000.0
+            ask.until(wishes.deadline_ms - (now - self._arrived) * 1000.0)
         self._offers = house.catalog.find(self._name) or self._offers
         try:
             plan = planned(house, self._offers, ask, now, house.admission.waiting - 1)

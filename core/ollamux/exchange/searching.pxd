@@ -14,6 +14,7 @@ cdef class SearchState(CountingState):
     cdef list _ordered(self, tuple offers, double now)
     cdef list _narrowed(self, list pairs)
     cdef list _all_of(self, plan)
+    cdef bint _can_resume(self, offer, Backend backend) except -1
     cdef _look_further(self, Tries tries, double now)
     cdef list _following(self, double now)
     cdef _seen_as(self, offer)

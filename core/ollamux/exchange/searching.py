@@ -18,6 +18,7 @@ from ollamux.errors import Busy, OllamuxError
 from ollamux.exchange import deciding, failures, sharing
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.prospect import Prospect
+from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Calling, Outgoing, Served
@@ -161,9 +162,17 @@ class SearchState(CountingState):
         self._look_further(tries, now)
         found = tries.next(now, self._patience(now), failure)
         while found is not None and found.why in _SPENT and (more := self._following(now)):
+            if self._resumed:
+                more = [pair for pair in more if self._can_resume(pair[0], pair[1])]
             if tries.add(more):
                 found = tries.next(now, self._patience(now), failure)
         return found
+
+    def _can_resume(self, offer: Offer, backend: Backend) -> bool:
+        """Whether this one could go on with what was sent."""
+        called, sent, incoming = self._calling(offer, backend), self._sent, self._incoming
+        assert sent is not None and incoming is not None
+        return called is not None and can_go_on(sent, backend.dialect_for(offer.upstream))
 
     def _look_further(self, tries: Tries, now: float) -> None:
         """The first few of a plan were not enough: the others stand behind them, in an order of now where the best

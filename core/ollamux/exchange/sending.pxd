@@ -15,6 +15,8 @@ cdef class SendState(EndState):
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)
     cdef _make_converter(self)
+    @cython.locals(incoming=Incoming)
+    cdef _witnessed(self, converter)
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _finished(self, str reason, str native)
     cdef bytes _render_parts(self, fan, double now)

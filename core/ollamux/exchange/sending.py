@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 from ollamux.contract import Read, WakeAt, Want
 from ollamux.conversation import Answer, EmbedAnswer, Usage
+from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.ending import EndState
 from ollamux.exchange.fanout import Fan, joined
 from ollamux.exchange.phases import Phase
+from ollamux.exchange.resuming import Going, Sent, Witness
 from ollamux.formats.base import Calling, Neutral, Outgoing
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
@@ -24,6 +26,8 @@ from ollamux.streaming.translator import Converter, Translator
 __all__ = ("SendState", "used_by")
 
 _FETCHING = Phase.FETCHING
+_NAMES_ITS_PARTS = "openai_responses"
+"""The format in whose streams each part has a name, which nobody else can go on with."""
 _PLAIN = ("stop", "tool_calls")
 
 
@@ -78,7 +82,26 @@ class SendState(EndState):
             return self._serving.relay(incoming, self._context, self._upstream)
         assert self._neutral is not None
         reader = called.reader(self._neutral, self._dialect)
+        if self._resumed:
+            assert self._sent is not None
+            return Translator(Going(reader, self._sent), self._make_renderer())
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
+
+    def _witnessed(self, converter: Converter) -> Converter:
+        """The same, with a note of what goes out, where another backend may have to go on with it."""
+        incoming, called, offer = self._incoming, self._called, self._offer
+        assert incoming is not None and called is not None and offer is not None and self._dialect is not None
+        if self._relaying and self._serving.name == _NAMES_ITS_PARTS:
+            return converter
+        try:
+            neutral = self._neutral if not self._relaying else incoming.neutral(self._seen_as(offer), offer.options)
+            assert neutral is not None
+            sent = Sent(neutral)
+            reader = called.reader(neutral, self._dialect)
+        except (OllamuxError, RecursionError):
+            return converter
+        self._sent = sent
+        return Witness(converter, reader, sent) if sent.usable else converter
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._dialect is not None

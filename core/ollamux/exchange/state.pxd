@@ -10,7 +10,7 @@ from ollamux.formats.asking cimport Incoming
 cdef class ModelState(Exchange):
     cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
-    cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _spent, _usage
+    cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _sent, _spent, _usage
     cdef dict _pictures
     cdef str _failure
     cdef long _answer_status
@@ -23,7 +23,7 @@ cdef class ModelState(Exchange):
     cdef tuple _warnings
     cdef str _upstream
     cdef long _attempt, _before, _collected_size, _status, _key
-    cdef bint _committed, _going_on, _keeps, _relaying
+    cdef bint _committed, _going_on, _keeps, _relaying, _resumed
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
     cdef str _stream_type(self)

@@ -19,6 +19,7 @@ from ollamux.exchange.fanout import Fan
 from ollamux.exchange.images import Fetching
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.prospect import Prospect
+from ollamux.exchange.resuming import Sent
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
@@ -92,7 +93,9 @@ class ModelState(Exchange):
         "_renderer",
         "_request",
         "_rested_until",
+        "_resumed",
         "_route",
+        "_sent",
         "_served",
         "_serving",
         "_spent",
@@ -161,6 +164,8 @@ class ModelState(Exchange):
         self._fetching: Fetching | None = None
         self._pictures: dict[str, Bytes] | None = None
         self._going_on = False
+        self._sent: Sent | None = None
+        self._resumed = False
 
     def narrow(self, among: frozenset[str]) -> None:
         """These backends alone may answer."""

@@ -278,6 +278,12 @@ class Tries:
         self.choices = _ONE if len(candidates) == 1 else tuple(range(len(candidates)))
         self._shut = self._full = None
 
+    def leave_out(self, positions: list[int]) -> None:
+        """These are not called any more."""
+        counts = self._counted()
+        for position in positions:
+            counts[position] = max(counts[position], 1)
+
     def rank(self, offers: list[Offer]) -> None:
         """The candidates are as good now as their offers stand here; who is not among them is worse than all."""
         self._ranks = {(offer.backend, offer.upstream): float(place) for place, offer in enumerate(offers)}

@@ -1,34 +1,60 @@
-"""Wire formats, one folder each, discovered: a folder with `SERVING` or `CALLING` in its `__init__` is one."""
+"""Wire formats, one folder each, discovered: a folder with `SERVING` or `CALLING` in its `__init__` is one.
+
+A side of a format is loaded when somebody asks for it: a server that calls one kind of backend needs no other.
+Rule: a format's name is its folder's.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from ollamux.formats.base import Calling, Serving
 
-__all__ = ("calling", "callings", "servings")
+__all__ = ("calling", "callings", "part", "servings")
+
+
+def part(folder: str, name: str, kinds: Mapping[str, str]) -> object:
+    """What a folder's `__getattr__` gives for a name that it has not made yet: an object of the class that `kinds`
+    tells for it, from the module called as the name is, in small letters. Raises AttributeError for any other name."""
+    if name not in kinds:
+        raise AttributeError(f"module {folder!r} has no attribute {name!r}")
+    made: object = getattr(import_module(f"{folder}.{name.lower()}"), kinds[name])()
+    setattr(import_module(folder), name, made)
+    return made
 
 
 @cache
-def _folders() -> tuple[object, ...]:
-    return tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__) if module.ispkg)
+def _folders() -> Mapping[str, Any]:
+    return {
+        module.name: import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__) if module.ispkg
+    }
+
+
+def _all(name: str) -> Iterable[Any]:
+    return (getattr(folder, name) for folder in _folders().values() if name in folder.__all__)
 
 
 @cache
 def servings() -> tuple[Serving, ...]:
     """Every format that clients may speak."""
-    return tuple(getattr(folder, "SERVING") for folder in _folders() if hasattr(folder, "SERVING"))  # noqa: B009
+    return tuple(_all("SERVING"))
 
 
 @cache
 def callings() -> tuple[Calling, ...]:
     """Every format that backends may speak."""
-    return tuple(getattr(folder, "CALLING") for folder in _folders() if hasattr(folder, "CALLING"))  # noqa: B009
+    return tuple(_all("CALLING"))
 
 
 @cache
 def calling(name: str) -> Calling:
     """The calling side of the format with this name. Raises KeyError where there is none."""
-    return {side.name: side for side in callings()}[name]
+    folder = _folders()[name]
+    if "CALLING" not in folder.__all__:
+        raise KeyError(name)
+    side: Calling = folder.CALLING
+    return side

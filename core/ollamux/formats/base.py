@@ -86,6 +86,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     messages. Ids of calls have `call_ids` letters and digits there, names of tools at most `tool_names` letters,
     digits, `_` and `-` (0: any will do).
 
+    `prefill` are the members of a request that make it go on with a last message of the assistant, none where it does
+    so by itself; None where it cannot.
+
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
     `metadata` and tiers of service, completions without a template, how many texts it embeds at a time (0: any), and
     whether its vectors are predictions, as Vertex has them. `cues` are made of these: texts without which a body
@@ -114,6 +117,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice: frozenset[str] = _CHOICES
     refuses: frozenset[str] = frozenset()
     extra: dict[str, Any] = {}
+    prefill: dict[str, Any] | None = None
     cues: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ class Anthropic(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "anthropic"
     format: str = "anthropic"
     other_formats: tuple[str, ...] = ()
-    dialect: Dialect = Dialect()
+    dialect: Dialect = Dialect(prefill={})  # later models refuse it
     default_endpoint: str | None = "https://api.anthropic.com"
     version_path: str = "/v1"
     fixed: bool = True

@@ -28,7 +28,7 @@ class Ollama(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "ollama"
     format: str = "ollama"
     other_formats: tuple[str, ...] = ()
-    dialect: Dialect = Dialect(image_urls=False)
+    dialect: Dialect = Dialect(image_urls=False, prefill={})
     default_endpoint: str | None = "http://127.0.0.1:11434"
     version_path: str = ""
     fixed: bool = True

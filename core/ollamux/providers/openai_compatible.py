@@ -37,6 +37,7 @@ _VLLM = Dialect(
     think="chat_template_kwargs",
     reasoning_fields=("reasoning", "reasoning_content"),
     developer=False,
+    prefill={"continue_final_message": True, "add_generation_prompt": False},
 )
 _TGI = Dialect(
     sampling={"top_k": "top_k", "typical_p": "typical_p", "repeat_penalty": "repetition_penalty"}, developer=False

@@ -16,6 +16,7 @@ cdef class Ask:
     cdef public object strategy, wishes
     cdef public tuple prefix
     cdef bint _limited
+    cdef double _soonest
 
     @cython.locals(station=Station, first=double)
     cpdef long filtered(self, Standing standing, long needs) except -1

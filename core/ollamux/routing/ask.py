@@ -70,6 +70,7 @@ class Ask:
 
     __slots__ = (
         "_limited",
+        "_soonest",
         "deadline_ms",
         "extra",
         "format",
@@ -118,6 +119,7 @@ class Ask:
         self.media = 0
         self.max_watts = self.max_latency_ms = self.deadline_ms = math.inf
         self._limited = False
+        self._soonest = math.inf
         self.wishes: Constraints | None = None
 
     def restrict(
@@ -139,8 +141,14 @@ class Ask:
         self.max_watts = max_watts
         self.max_latency_ms = max_latency_ms
         self.deadline_ms = deadline_ms
-        self._limited = min(max_latency_ms, deadline_ms) < math.inf
+        self._soonest = min(max_latency_ms, deadline_ms)
+        self._limited = self._soonest < math.inf
         self.strict = max(target, provider, region) >= 0 or media != 0 or max_watts < math.inf or self._limited
+
+    def until(self, deadline_ms: float) -> None:
+        """So much is left of its deadline."""
+        self.deadline_ms = deadline_ms
+        self._soonest = min(self.max_latency_ms, deadline_ms)
 
     def lean(self, latency: float, power: float, price: float) -> None:
         """The client says what it cares for."""
@@ -153,6 +161,7 @@ class Ask:
         """The number of the first filter that leaves it out, 0 for none. `needs` are the bits to ask for: the
         request's own, or none where nobody has them and its error is another's to tell."""
         station = standing.station
+        first = 0.0
         if needs & ~standing.able and not self.format & standing.native:
             return _NEEDS
         if self.strict:
@@ -171,17 +180,13 @@ class Ask:
                 return _POWER
             if self._limited:
                 first = standing.wait_ms + self.extra * standing.read_ms
-                if first > self.max_latency_ms:
-                    return _LATENCY
-                if first > self.deadline_ms:
-                    return _DEADLINE
+                if first > self._soonest:
+                    return _LATENCY if first > self.max_latency_ms else _DEADLINE
         if station.blocked:
             if not station.callable:
                 return _CALLABLE
             if station.number != self.target:
                 return _EXCLUDED
-        if self._limited:
-            first = standing.wait_ms + self.extra * standing.read_ms + station.queue_ms
-            if first > min(self.max_latency_ms, self.deadline_ms):
-                return _LOAD
+        if self._limited and first + station.queue_ms > self._soonest:
+            return _LOAD
         return 0

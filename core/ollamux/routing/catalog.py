@@ -53,8 +53,9 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     serves: a filter where it can list its models, the list itself where it cannot. `expected` is the model that it will
     have, `expects` says which it may have: found, but not listed, until the backend tells; `claimed` says that of one
     that has told and lists none. `upstream` tells what such a name is there. `admits` says which of those that it lists
-    are offered. `facts` is what is known of the provider's models. Where it `deploys`, models are called
-    by names of the operator's own, `deployment` where a model has none. `settings` are those that it has words for."""
+    are offered, `largest` how many bytes one of known size may have (0: any). `facts` is what is known of the
+    provider's models. Where it `deploys`, models are called by names of the operator's own, `deployment` where a model
+    has none. `settings` are those that it has words for."""
 
     backend: str
     provider: str
@@ -66,6 +67,7 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     claimed: Callable[[str], bool] | None = None
     upstream: Callable[[str], str] = str
     admits: Callable[[str], bool] | None = None
+    largest: float = 0.0
     facts: Callable[[str], Facts | None] | None = None
     deploys: bool = False
     deployment: str = ""
@@ -279,10 +281,12 @@ class Catalog:
         if shelf.admits is not None:
             admits = shelf.admits
             listed = tuple(model for model in listed if admits(model.name) or admits(model.title or model.name))
+        if shelf.largest:
+            listed = tuple(model for model in listed if model.size <= shelf.largest)
         if not shelf.claims:
             return listed
         claims = {self._key(claim): claim for claim in shelf.claims}
-        if listed:
+        if inventory is not None and inventory.models:
             names = ((model, {self._key(model.name), self._key(model.title or model.name)}) for model in listed)
             return tuple(model for model, spelled in names if not claims.keys().isdisjoint(spelled))
         return tuple(ModelInfo(name=claim) for claim in claims.values())

@@ -10,7 +10,6 @@ Rules: what clients can cause to be remembered is bounded; an unknown name is to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from ollamux.hardware.power import TYPICAL_WATTS
 from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
+from ollamux.routing.patterns import PatternTable
 from ollamux.routing.score import LEANINGS, PREFERENCE, PRIORITY
 from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Field, Standing
 from ollamux.routing.station import Station
@@ -71,6 +71,7 @@ class Fleet:
         self._regions: dict[str, int] = {}
         self._bits: dict[str, int] = {}
         self._configs: dict[str, BackendConfig] = {}
+        self._preferred: dict[str, PatternTable[bool]] = {}
         self._standings: dict[tuple[str, str], Standing] = {}
         self._fields: dict[str, Field] = {}
         self._asks: dict[tuple[frozenset[str], str], Ask] = {}
@@ -101,6 +102,7 @@ class Fleet:
         )
         self.stations[config.id] = station
         self._configs[config.id] = config
+        self._preferred[config.id] = PatternTable((name, True) for name in config.model_capability.preferred_models)
         return station
 
     def field(self, offers: tuple[Offer, ...]) -> Field:
@@ -226,8 +228,8 @@ class Fleet:
     def _describe(self, standing: Standing, offer: Offer) -> None:
         station = standing.station
         config = self._configs[offer.backend]
-        patterns = config.model_capability.preferred_models
-        preferred = any(fnmatchcase(name, pattern) for pattern in patterns for name in (offer.name, offer.upstream))
+        patterns = self._preferred[offer.backend]
+        preferred = offer.name in patterns or offer.upstream in patterns
         formats = self._formats(offer) if self._formats is not None else ()
         standing.describe(
             offer,

@@ -82,8 +82,9 @@ class _Lexicon(NamedTuple):
 
 
 _WORD = re.compile(r"[^\W_]+")
-_WIDE = re.compile(r"[\u0600-\u0fff\u2e80-\ud7ff]")
-_UNSPACED = re.compile(r"[\u2e80-\u9fff]")
+_WIDE, _UNSPACED = r"[\u0600-\u0fff\u2e80-\ud7ff]", r"[\u2e80-\u9fff]"
+"""Compiled when a text first has such letters: classes as large as these take milliseconds."""
+
 _CODE_LINE = re.compile(
     r"def \w{1,60}\(|class \w{1,60}[:({]"
     r"|(?:(?:async|export|public|private|static|pub|inline) ){0,3}(?:function|fn|func)\b"
@@ -199,7 +200,7 @@ def _scores(text: str, words: list[str]) -> dict[Kind, float]:
     scores: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)
     scores["plain"] = 1.0
     _weigh_words(words, scores)
-    if _WIDE.search(text):
+    if not text.isascii() and re.search(_WIDE, text):
         for part, kind, weight in _lexicon().parts:
             if part in text:
                 scores[kind] += weight
@@ -299,7 +300,7 @@ def _count(sign: re.Pattern[str], text: str, most: int) -> int:
 
 def _complexity(kind: Kind, text: str, words: list[str], images: int, tools: int, max_tokens: int | None) -> Complexity:
     lexicon = _lexicon()
-    size = len(words) + len(_UNSPACED.findall(text)) // 2
+    size = len(words) + (0 if text.isascii() else len(re.findall(_UNSPACED, text)) // 2)
     points = _BASE[kind]
     points += -0.6 if size <= 7 else 0.0 if size <= 16 else 0.6 if size <= 30 else 1.2 if size <= 55 else 2.0
     seen: set[tuple[str, ...]] = set()

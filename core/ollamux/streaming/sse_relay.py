@@ -40,6 +40,8 @@ __all__ = ("SseRelay",)
 
 _DONE = b"data: [DONE]\n\n"
 _NOTHING = (b"", b"null")
+_FIELDS = (b"", b"event", b"id", b"retry")
+"""What may stand beside data: a comment, and the fields that there are."""
 _NO_CALLS = (b"", b"null", b"[]")
 _KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
 
@@ -188,7 +190,8 @@ class SseRelay:
                 continue
             if field == b"event":
                 name = value.removeprefix(b" ")
-            others.append(line)
+            if field in _FIELDS:
+                others.append(line)
         self.steady = False
         made = self._event(b"\n".join(parts), name.decode("utf-8", "replace"), last) if parts else b""
         if made:

@@ -10,7 +10,7 @@ that all processes of one machine share.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -152,7 +152,7 @@ def _row(row: Row) -> _Row:
     return _Row(
         row.backend,
         row.model,
-        row.operation,
+        cast(Operation, row.operation),
         [getattr(row, name) for name in _SUMS],
         [getattr(row, name) for name in _LATEST],
         [_counts(getattr(row, name)) for name in _HISTOGRAMS],

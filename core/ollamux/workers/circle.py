@@ -12,15 +12,18 @@ begins is told what the others know by the first of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ollamux.config import Config
 from ollamux.exchange.base import Exchange
+from ollamux.formats.openai_responses.incoming import named_elsewhere
 from ollamux.formats.openai_responses.store import StoredResponses
 from ollamux.hardware.readings import Readings
 from ollamux.workers.books import Books, CountingHouse, Together, add, books_of
+from ollamux.workers.consulting import Consulting
 from ollamux.workers.dividing import Part
 from ollamux.workers.messages import (
+    BOOKS,
     HEARD,
     Answer,
     Ask,
@@ -72,10 +75,6 @@ class CircleHouse(CountingHouse, Protocol):
         """A supervised backend listens here now."""
         ...
 
-    def known(self) -> Sequence[Message]:
-        """What a worker that has just begun should hear."""
-        ...
-
 
 class _Pending:
     """A question under way."""
@@ -100,6 +99,9 @@ class Circle:
         self._pending: dict[int, _Pending] = {}
         self._asked = 0
         self._last: dict[int, Books] = {}
+        self._rounds: dict[str, Round] = {}
+        self._located: dict[str, Located] = {}
+        self._mode = ""
         self._hearing = False
 
     # What this one says -----------------------------------------------------------------------------------------------
@@ -109,9 +111,32 @@ class Circle:
         told = decode(before) if before else None
         if isinstance(told, Told) and isinstance(told.answer, Books):
             add(self._house.ledger, told.answer)
-        self.tell(Joined(self.part.number))
+        self._tell(Joined(self.part.number))
 
-    def tell(self, message: Message) -> None:
+    def probed(self, told: Round) -> None:
+        """A round of probes is over here."""
+        self._rounds[told.backend] = told
+        self._tell(told)
+
+    def sensed(self, readings: Readings) -> None:
+        """The sensors were read here."""
+        self._tell(Sensed(readings))
+
+    def chosen(self, mode: str) -> None:
+        """A person chose an efficiency mode here."""
+        self._mode = mode
+        self._tell(Chosen(mode))
+
+    def located(self, backend: str, endpoint: str | None, reason: str, *, loading: bool) -> None:
+        """A backend that is supervised here listens there now."""
+        told = self._located[backend] = Located(backend, endpoint, reason, loading)
+        self._tell(told)
+
+    def forgotten(self, id_: str, owner: str) -> None:
+        """A response was deleted here."""
+        self._tell(Forgotten(owner, id_))
+
+    def _tell(self, message: Message) -> None:
         """All others hear this, but what this one has just heard itself."""
         if not self._hearing:
             self._post(frame_of(message))
@@ -125,7 +150,7 @@ class Circle:
             return False
         self._asked += 1
         self._pending[self._asked] = _Pending(exchange, set(self._present))
-        self.tell(Ask(self.part.number, self._asked, question))
+        self._tell(Ask(self.part.number, self._asked, question))
         return True
 
     def answers(self, exchange: Exchange) -> list[Answer]:
@@ -136,14 +161,41 @@ class Circle:
                 return pending.answers
         return []
 
-    def together(self, answers: Sequence[Answer]) -> Together:
-        """The gateway with the figures of the others added; of one that did not answer, those that it told last."""
+    def together(self, make: Callable[[Any], Exchange]) -> Exchange:
+        """The exchange that tells of all workers: `make` gets the gateway with the figures of the others added."""
+        return Consulting(self, (BOOKS,), lambda answers, at: make(self._together(answers)))
+
+    def when_heard(self, exchange: Exchange) -> Exchange:
+        """This exchange, when all others have heard what was said before."""
+        return Consulting(self, (HEARD,), lambda answers, at: exchange)
+
+    def fetched(self, id_: str, owner: str, then: Callable[[float], Exchange]) -> Exchange:
+        """What `then` makes, when a response that another one may keep is here, if there is one."""
+        return self._fetching((Wanted(owner, id=id_),), id_, owner, then)
+
+    def going_on(self, body: bytes, owner: str, then: Callable[[], Exchange]) -> Exchange:
+        """What `then` makes, when the responses that a request names are here, if there are any."""
+        id_, items = named_elsewhere(body, owner, self._house.stored)
+        questions = [*((Wanted(owner, id=id_),) if id_ else ()), *(Wanted(owner, item=item) for item in items)]
+        return self._fetching(questions, id_, owner, lambda at: then()) if questions else then()
+
+    def _fetching(
+        self, questions: Sequence[Question], id_: str, owner: str, then: Callable[[float], Exchange]
+    ) -> Exchange:
+        def found(answers: Sequence[Answer], now: float) -> Exchange:
+            self._adopt(answers, id_, owner, now)
+            return then(now)
+
+        return Consulting(self, questions, found)
+
+    def _together(self, answers: Sequence[Answer]) -> Together:
+        """Of one that did not answer, the figures that it told last."""
         found = [answer for answer in answers if isinstance(answer, Books)]
         heard = {books.worker for books in found}
         found += [books for worker, books in self._last.items() if worker not in heard]
         return Together(self._house, self._config, self.part.number, found)
 
-    def adopt(self, answers: Sequence[Answer], id_: str, owner: str, now: float) -> None:
+    def _adopt(self, answers: Sequence[Answer], id_: str, owner: str, now: float) -> None:
         """Keeps here, too, what others keep of this owner."""
         stored = self._house.stored
         for answer in answers:
@@ -189,6 +241,7 @@ class Circle:
                     asked.answers.append(answer)
                     self._answered(asked, sender)
             case Round():
+                self._rounds[message.backend] = message
                 self._house.heard(message, now)
             case Sensed(readings):
                 self._house.sensed(readings, now)
@@ -208,7 +261,9 @@ class Circle:
         self._post(frame_of(Present(self.part.number), newcomer))
         others = self._present - {newcomer}
         if not others or self.part.number < min(others):
-            for message in self._house.known():
+            mode = (Chosen(self._mode),) if self._mode else ()
+            known: tuple[Message, ...] = (*self._located.values(), *self._rounds.values(), *mode)
+            for message in known:
                 self._post(frame_of(message, newcomer))
 
     def _found(self, question: Question, now: float) -> Answer:

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from ollamux.workers import Circle, Frames
+from ollamux.workers.circle import Circle
+from ollamux.workers.messages import Frames
 
 __all__ = ("UNSENT", "Link")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ollamux.config import Config
-from ollamux.workers import Part
+from ollamux.workers.dividing import Part
 from ollamux_aiohttp.discovery import DEFAULT_PORT, SECOND_PORT
 from ollamux_aiohttp.screen import Paint
 from ollamux_aiohttp.serve import GRACE, Opening, port_taken, run_until, wanted_ports, whoever_listens

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ollamux.workers import EVERYONE, Frame, Frames, left
+from ollamux.workers.messages import EVERYONE, Frame, Frames, left
 from ollamux_aiohttp.workers.link import UNSENT
 from ollamux_aiohttp.workers.ports import Port
 

@@ -10,6 +10,7 @@ from tests.support.driving import Asked, Driven, driven
 from ollamux.contract import ClientRequest, WakeAt
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.formats.openai_responses import SERVING
+from ollamux.news import Decision, News
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -278,3 +279,33 @@ def test_no_other_backend_is_asked_for_it() -> None:
     run = driven(l="llama_cpp", o="ollama")
     assert kept_behind(run.gateway, "m", "resp_1", "", "") is None
     assert kept_behind(run.gateway, "nobodys", "resp_1", "", "") is None
+
+
+def rows(run: Driven) -> dict[str, Any]:
+    return {row.operation: row for row in run.gateway.ledger.rows()}
+
+
+def test_what_went_to_a_backend_is_counted_once_whatever_came_of_it() -> None:
+    run = managed()
+    heard: list[News] = []
+    run.gateway.feed.listen(heard.append)
+    done = run.ask("POST", "/api/pull", {"model": "new"}, {"x-request-id": "r7"})
+    run.pass_time(2)
+    done.called.answer(200, {"status": "success"})
+    run.ask("DELETE", "/api/delete", {"model": "m"}).called.answer(404, {"error": "no"})
+    run.ask("POST", "/api/pull", {"model": "new"}).called.fail("refused")
+    run.ask("POST", "/api/pull", {"model": "new"}).leave()
+    found = rows(run)
+    pulls = found["pull"]
+    assert (pulls.backend, pulls.model, pulls.requests) == ("o", "", 3)
+    assert pulls.failures == {"upstream_bad": 1, "gone": 1} and pulls.seconds[""].total == 2.0
+    assert found["delete"].failures == {"not_found": 1}
+    assert sum(run.gateway.ledger.exchanges.values()) == 4
+    first = next(news for news in heard if isinstance(news, Decision))
+    assert (first.request_id, first.operation, first.backend, first.seconds) == ("r7", "pull", "o", 2.0)
+
+
+def test_what_goes_nowhere_is_not_counted() -> None:
+    run = driven(a="vllm")
+    assert run.ask("POST", "/api/pull", {"model": "new"}).status == 501
+    assert rows(run) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ollamux.exchange.heads import header, passed_on, stream_head, warned
+from ollamux.exchange.heads import header, passed_on, place, place_told, stream_head, warned
 
 
 def test_a_header_is_found_in_any_case_and_is_empty_where_it_is_not_there() -> None:
@@ -62,3 +62,10 @@ def test_only_server_sent_events_ask_not_to_be_kept() -> None:
     assert head.headers == (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"), *told)
     assert (head.status, head.now) == (200, True)
     assert stream_head("application/x-ndjson", ()).headers == (("Content-Type", "application/x-ndjson"),)
+
+
+def test_a_place_in_the_queue_is_told_in_headers_and_as_a_comment_where_streams_have_comments() -> None:
+    assert place(3, 1.5) == (("X-Queue-Position", "3"), ("X-Queue-Wait-Ms", "1500"))
+    assert place(1, None) == (("X-Queue-Position", "1"),)
+    assert place_told("text/event-stream", 3, 1.6) == b": place 3 in the queue, about 2 s\n\n"
+    assert place_told("application/x-ndjson", 3, 1.6) == b""

@@ -239,3 +239,26 @@ def test_a_second_attempt_that_finds_nobody_costs_nothing() -> None:
     for each in asked:
         each.leave()
     assert at_rest(run)
+
+
+def test_no_second_attempt_begins_after_the_clients_deadline() -> None:
+    run = hedging(usual=2.0)
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    asked = run.ask("POST", "/api/chat", body, {"x-deadline-ms": "1000"})
+    run.pass_time(10)
+    assert asked.asked == ["a"]
+    asked.leave()
+
+
+def test_a_first_attempt_whose_time_is_over_when_the_second_begins_leaves_that_one_its_chance() -> None:
+    run = driven(ON, a={"type": "vllm", "priority": 90, "timeouts": {"first_byte": 5}}, b="vllm")
+    known = run.gateway.guards.hedging
+    assert known is not None
+    for _ in range(ENOUGH):
+        known.seen("a", "m", 0.5)
+    asked = run.chat()
+    run.now += 60  # a machine that slept
+    run.pass_time(0)
+    assert asked.asked == ["a", "b"] and asked.calls[0].cancelled and not asked.over
+    asked.calls[1].stream(delta("from b"), ending())
+    assert asked.text == "from b" and at_rest(run)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.driving import IN_ORDER, Asked, Driven, delta, driven, ending, line
 
 TINY: dict[str, Any] = {"type": "vllm", "max_concurrent_requests": 1}
+CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def finish(asked: Asked) -> None:
@@ -252,6 +253,29 @@ def test_a_sign_of_life_goes_to_who_waits_in_the_queue_too() -> None:
     assert asked.text == "ok" and at_rest(run)
 
 
+def test_who_waits_in_the_queue_is_told_his_place_and_about_how_long_with_every_sign_of_life() -> None:
+    run = driven(a=TINY)
+    for asked in [run.chat() for _ in range(3)]:  # so that the pace is known
+        run.pass_time(10)
+        finish(asked)
+    run.chat().called.head()
+    waiting = [run.chat(), run.ask("POST", "/v1/chat/completions", {**CHAT, "stream": True})]
+    run.pass_time(16)
+    assert [asked.headers["x-queue-position"] for asked in waiting] == ["1", "2"]
+    assert all(int(asked.headers["x-queue-wait-ms"]) > 0 for asked in waiting)
+    assert waiting[1].body.startswith(b": place 2 in the queue, about ")
+    assert waiting[1].body.endswith(b" s\n\n: keepalive\n\n")
+
+
+def test_who_waits_before_any_pace_is_known_is_told_his_place_alone() -> None:
+    run = driven(a=TINY)
+    run.chat().called.head()
+    asked = run.ask("POST", "/v1/chat/completions", {**CHAT, "stream": True})
+    run.pass_time(16)
+    assert asked.body == b": place 1 in the queue\n\n: keepalive\n\n"
+    assert asked.headers["x-queue-position"] == "1" and "x-queue-wait-ms" not in asked.headers
+
+
 def test_after_a_sign_of_life_another_backend_may_still_take_over() -> None:
     run = driven(a="vllm", b="vllm")
     asked = run.chat()
@@ -381,3 +405,15 @@ def test_the_silence_of_a_client_that_does_not_read_is_not_broken_when_it_reads_
     assert asked.wake_at == run.now + 15 and not asked.pieces
     run.pass_time(15)
     assert len(asked.pieces) == 1
+
+
+@pytest.mark.parametrize("type_", ["ollama", "vllm"])
+def test_a_backend_that_has_said_its_last_word_and_does_not_hang_up_has_answered(type_: str) -> None:
+    run = driven(a={"type": type_, "timeouts": {"idle": 5}})
+    asked = run.chat()
+    native = type_ == "ollama"
+    asked.called.head(200, "application/x-ndjson" if native else "text/event-stream")
+    asked.called.data(line("ok") + line(done=True) if native else delta("ok") + ending())
+    run.pass_time(10)
+    assert asked.over and asked.called.cancelled and asked.text == "ok" and "error" not in asked.lines[-1]
+    assert at_rest(run) and run.gateway.backend("a").health.usable

@@ -7,6 +7,7 @@ client gets of it (`answered`) and, where the format has statuses of its own, `s
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,14 @@ def test_a_whole_answer_that_is_none_is_an_error(called: Calling, body: bytes) -
     neutral = read(EVERY[0]).neutral(SERVED, {})
     with pytest.raises(OllamuxError):
         called.whole(neutral, body, Dialect())
+
+
+def test_a_side_is_found_by_its_formats_name_alone() -> None:
+    assert [calling(side.name) for side in callings()] == list(callings())
+    with pytest.raises(KeyError):
+        calling("esperanto")
+
+
+def test_a_format_has_no_side_but_its_own() -> None:
+    with pytest.raises(AttributeError, match="SERVING"):
+        _ = import_module("ollamux.formats.bedrock").SERVING

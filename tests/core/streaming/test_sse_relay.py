@@ -401,3 +401,9 @@ def test_a_stream_of_several_choices_is_complete_with_the_last_of_them() -> None
     relay = SseRelay("up", "up", choices=2)
     relay.feed(finish(0) + b"data: [DONE]\n\n", 0.0)
     assert relay.complete
+
+
+def test_a_line_that_is_no_field_does_not_pass() -> None:
+    relay = SseRelay("up", "up")
+    assert relay.feed(b"\xff\xfe\n\n<html>\n\n", 0.0) == b""
+    assert relay.feed(b"retry: 5\nnonsense\n: a comment\n\n", 0.0) == b"retry: 5\n: a comment\n\n"

@@ -13,8 +13,9 @@ import uvloop
 from tests.support.driving import configured
 
 from ollamux.gateway import Gateway
-from ollamux.workers import Circle, Part, frame_of
-from ollamux.workers.messages import Joined
+from ollamux.workers.circle import Circle
+from ollamux.workers.dividing import Part
+from ollamux.workers.messages import Joined, frame_of
 from ollamux_aiohttp.workers import link as module
 from ollamux_aiohttp.workers.link import Link
 
@@ -89,7 +90,7 @@ def test_a_worker_whose_supervisor_is_gone_is_asked_to_end(loop: Any, monkeypatc
         assert circle.post is None
 
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(module.os, "kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(scenario())
     assert sent == [(os.getpid(), signal.SIGTERM)]

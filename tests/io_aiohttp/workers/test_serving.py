@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,7 @@ def serving(folder: Path, settings: dict[str, Any]) -> Iterator[Several]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -111,7 +112,8 @@ def serving(folder: Path, settings: dict[str, Any]) -> Iterator[Several]:
         with several.open:
             yield several
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers hold the pipes open, too
         process.communicate()
 
 

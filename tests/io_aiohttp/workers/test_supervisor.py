@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 
 PROGRAM = """
 import os, signal, sys, time
-from ollamux.workers import Frames, frame_of
-from ollamux.workers.messages import Chosen, Joined, decode
+
+from ollamux.workers.messages import Chosen, Frames, Joined, decode, frame_of
 from ollamux_aiohttp.workers import supervisor
 from ollamux_aiohttp.workers.ports import Port
 
@@ -87,11 +89,13 @@ def supervised(work: str = "work = echo") -> Iterator[Supervised]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         yield Supervised(process)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers hold the pipes open, too
         process.communicate()
 
 
@@ -109,10 +113,13 @@ def test_all_workers_answer_and_end_when_asked_to() -> None:
                 os.kill(pid, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 def test_a_worker_that_is_killed_is_replaced_and_no_connection_that_waited_for_it_is_lost() -> None:
     with supervised() as found:
         begun = found.begun()
         os.kill(begun[1], signal.SIGSTOP)
+        while Path(f"/proc/{begun[1]}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.01)
         waiting = [socket.create_connection(("127.0.0.1", found.port), timeout=20) for _ in range(16)]
         os.kill(begun[1], signal.SIGKILL)
         _, number, pid, first, *_ = found.line("worker")

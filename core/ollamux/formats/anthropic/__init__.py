@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from ollamux.formats.anthropic.calling import AnthropicCalling
-from ollamux.formats.anthropic.serving import AnthropicServing
-from ollamux.formats.base import Calling, Serving
+from typing import TYPE_CHECKING
+
+from ollamux.formats import part
+
+if TYPE_CHECKING:
+    from ollamux.formats.base import Calling, Serving
+
+    CALLING: Calling
+    SERVING: Serving
 
 __all__ = ("CALLING", "SERVING")
 
-SERVING: Serving = AnthropicServing()
-CALLING: Calling = AnthropicCalling()
+_KINDS = {"CALLING": "AnthropicCalling", "SERVING": "AnthropicServing"}
+
+
+def __getattr__(name: str) -> object:
+    return part(__name__, name, _KINDS)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from ollamux.formats.base import Calling
-from ollamux.formats.bedrock.calling import BedrockCalling
+from typing import TYPE_CHECKING
+
+from ollamux.formats import part
+
+if TYPE_CHECKING:
+    from ollamux.formats.base import Calling
+
+    CALLING: Calling
 
 __all__ = ("CALLING",)
 
-CALLING: Calling = BedrockCalling()
+_KINDS = {"CALLING": "BedrockCalling"}
+
+
+def __getattr__(name: str) -> object:
+    return part(__name__, name, _KINDS)

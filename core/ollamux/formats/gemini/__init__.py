@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from ollamux.formats.base import Calling, Serving
-from ollamux.formats.gemini.calling import GeminiCalling
-from ollamux.formats.gemini.serving import GeminiServing
+from typing import TYPE_CHECKING
+
+from ollamux.formats import part
+
+if TYPE_CHECKING:
+    from ollamux.formats.base import Calling, Serving
+
+    CALLING: Calling
+    SERVING: Serving
 
 __all__ = ("CALLING", "SERVING")
 
-SERVING: Serving = GeminiServing()
-CALLING: Calling = GeminiCalling()
+_KINDS = {"CALLING": "GeminiCalling", "SERVING": "GeminiServing"}
+
+
+def __getattr__(name: str) -> object:
+    return part(__name__, name, _KINDS)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from ollamux.formats.base import Calling, Serving
-from ollamux.formats.ollama.calling import OllamaCalling
-from ollamux.formats.ollama.serving import OllamaServing
+from typing import TYPE_CHECKING
+
+from ollamux.formats import part
+
+if TYPE_CHECKING:
+    from ollamux.formats.base import Calling, Serving
+
+    CALLING: Calling
+    SERVING: Serving
 
 __all__ = ("CALLING", "SERVING")
 
-SERVING: Serving = OllamaServing()
-CALLING: Calling = OllamaCalling()
+_KINDS = {"CALLING": "OllamaCalling", "SERVING": "OllamaServing"}
+
+
+def __getattr__(name: str) -> object:
+    return part(__name__, name, _KINDS)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from ollamux.formats.base import Calling, Serving
-from ollamux.formats.openai_chat.calling import OpenAIChatCalling
-from ollamux.formats.openai_chat.serving import OpenAIChatServing
+from typing import TYPE_CHECKING
+
+from ollamux.formats import part
+
+if TYPE_CHECKING:
+    from ollamux.formats.base import Calling, Serving
+
+    CALLING: Calling
+    SERVING: Serving
 
 __all__ = ("CALLING", "SERVING")
 
-SERVING: Serving = OpenAIChatServing()
-CALLING: Calling = OpenAIChatCalling()
+_KINDS = {"CALLING": "OpenAIChatCalling", "SERVING": "OpenAIChatServing"}
+
+
+def __getattr__(name: str) -> object:
+    return part(__name__, name, _KINDS)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from ollamux.formats.base import Calling, Serving
-from ollamux.formats.openai_responses.calling import ResponsesCalling
-from ollamux.formats.openai_responses.serving import ResponsesServing
+from typing import TYPE_CHECKING
+
+from ollamux.formats import part
+
+if TYPE_CHECKING:
+    from ollamux.formats.base import Calling, Serving
+
+    CALLING: Calling
+    SERVING: Serving
 
 __all__ = ("CALLING", "SERVING")
 
-SERVING: Serving = ResponsesServing()
-CALLING: Calling = ResponsesCalling()
+_KINDS = {"CALLING": "ResponsesCalling", "SERVING": "ResponsesServing"}
+
+
+def __getattr__(name: str) -> object:
+    return part(__name__, name, _KINDS)

@@ -26,7 +26,7 @@ class LeastLoaded(Strategy):
         return -taken / station.slots if station.slots else -taken / _ASSUMED_PLACES
 
     def why(self, standing: Standing, ask: Ask, primary: float) -> str:
-        return f"{-100 * primary:.0f} percent of its places were taken"
+        return f"{abs(100 * primary):.0f} percent of its places were taken"
 
 
 STRATEGY = LeastLoaded
