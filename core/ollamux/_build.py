@@ -65,6 +65,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.sse_reading",
     "ollamux.gate",
     "ollamux.gateway",
+    "ollamux.premises",
     "ollamux.resilience.admission",
     "ollamux.resilience.breaker",
     "ollamux.resilience.budget",

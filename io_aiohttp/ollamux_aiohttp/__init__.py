@@ -37,12 +37,14 @@ __all__ = (
 )
 
 EXTENSIONS: tuple[str, ...] = (
+    "ollamux_aiohttp._clock",
     "ollamux_aiohttp._heads",
     "ollamux_aiohttp.connection",
     "ollamux_aiohttp.deadlines",
     "ollamux_aiohttp.lane",
     "ollamux_aiohttp.pump",
     "ollamux_aiohttp.upstream.choose",
+    "ollamux_aiohttp.upstream.interface",
     "ollamux_aiohttp.upstream.lean",
     "ollamux_aiohttp.upstream.parser",
     "ollamux_aiohttp.upstream.pool",

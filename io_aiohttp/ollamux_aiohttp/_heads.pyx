@@ -81,27 +81,70 @@ def chunked(bytes data):
     return made
 
 
-cdef const char* _fields(const char* p, const char* end, dict names, dict out):
-    """Reads fields into `out` up to the empty line; the place behind it, or NULL where the head is not plain."""
+cdef struct Line:
+    unsigned short at, size  # where it stands in the head
+    bint framing  # whether it says how long the body is
+    Py_ssize_t length  # what it says: bytes, or -1 for chunks
+
+
+cdef class LastHead:
+    """The head of the last answer of one server. Most of its lines come again, at the same places and byte for byte,
+    and are then not read anew."""
+
+    cdef bytes _head
+    cdef list _fields
+    cdef Line _lines[FIELDS]
+
+
+cdef const char* _fields(
+    const char* p, const char* end, dict names, LastHead last, list out, Line* lines, Py_ssize_t* length
+):
+    """Reads fields into `out` and `lines` up to the empty line; the place behind it, or NULL where the head is not plain.
+    `length` is that of the body: -1 in chunks, -2 where nothing tells."""
+    cdef const char* limit = end if end - p < LONGEST else p + LONGEST
+    cdef const char* base = p
+    cdef const char* before = NULL
     cdef const char* line
     cdef const char* value
     cdef const char* stop
-    cdef const char* limit = end if end - p < LONGEST else p + LONGEST
+    cdef Line* known
     cdef unsigned char c
-    cdef bytes name
+    cdef int count = 0, left = 0
+    length[0] = -2
+    if last._head is not None:
+        before = PyBytes_AS_STRING(last._head)
+        left = <int>len(last._fields)
     while True:
         if limit - p < 2:
             return NULL
         if p[0] == 13:
             return p + 2 if p[1] == 10 else NULL
+        if count == FIELDS:
+            return NULL
         line = p
+        known = &last._lines[count]
+        if count < left and limit - p > known.size and memcmp(p, before + known.at, known.size) == 0:
+            lines[count] = known[0]
+            lines[count].at = <unsigned short>(line - base)
+            if known.framing:
+                if length[0] != -2:
+                    return NULL
+                length[0] = known.length
+            out.append(last._fields[count])
+            count += 1
+            p += known.size
+            continue
         p = <const char*>memchr(p, 58, limit - p)
         if p == NULL:
             return NULL
-        name = PyBytes_FromStringAndSize(line, p - line)
-        lower = names.get(name)
-        if lower is None or lower in out:
+        lower = names.get(PyBytes_FromStringAndSize(line, p - line))
+        if lower is None or lower == "connection" or lower == "proxy-connection" or lower == "upgrade":
             return NULL
+        for pair in out:
+            if (<tuple>pair)[0] == lower:
+                return NULL
+        if count < left and (<tuple>last._fields[count])[0] != lower:
+            left = 0  # it stood elsewhere, so what follows might name it again
         p += 1
         while p < limit and (p[0] == 32 or p[0] == 9):
             p += 1
@@ -116,23 +159,36 @@ cdef const char* _fields(const char* p, const char* end, dict names, dict out):
         stop = p
         while stop > value and ((stop - 1)[0] == 32 or (stop - 1)[0] == 9):
             stop -= 1
-        out[lower] = PyBytes_FromStringAndSize(value, stop - value)
         p += 2
+        lines[count].at = <unsigned short>(line - base)
+        lines[count].size = <unsigned short>(p - line)
+        lines[count].framing = lower == "content-length" or lower == "transfer-encoding"
+        if lines[count].framing:
+            if length[0] != -2:
+                return NULL
+            length[0] = _length(value, stop) if lower == "content-length" else _chunked(value, stop)
+            if length[0] == -2:
+                return NULL
+            lines[count].length = length[0]
+        out.append((lower, PyUnicode_DecodeUTF8(value, stop - value, "surrogateescape")))
+        count += 1
 
 
-cdef Py_ssize_t _length(dict fields) except -2:
-    """Content-Length, or -1 where there is none that is plain."""
-    cdef bytes text = fields.get("content-length")
-    cdef Py_ssize_t found = 0, i
-    cdef const char* p
-    if text is None or not 0 < PyBytes_GET_SIZE(text) < 10:
-        return -1
-    p = PyBytes_AS_STRING(text)
-    for i in range(PyBytes_GET_SIZE(text)):
-        if p[i] < 48 or p[i] > 57:
-            return -1
-        found = found * 10 + (p[i] - 48)
+cdef Py_ssize_t _length(const char* p, const char* end) noexcept:
+    """A Content-Length, -2 where it is none that is plain."""
+    cdef Py_ssize_t found = 0
+    if not 0 < end - p < 10:
+        return -2
+    while p < end:
+        if p[0] < 48 or p[0] > 57:
+            return -2
+        found = found * 10 + (p[0] - 48)
+        p += 1
     return found
+
+
+cdef Py_ssize_t _chunked(const char* p, const char* end) noexcept:
+    return -1 if end - p == 7 and memcmp(p, b"chunked", 7) == 0 else -2
 
 
 cdef struct Field:
@@ -250,19 +306,14 @@ cdef class PlainHeaders:
         cdef Field* field = &self._fields[place]
         return field.value_size == size and memcmp(PyBytes_AS_STRING(self._head) + field.value, value, size) == 0
 
-    cdef Py_ssize_t _length(self) noexcept:
-        """Content-Length, or -1 where there is none that is plain."""
+    cdef Py_ssize_t _body(self) noexcept:
+        """Content-Length, or -2 where there is none that is plain."""
         cdef int place = self._find(b"content-length", 14)
-        cdef const char* p
-        cdef Py_ssize_t found = 0, i
-        if place < 0 or not 0 < self._fields[place].value_size < 10:
-            return -1
-        p = PyBytes_AS_STRING(self._head) + self._fields[place].value
-        for i in range(self._fields[place].value_size):
-            if p[i] < 48 or p[i] > 57:
-                return -1
-            found = found * 10 + (p[i] - 48)
-        return found
+        cdef const char* value
+        if place < 0:
+            return -2
+        value = PyBytes_AS_STRING(self._head) + self._fields[place].value
+        return _length(value, value + self._fields[place].value_size)
 
     cdef bint _ordinary(self) noexcept:
         """A Host, a connection that stays, a body of nothing but its bytes."""
@@ -315,37 +366,36 @@ def read_post(bytes data):
     headers = PlainHeaders.__new__(PlainHeaders)
     headers._head = data
     p = headers._scan(line + 11, limit)
-    if p == NULL or not headers._ordinary() or headers._length() != end - p:
+    if p == NULL or not headers._ordinary() or headers._body() != end - p:
         return None
     headers._head = PyBytes_FromStringAndSize(start, p - start)
     return PyUnicode_DecodeASCII(target, line - target, NULL), headers, PyBytes_FromStringAndSize(p, end - p)
 
 
-def read_answer(bytes data, dict names):
+def read_answer(bytes data, dict names, LastHead last):
     """An answer of 200 on a connection that stays: (headers, body, None) where it is whole in `data`, (headers, what
-    has come of the body, its reader) where it comes in chunks."""
-    cdef const char* p = PyBytes_AS_STRING(data)
-    cdef const char* end = p + PyBytes_GET_SIZE(data)
+    has come of the body, its reader) where it comes in chunks. `last` is the head of the one before, and this one's
+    from here on."""
+    cdef const char* start = PyBytes_AS_STRING(data)
+    cdef const char* end = start + PyBytes_GET_SIZE(data)
     cdef const char* line
-    cdef dict fields = {}
-    if end - p < 19 or memcmp(p, b"HTTP/1.1 200 ", 13) != 0:
+    cdef const char* p
+    cdef Py_ssize_t length = 0
+    cdef list fields = []
+    cdef Line lines[FIELDS]
+    if end - start < 19 or memcmp(start, b"HTTP/1.1 200 ", 13) != 0:
         return None
-    line = <const char*>memchr(p, 13, end - p)
-    if line == NULL or line + 1 != <const char*>memchr(p, 10, end - p):
+    line = <const char*>memchr(start, 13, end - start)
+    if line == NULL or line + 1 != <const char*>memchr(start, 10, end - start):
         return None
-    p = _fields(line + 2, end, names, fields)
-    if p == NULL or "connection" in fields or "proxy-connection" in fields or "upgrade" in fields:
+    line += 2
+    p = _fields(line, end, names, last, fields, lines, &length)
+    if p == NULL or (length >= 0 and length != end - p) or length == -2:
         return None
-    encoding = fields.get("transfer-encoding")
-    reader = None
-    if encoding is not None:
-        if encoding != b"chunked" or "content-length" in fields:
-            return None
-        reader = ChunkReader()
-    elif _length(fields) != end - p:
-        return None
-    headers = [(name, (<bytes>value).decode("utf-8", "surrogateescape")) for name, value in fields.items()]
-    return headers, PyBytes_FromStringAndSize(p, end - p), reader
+    last._head = PyBytes_FromStringAndSize(line, p - line)
+    last._fields = fields
+    memcpy(last._lines, lines, len(fields) * sizeof(Line))
+    return fields[:], PyBytes_FromStringAndSize(p, end - p), ChunkReader() if length == -1 else None
 
 
 cdef enum:

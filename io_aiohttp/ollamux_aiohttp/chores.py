@@ -10,7 +10,7 @@ from ollamux.contract import FailureKind
 from ollamux.gateway import Chore, Gateway
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.upstream.choose import Upstreams
-from ollamux_aiohttp.upstream.interface import Transfer
+from ollamux_aiohttp.upstream.interface import Listener, Transfer
 
 __all__ = ("ChoreRunner",)
 
@@ -91,7 +91,7 @@ class ChoreRunner(Sleeper):
         return self._gateway
 
 
-class _Errand(Sleeper):
+class _Errand(Listener):
     """One chore under way: it collects the answer."""
 
     __slots__ = ("_chore", "_headers", "_pieces", "_runner", "_size", "_status", "_transfer")

@@ -2,6 +2,8 @@
 
 cimport cython
 
+cdef double inf
+
 
 cdef class Sleeper:
     cdef public double wake_at
@@ -18,6 +20,7 @@ cdef class Deadlines:
 
     @cython.locals(slot=long, found=set)
     cpdef set(self, Sleeper sleeper, double when)
+    cpdef rest(self, Sleeper sleeper)
     @cython.locals(found=set)
     cpdef drop(self, Sleeper sleeper)
     cdef _look_at(self, Sleeper sleeper, double now)

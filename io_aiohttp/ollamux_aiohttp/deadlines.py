@@ -10,8 +10,8 @@ Rules: a deadline is met a little late, by one turn of the wheel at most, and ne
 from __future__ import annotations
 
 import asyncio
-import math
 import time
+from math import inf
 
 __all__ = ("TICK", "Deadlines", "Sleeper")
 
@@ -25,7 +25,7 @@ class Sleeper:
     __slots__ = ("slot", "wake_at")
 
     def __init__(self) -> None:
-        self.wake_at = math.inf
+        self.wake_at = inf
         self.slot = -1
 
     def wake(self, now: float) -> None:
@@ -47,7 +47,7 @@ class Deadlines:
     def set(self, sleeper: Sleeper, when: float) -> None:
         """Wakes the sleeper at `when` (monotonic seconds) and not before; infinity: not at all."""
         sleeper.wake_at = when
-        if when == math.inf:
+        if when == inf:
             return
         slot = int(when / self._tick) + 1
         if 0 <= sleeper.slot <= slot:
@@ -66,9 +66,13 @@ class Deadlines:
         if slot < self._next:
             self._next = slot
 
+    def rest(self, sleeper: Sleeper) -> None:
+        """It is not woken before it is set again, which costs little then: it stays in its slot."""
+        sleeper.wake_at = inf
+
     def drop(self, sleeper: Sleeper) -> None:
-        """It sleeps no longer."""
-        sleeper.wake_at = math.inf
+        """It sleeps no longer, and nothing refers to it any more."""
+        sleeper.wake_at = inf
         if sleeper.slot >= 0:
             self._slots[sleeper.slot].discard(sleeper)
             sleeper.slot = -1
@@ -102,7 +106,7 @@ class Deadlines:
         if sleeper.wake_at > now:
             self.set(sleeper, sleeper.wake_at)
             return
-        sleeper.wake_at = math.inf
+        sleeper.wake_at = inf
         try:
             sleeper.wake(now)
         except Exception as error:

@@ -10,17 +10,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from ollamux_aiohttp._heads import PlainHeaders, chunked, read_answer, read_post, sized
+    from ollamux_aiohttp._heads import LastHead, PlainHeaders, chunked, read_answer, read_post, sized
 else:
     try:
-        from ollamux_aiohttp._heads import PlainHeaders, chunked, read_answer, read_post, sized
+        from ollamux_aiohttp._heads import LastHead, PlainHeaders, chunked, read_answer, read_post, sized
     except ImportError:
         PlainHeaders = dict
+
+        class LastHead:
+            """Nothing is remembered."""
 
         def read_post(data: bytes) -> None:
             """Nothing is read quickly."""
 
-        def read_answer(data: bytes, names: dict[bytes, str]) -> None:
+        def read_answer(data: bytes, names: dict[bytes, str], last: LastHead) -> None:
             """Nothing is read quickly."""
 
         def chunked(data: bytes) -> bytes:
@@ -32,7 +35,7 @@ else:
             return b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), line, body)
 
 
-__all__ = ("Names", "PlainHeaders", "chunked", "read_answer", "read_post", "sized")
+__all__ = ("LastHead", "Names", "PlainHeaders", "chunked", "read_answer", "read_post", "sized")
 
 _REMEMBERED: Final = 512
 

@@ -13,9 +13,9 @@ cdef class LaneParser:
     cdef bytearray _raw
     cdef long _count, _head_size, _head_limit
     cdef bint _done, _odd
-    cdef public bint headed, should_close
+    cdef public bint headed, old, should_close
     cdef public str method, path
-    cdef public tuple version
+    cdef str _taken
     cdef public bytes body
     cdef public object headers
 

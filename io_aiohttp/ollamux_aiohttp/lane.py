@@ -84,18 +84,20 @@ class LaneParser:
         "_odd",
         "_parser",
         "_raw",
+        "_taken",
         "_takes",
         "body",
         "headed",
         "headers",
         "method",
+        "old",
         "path",
         "should_close",
-        "version",
     )
 
     def __init__(self, takes: Callable[[str, str], bool], head_limit: int) -> None:
         self._takes = takes
+        self._taken = ""
         self._head_limit = head_limit
         self._parser: httptools.HttpRequestParser | None = None
         self._raw = bytearray()
@@ -109,7 +111,7 @@ class LaneParser:
         self.method = ""
         self.path = ""
         self.should_close = False
-        self.version = (1, 1)
+        self.old = False
         self.body = b""
         self.headers: LaneHeaders | PlainHeaders = LaneHeaders(self._fields)
 
@@ -141,12 +143,16 @@ class LaneParser:
         if found is None:
             return False
         path, headers, body = found
-        if len(body) > BODY_LIMIT or len(data) - len(body) > self._head_limit or not self._takes("POST", path):
+        if len(body) > BODY_LIMIT or len(data) - len(body) > self._head_limit:
             return False
+        if path != self._taken:
+            if not self._takes("POST", path):
+                return False
+            self._taken = path
         self.method = "POST"
-        self.path = path
+        self.path = self._taken  # most often the one before: what is looked up by it has its hash already
         self.should_close = False
-        self.version = (1, 1)
+        self.old = False
         self.headers = headers
         self.body = body
         return True
@@ -214,5 +220,5 @@ class LaneParser:
         parser = self._parser
         assert parser is not None
         self.should_close = not parser.should_keep_alive()
-        self.version = (1, 1) if parser.get_http_version() == "1.1" else (1, 0)
+        self.old = parser.get_http_version() != "1.1"
         self._done = True

@@ -1,10 +1,20 @@
 # The types with which Cython compiles pump.py; the source is that file alone.
 
+cimport cython
+
+from ollamux.accounting.ledger cimport Ledger
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
+from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp.deadlines cimport Deadlines, Sleeper
+from ollamux_aiohttp.lane cimport LaneParser
+from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.choose cimport Upstreams
+
+
+cdef class Client
+cdef class Driver
 
 
 cdef class Pump:
@@ -16,13 +26,23 @@ cdef class Pump:
     cdef bytes _date
     cdef double _date_until
 
+    @cython.locals(gateway=Gateway, now=double, client=Client, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
+    cpdef begin(self, connection, message, bytes body)
     cpdef bytes head(self, int status, tuple headers, double now)
 
 
-cdef class Driver(Sleeper):
+cdef class Client(Sleeper):
+    cdef public object transport
+    cdef public str peer
+    cdef public Driver driver
+    cdef public double left_at
+
+
+cdef class Driver(Listener):
     cdef object _connection, _waiter
     cdef Exchange _exchange
     cdef Pump _pump
+    cdef Client _client
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
     cdef dict _transfers
     cdef public object body_gate
@@ -30,6 +50,7 @@ cdef class Driver(Sleeper):
     cpdef attempt_head(self, long attempt, long status, headers)
     cpdef attempt_data(self, long attempt, bytes data)
     cpdef attempt_end(self, long attempt)
+    cpdef start(self, double now)
     cpdef do(self, wants)
     cdef _do_rarely(self, want)
     cdef _begin(self, head, bytes data)
@@ -39,6 +60,7 @@ cdef class Driver(Sleeper):
     cdef bytes _connection_line(self)
     cdef _write(self, bytes data)
     cdef _send(self, bytes data)
+    @cython.locals(client=Client)
     cdef _finish(self)
     cpdef wake(self, double now)
     cdef _fail(self)

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from math import floor
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -41,19 +40,19 @@ from ollamux.contract import (
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
+from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.heads import chunked, sized
 from ollamux_aiohttp.lane import LaneParser
 from ollamux_aiohttp.upstream.choose import Upstreams
-from ollamux_aiohttp.upstream.interface import Transfer
+from ollamux_aiohttp.upstream.interface import Listener, Transfer
 
 if TYPE_CHECKING:
     from ollamux_aiohttp.connection import Connection
 
-__all__ = ("Driver", "Pump", "Written")
+__all__ = ("Client", "Driver", "Pump", "Written")
 
 _log = logging.getLogger("ollamux")
-_monotonic = time.monotonic
 
 
 class Written(web.StreamResponse):
@@ -115,23 +114,33 @@ class Pump:
     def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins a request that came whole."""
         gateway = self.gateway
-        now = _monotonic()
+        now = monotonic()
+        client = connection.client
+        headers: Mapping[str, str]
+        if isinstance(message, LaneParser):
+            lane: LaneParser = message  # the usual one, read as what it is
+            method, path, headers = lane.method, lane.path, lane.headers  # type: ignore[assignment]  # registered as one
+            stays, old = not lane.should_close, lane.old
+        else:
+            method, path, headers = message.method, message.path, message.headers  # type: ignore[assignment]
+            stays, old = not message.should_close, message.version < (1, 1)
         if len(body) > self.body_limit:
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
-            exchange = gateway.refuse(message.path, error)
+            exchange = gateway.refuse(path, error)
         else:
-            headers: Mapping[str, str] = message.headers  # type: ignore[assignment]  # it is registered as one
-            request = ClientRequest(message.method, message.path, headers, body, connection.peer)
-            exchange = gateway.open(request, now)
-        Driver(self, connection, exchange, message, True).start(now)
-        gateway.ledger.overhead.add(_monotonic() - now)
-        if gateway.has_ready:
+            exchange = gateway.open(ClientRequest(method, path, headers, body, client.peer), now)
+        driver = Driver(self, connection, client, exchange, method == "HEAD", stays, old, True)
+        driver.start(now)
+        gateway.ledger.overhead.add(monotonic() - now)
+        if gateway.has_ready():
             self.drain()
 
     def give_up(self, connection: Connection, message: LaneParser) -> None:
         """Refuses a request whose body does not come, in the client's format, and closes."""
         exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
-        Driver(self, connection, exchange, message, True).start(_monotonic())
+        head_only = message.method == "HEAD"
+        stays, old = not message.should_close, message.old
+        Driver(self, connection, connection.client, exchange, head_only, stays, old, True).start(monotonic())
 
     def head(self, status: int, headers: HeaderPairs, now: float) -> bytes:
         """Status line and headers, a Date among them, without the line that ends them."""
@@ -144,7 +153,7 @@ class Pump:
             self._heads[key] = found
         if now >= self._date_until:
             self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
-            self._date_until = math.floor(now) + 1.0
+            self._date_until = floor(now) + 1.0
         return found + self._date
 
 
@@ -165,11 +174,32 @@ def _sized(headers: HeaderPairs) -> bool:
     return any(name.lower() == "content-length" for name, _ in headers)
 
 
-class Driver(Sleeper):
-    """One request. See the module; it is the `Listener` of the upstream client."""
+class Client(Sleeper):
+    """A client's connection as those see it who answer there: its transport, None before and after it is one, the
+    address it comes from, who answers it now, and since when the lane is free (monotonic seconds)."""
+
+    __slots__ = ("driver", "left_at", "peer", "transport")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transport: asyncio.WriteTransport | None = None
+        self.peer = ""
+        self.driver: Driver | None = None
+        self.left_at = 0.0
+
+    def wake(self, now: float) -> None:
+        """The deadline of the request at hand has come."""
+        driver = self.driver
+        if driver is not None:
+            driver.wake(now)
+
+
+class Driver(Listener):
+    """One request. See the module; the upstream client tells it how its calls go, `client` wakes it."""
 
     __slots__ = (
         "_chunked",
+        "_client",
         "_connection",
         "_exchange",
         "_head_only",
@@ -188,18 +218,20 @@ class Driver(Sleeper):
         self,
         pump: Pump,
         connection: Connection,
+        client: Client,
         exchange: Exchange,
-        message: RawRequestMessage | LaneParser,
-        lane: bool = False,
+        head_only: bool,
+        stays: bool,
+        old: bool,
+        lane: bool,
     ) -> None:
-        self.wake_at = math.inf
-        self.slot = -1
         self._pump = pump
         self._connection = connection
+        self._client = client
         self._exchange = exchange
-        self._head_only = message.method == "HEAD"
-        self._keep_alive = not message.should_close
-        self._old = message.version < (1, 1)
+        self._head_only = head_only
+        self._keep_alive = stays
+        self._old = old
         self._lane = lane
         self._chunked = False
         self._wrote_head = False
@@ -208,7 +240,13 @@ class Driver(Sleeper):
         self._waiter: asyncio.Future[None] | None = None
         self.body_gate: asyncio.Event | None = None
         exchange.front = self
-        connection.driver = self
+        client.driver = self
+
+    @classmethod
+    def of(cls, pump: Pump, connection: Connection, exchange: Exchange, message: RawRequestMessage) -> Driver:
+        """The driver of a request that goes the way of aiohttp."""
+        head_only, stays, old = message.method == "HEAD", not message.should_close, message.version < (1, 1)
+        return cls(pump, connection, connection.client, exchange, head_only, stays, old, False)
 
     @property
     def over(self) -> bool:
@@ -256,7 +294,7 @@ class Driver(Sleeper):
             if kind is Call:
                 self._transfers[want.attempt] = self._pump.upstreams.start(want, self)  # type: ignore[union-attr,arg-type]
             elif kind is WakeAt:
-                self._pump.deadlines.set(self, want.when)  # type: ignore[union-attr]
+                self._pump.deadlines.set(self._client, want.when)  # type: ignore[union-attr]
             elif kind is Data:
                 piece: Data = want  # type: ignore[assignment]
                 data = data + piece.data if data else piece.data
@@ -272,7 +310,7 @@ class Driver(Sleeper):
             self._begin(head, data)
         elif data:
             self._write(data)
-        if gave_up and self._pump.gateway.has_ready:
+        if gave_up and self._pump.gateway.has_ready():
             self._pump.drain()  # the place that it had may be wanted
 
     def _do_rarely(self, want: Cancel | Read | ReadBody | CallData | CallEnd) -> None:
@@ -291,7 +329,7 @@ class Driver(Sleeper):
                 transfer.read(want.on)
             case CallData():
                 if not transfer.write(want.data):
-                    self.do(self._exchange.upload_blocked(want.attempt, _monotonic()))
+                    self.do(self._exchange.upload_blocked(want.attempt, monotonic()))
             case CallEnd():
                 transfer.write_end()
             case _:
@@ -307,9 +345,7 @@ class Driver(Sleeper):
         if not sized and self._old:
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        out = (
-            self._pump.head(head.status, self._headers(head), _monotonic()) + extra + self._connection_line() + b"\r\n"
-        )
+        out = self._pump.head(head.status, self._headers(head), monotonic()) + extra + self._connection_line() + b"\r\n"
         if data and not self._head_only:
             out += chunked(data) if self._chunked else data
         self._send(out)
@@ -330,7 +366,7 @@ class Driver(Sleeper):
         """Head, length and body in one write."""
         self._wrote_head = True
         pump = self._pump
-        start = pump.head(head.status, self._headers(head), _monotonic())
+        start = pump.head(head.status, self._headers(head), monotonic())
         if head.status in (204, 304):
             self._send(start + self._connection_line() + b"\r\n")
         elif self._head_only:
@@ -351,7 +387,7 @@ class Driver(Sleeper):
         self._send(chunked(data) if self._chunked else data)
 
     def _send(self, data: bytes) -> None:
-        transport = self._connection.transport
+        transport = self._client.transport
         if transport is not None and data:
             transport.write(data)
 
@@ -362,25 +398,27 @@ class Driver(Sleeper):
                 transfer.cancel()
             self._transfers.clear()
         self._exchange.front = None  # no cycle is left for the garbage collector
-        self._pump.deadlines.drop(self)
-        if self._connection.driver is self:
-            self._connection.driver = None
+        client = self._client
+        if client.driver is self:
+            client.driver = None
+            self._pump.deadlines.rest(client)
         if self.body_gate is not None:
             self.body_gate.set()
         if self._lane:
-            self._connection.leave_lane(keep_alive=self._keep_alive)
+            client.left_at = monotonic()
+            self._connection.leave_lane(self._keep_alive)
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        if self._pump.gateway.has_ready:
+        if self._pump.gateway.has_ready():
             self._pump.drain()
 
     # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        self.do(self._exchange.attempt_head(attempt, status, headers, _monotonic()))
+        self.do(self._exchange.attempt_head(attempt, status, headers, monotonic()))
 
     def attempt_data(self, attempt: int, data: bytes) -> None:
-        wants = self._exchange.attempt_data(attempt, data, _monotonic())
+        wants = self._exchange.attempt_data(attempt, data, monotonic())
         if type(wants) is bytes:
             self._write(wants)
         elif wants is not None:
@@ -389,43 +427,43 @@ class Driver(Sleeper):
     def attempt_end(self, attempt: int) -> None:
         self._transfers.pop(attempt, None)
         try:
-            self.do(self._exchange.attempt_end(attempt, _monotonic()))
+            self.do(self._exchange.attempt_end(attempt, monotonic()))
         except Exception:
             self._fail()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._transfers.pop(attempt, None)
         try:
-            self.do(self._exchange.attempt_failed(attempt, kind, sent, _monotonic(), detail))
+            self.do(self._exchange.attempt_failed(attempt, kind, sent, monotonic(), detail))
         except Exception:
             self._fail()
 
     def upload_drained(self, attempt: int) -> None:
-        self.do(self._exchange.upload_drained(attempt, _monotonic()))
+        self.do(self._exchange.upload_drained(attempt, monotonic()))
 
     # From the client and the clock ------------------------------------------------------------------------------------
 
     def body_data(self, data: bytes) -> None:
         """A piece of an upload."""
-        self.do(self._exchange.body_data(data, _monotonic()))
+        self.do(self._exchange.body_data(data, monotonic()))
 
     def body_end(self) -> None:
         """The upload is complete."""
-        self.do(self._exchange.body_end(_monotonic()))
+        self.do(self._exchange.body_end(monotonic()))
 
     def client_paused(self) -> None:
         """The client's transport is full."""
-        self.do(self._exchange.client_paused(_monotonic()))
+        self.do(self._exchange.client_paused(monotonic()))
 
     def client_resumed(self) -> None:
         """The client's transport has room."""
-        self.do(self._exchange.client_resumed(_monotonic()))
+        self.do(self._exchange.client_resumed(monotonic()))
 
     def client_gone(self) -> None:
         """The client went away."""
         if not self._over:
             self._keep_alive = False
-            self.do(self._exchange.client_gone(_monotonic()))
+            self.do(self._exchange.client_gone(monotonic()))
             self._finish()
 
     def proceed(self, now: float) -> None:
@@ -441,7 +479,7 @@ class Driver(Sleeper):
             self.do(self._exchange.woken(now))
         except Exception:
             self._fail()
-        if self._pump.gateway.has_ready:
+        if self._pump.gateway.has_ready():
             self._pump.drain()
 
     def _fail(self) -> None:
@@ -450,7 +488,7 @@ class Driver(Sleeper):
         if self._over:
             return
         self._keep_alive = False
-        self._exchange.client_gone(_monotonic())
+        self._exchange.client_gone(monotonic())
         if not self._wrote_head:
             self._whole(
                 Head(500, (("Content-Type", "application/json; charset=utf-8"),)), b'{"error":"internal error"}'

@@ -175,15 +175,15 @@ class Server:
             if connection.transport is None:
                 return pump.closing
         now = time.monotonic()
-        asked = ClientRequest(request.method, path, request.headers, body, connection.peer)
+        asked = ClientRequest(request.method, path, request.headers, body, connection.client.peer)
         if streaming and request.method == "GET":  # the events: no exchange, so that nothing of them is recorded
             granted = Gateway.open(self.gateway, asked, now)
             if isinstance(granted, Granted):
                 return await self._events.serve(request, granted.extra_headers)
         exchange = self.gateway.open(asked, now)
-        driver = Driver(pump, connection, exchange, message)
+        driver = Driver.of(pump, connection, exchange, message)
         driver.start(now)
-        if self.gateway.has_ready:
+        if self.gateway.has_ready():
             self._drain()
         if streaming and not driver.over:
             try:
@@ -199,7 +199,7 @@ class Server:
         assert self._pump is not None
         settled = self.gateway.refuse(request.raw_path, error)
         message = request._message  # pyright: ignore[reportPrivateUsage]
-        driver = Driver(self._pump, connection, settled, message)
+        driver = Driver.of(self._pump, connection, settled, message)
         driver.start(time.monotonic())
         connection.finish_writing()
         return self._pump.closing
@@ -207,7 +207,7 @@ class Server:
     def _drain(self) -> None:
         """Lets those go on who waited for something inside the gateway, and starts what is due."""
         gateway = self.gateway
-        while gateway.has_ready:
+        while gateway.has_ready():
             now = time.monotonic()
             if gateway.hurry and self._chores is not None:
                 self._chores.run()

@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ollamux_aiohttp",),
     ("ollamux",),
     ("ollamux.gateway",),
+    ("ollamux.premises",),
     ("ollamux.status",),
     (
         "ollamux.derived",
@@ -23,7 +24,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.explaining",
         "ollamux.listing",
         "ollamux.management",
-        "ollamux.narrowed",
         "ollamux.probing",
         "ollamux.reports",
         "ollamux.routes",

@@ -113,7 +113,7 @@ def test_a_supervised_backend_is_called_where_it_listens_and_not_at_all_while_it
     run = driven(g={"type": "gguf", "file": "x.gguf"}, learn=False)
     assert run.chores() == [] and run.state("g") == ("checking", "")
     run.gateway.locate("g", "http://127.0.0.1:9")
-    assert run.gateway.has_ready
+    assert run.gateway.has_ready()
     chores = run.chores()
     assert [chore.call.url for chore in chores] == ["http://127.0.0.1:9/v1/models", "http://127.0.0.1:9/props"]
     for chore in chores:
@@ -148,9 +148,9 @@ def test_a_probe_of_a_place_that_is_freed_lets_the_queue_go_on() -> None:
     run = driven(a={"type": "vllm", "max_concurrent_requests": 1})
     first, second = run.chat(), run.chat()
     first.called.stream(delta("x"), ending())
-    assert run.gateway.has_ready
+    assert run.gateway.has_ready()
     run.drain()
-    assert second.asked == ["a"] and not run.gateway.has_ready
+    assert second.asked == ["a"] and not run.gateway.has_ready()
 
 
 def test_nobody_is_asked_more_often_than_once_a_second_for_a_model_that_does_not_exist() -> None:

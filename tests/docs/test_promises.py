@@ -294,6 +294,20 @@ def test_a_thrifty_mode_moves_requests_to_what_draws_less() -> None:
     assert ask(run).asked == ["nvidia"]
 
 
+def test_a_thrifty_mode_comes_before_priority_and_a_request_may_still_say_what_it_cares_for() -> None:
+    def backend(watts: float, first: float, priority: float) -> dict[str, Any]:
+        told = {"power_watts": watts, "avg_latency_ms": first, "max_tokens_per_second": 50}
+        return {"type": "vllm", "characteristics": told, "priority": priority}
+
+    run = driven(card=backend(14, 150, 10), npu=backend(3, 800, 1))
+    assert ask(run).asked == ["card"]
+    run.ask("POST", "/efficiency", {"mode": "Efficiency"})
+    assert ask(run).asked == ["npu"]
+    assert ask(run, x_latency_critical="true").asked == ["card"]
+    run.ask("POST", "/efficiency", {"mode": "Balanced"})
+    assert ask(run).asked == ["card"]
+
+
 # Failure --------------------------------------------------------------------------------------------------------------
 
 

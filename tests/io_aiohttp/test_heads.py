@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ollamux import _build
 from ollamux_aiohttp import heads
-from ollamux_aiohttp.heads import Names, read_answer, read_post
+from ollamux_aiohttp.heads import LastHead, Names, read_answer, read_post
 
 compiled = pytest.mark.skipif(
     not _build.compiled(("ollamux_aiohttp._heads",)), reason="the quick readers are not compiled"
@@ -124,20 +124,20 @@ def test_a_plain_request_and_a_plain_answer_are_read_in_one_pass() -> None:
     target, headers, body = found
     assert (target, body) == ("/api/chat?a=b", b"hello")
     assert dict(headers) == {"host": "localhost:1", "x-a": "one, two", "content-length": "5"}
-    assert read_answer(ANSWER, NAMES.known) == ([("x", "y"), ("content-length", "5")], b"hello", None)
+    assert read_answer(ANSWER, NAMES.known, LastHead()) == ([("x", "y"), ("content-length", "5")], b"hello", None)
 
 
 def test_a_message_that_is_cut_anywhere_is_left_to_llhttp() -> None:
     for cut in range(len(POST)):
         assert read_post(POST[:cut]) is None
     for cut in range(len(ANSWER)):
-        assert read_answer(ANSWER[:cut], NAMES.known) is None
+        assert read_answer(ANSWER[:cut], NAMES.known, LastHead()) is None
 
 
 def test_a_message_with_something_behind_it_is_left_to_llhttp() -> None:
     assert read_post(POST + b"P") is None
     assert read_post(POST + POST) is None
-    assert read_answer(ANSWER + b"H", NAMES.known) is None
+    assert read_answer(ANSWER + b"H", NAMES.known, LastHead()) is None
 
 
 @compiled
@@ -166,7 +166,7 @@ def test_a_head_with_more_fields_than_usual_is_left_to_llhttp() -> None:
 
 
 def test_a_name_that_llhttp_has_not_let_pass_is_left_to_it() -> None:
-    assert read_answer(ANSWER, {}) is None
+    assert read_answer(ANSWER, {}, LastHead()) is None
 
 
 @given(changed(POST))
@@ -188,7 +188,7 @@ def test_a_request_that_is_read_quickly_is_what_llhttp_reads(data: bytes) -> Non
 @example(ANSWER.replace(b"OK", b"O\nK"))
 @example(ANSWER.replace(b"x: y", b"Proxy-Connection: close"))
 def test_an_answer_that_is_read_quickly_is_what_llhttp_reads(data: bytes) -> None:
-    found = read_answer(data, NAMES.known)
+    found = read_answer(data, NAMES.known, LastHead())
     if found is None:
         return
     headers, body, chunks = found
@@ -204,10 +204,25 @@ def test_an_answer_that_is_read_quickly_is_what_llhttp_reads(data: bytes) -> Non
     assert len(body) == 5 or b"ength: 5" not in data
 
 
+@given(changed(ANSWER), changed(ANSWER))
+@example(ANSWER, ANSWER)
+@example(ANSWER.replace(b"x: y", b"X-A: b\r\nx: y"), ANSWER.replace(b"x: y", b"x: z\r\nx: y"))
+@example(ANSWER.replace(b"x: y\r\n", b""), ANSWER.replace(b"x: y", b"Content-Length: 5"))
+@example(ANSWER, ANSWER[: -len(b"hello")].replace(b"5", b"0"))
+def test_an_answer_is_read_the_same_whatever_the_one_before_it_was(before: bytes, data: bytes) -> None:
+    last = LastHead()
+    read_answer(before, NAMES.known, last)
+    found = read_answer(data, NAMES.known, last)
+    alone = read_answer(data, NAMES.known, LastHead())
+    assert (found is None) == (alone is None)
+    if found is not None and alone is not None:
+        assert found[:2] == alone[:2] and (found[2] is None) == (alone[2] is None)
+
+
 @compiled
 def test_chunks_are_taken_apart_wherever_they_are_cut() -> None:
     for cut in range(len(CHUNKS) + 1):
-        found = read_answer(CHUNKED + CHUNKS[:cut], NAMES.known)
+        found = read_answer(CHUNKED + CHUNKS[:cut], NAMES.known, LastHead())
         assert found is not None
         headers, body, chunks = found
         assert headers == [("transfer-encoding", "chunked")] and body == CHUNKS[:cut] and chunks is not None
@@ -219,7 +234,7 @@ def test_chunks_are_taken_apart_wherever_they_are_cut() -> None:
 
 @compiled
 def test_what_follows_the_last_chunk_is_told_and_not_read() -> None:
-    found = read_answer(CHUNKED + CHUNKS + b"HTTP", NAMES.known)
+    found = read_answer(CHUNKED + CHUNKS + b"HTTP", NAMES.known, LastHead())
     assert found is not None and found[2] is not None
     chunks = found[2]
     assert chunks.feed(found[1]) == b"hello"
@@ -229,7 +244,7 @@ def test_what_follows_the_last_chunk_is_told_and_not_read() -> None:
 @given(changed(CHUNKS, lines=False), st.integers(0, 40))
 def test_chunks_that_llhttp_reads_say_the_same_to_the_quick_reader(data: bytes, cut: int) -> None:
     told = _asked(CHUNKED + data, answer=True)
-    found = read_answer(CHUNKED, NAMES.known)
+    found = read_answer(CHUNKED, NAMES.known, LastHead())
     if found is None or not told.whole or re.search(rb"(?<!\r)\n", data):
         return  # behind a lone line feed, llhttp takes a second one for the same end of line
     chunks = found[2]
@@ -242,7 +257,7 @@ def test_chunks_that_llhttp_reads_say_the_same_to_the_quick_reader(data: bytes, 
 def test_a_piece_of_a_body_becomes_a_chunk_and_is_read_as_one(size: int) -> None:
     piece = b"x" * size
     assert heads.chunked(piece) == f"{size:x}\r\n".encode() + piece + b"\r\n"
-    found = read_answer(CHUNKED, NAMES.known)
+    found = read_answer(CHUNKED, NAMES.known, LastHead())
     if found is not None and found[2] is not None:
         assert found[2].feed(heads.chunked(piece) * 3 + b"0\r\n\r\n") == piece * 3
         assert (found[2].done, found[2].more, found[2].fault) == (True, False, False)
@@ -256,6 +271,6 @@ def test_without_the_compiled_readers_nothing_is_read_quickly(monkeypatch: pytes
         assert plain.__spec__ is not None and plain.__spec__.loader is not None
         plain.__spec__.loader.exec_module(plain)
     assert plain.read_post(POST) is None
-    assert plain.read_answer(ANSWER, NAMES.known) is None
+    assert plain.read_answer(ANSWER, NAMES.known, LastHead()) is None
     assert plain.chunked(b"twelve bytes") == heads.chunked(b"twelve bytes") == b"c\r\ntwelve bytes\r\n"
     assert heads.read_post is before["read_post"]

@@ -60,6 +60,7 @@ VENDORS: Mapping[str, Vendor] = {
         ("generativelanguage.googleapis.com",),
         others={"GEMINI_API_KEY": "api_key", "GOOGLE_AI_API_KEY": "api_key"},
     ),
+    "vertex": Vendor("VERTEX_", ("aiplatform.googleapis.com", "*aiplatform.googleapis.com"), needs_endpoint=True),
     "azure": Vendor(
         "AZURE_",
         ("*.openai.azure.com", "*.cognitiveservices.azure.com", "*.services.ai.azure.com"),
@@ -128,7 +129,7 @@ def type_at(endpoint: str) -> str | None:
     for kind, vendor in VENDORS.items():
         if any(fnmatchcase(host, pattern) for pattern in vendor.hosts):
             return kind
-    return "vertex" if host.endswith("aiplatform.googleapis.com") else None
+    return None
 
 
 @cache

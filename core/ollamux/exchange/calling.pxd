@@ -8,6 +8,8 @@ from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 
+cdef double inf
+
 
 cdef class CallState(SendState):
     @cython.locals(incoming=Incoming, backend=Backend)

@@ -10,8 +10,8 @@ Rules: one attempt at a time, one place held at a time; what needs no call is an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from math import inf
 from typing import cast
 
 from ollamux.accounting.estimate import estimate
@@ -224,7 +224,7 @@ class CallState(SendState):
         if not self._resumed:
             self._renderer = None  # what an earlier attempt told it is no part of this answer
         self._fan = None
-        self._queued_until = math.inf
+        self._queued_until = inf
         self._dispatched = self._activity = self._context.dispatched = now
         self._called = called = self._calling(offer, backend)
         try:
@@ -372,7 +372,7 @@ class CallState(SendState):
             out = renderer.events([self._playing.pop(0)], now)
         first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(), Data(out))
         self._committed = True
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
         if self._playing:
             return (*first, WakeAt(now + _PLAY_EVERY))
         self._over(now)

@@ -1,1 +1,4 @@
-# Compiled as it stands: the request path goes through it.
+# The types with which Cython compiles heads.py; the source is that file alone.
+
+cpdef str header(headers, str name)
+cpdef tuple passed_on(headers, bint same_format)

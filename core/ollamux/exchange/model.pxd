@@ -4,8 +4,11 @@ cimport cython
 
 from ollamux.backends cimport Backend
 from ollamux.exchange.calling cimport CallState
+from ollamux.exchange.heads cimport header, passed_on
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+
+cdef double inf
 
 
 cdef class ModelExchange(CallState):

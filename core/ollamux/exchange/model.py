@@ -11,14 +11,16 @@ of the converter and returns bytes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from math import inf
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
 from ollamux.conversation import Answer
 from ollamux.errors import BackendTimeout, BackendUnavailable, OllamuxError
-from ollamux.exchange import failures, heads
+from ollamux.exchange import failures
 from ollamux.exchange.calling import CallState
+from ollamux.exchange.heads import header, passed_on, place_told, stream_head, warned
+from ollamux.exchange.heads import place as place_of
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.sending import used_by
 from ollamux.formats.answering import RenderContext
@@ -82,7 +84,7 @@ class ModelExchange(CallState):
 
     def keep_quiet(self) -> None:
         """Nobody hears its signs of life."""
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
 
     @property
     def calls(self) -> int:
@@ -226,7 +228,7 @@ class ModelExchange(CallState):
         if phase is _QUEUED and now >= self._queued_until:
             return self._refuse(failures.long_wait(), now)
         if phase is _QUEUED and self._prospect is not None and now >= self._prospect.alarm:
-            self._prospect.alarm = math.inf
+            self._prospect.alarm = inf
             self._house.admission.stir()
         if phase is _RESTING and now >= self._rested_until:
             return self._dispatch(now)
@@ -248,7 +250,7 @@ class ModelExchange(CallState):
         self._first_token = now - self._dispatched
         self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
-        self._keepalive_at = math.inf
+        self._keepalive_at = inf
         if self._committed:
             return (Data(out),)
         self._committed = True
@@ -281,7 +283,7 @@ class ModelExchange(CallState):
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
                 self._usage = usage_told(self._called.name, body)
-                kind = heads.header(self._head_headers, "content-type") or kind
+                kind = header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None and self._dialect is not None
                 if self._fan is None:
@@ -297,10 +299,10 @@ class ModelExchange(CallState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
-        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
+        told = self._decision() + passed_on(self._head_headers, self._relaying)
         self._over(now)
         if self._warnings:
-            told += heads.warned(self._warnings)
+            told += warned(self._warnings)
         return self._answer(self._status, (("Content-Type", kind), *told), rendered)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
@@ -333,7 +335,7 @@ class ModelExchange(CallState):
             cancel = self._release(now)
             wants = self._go_on(now)
             return (*cancel, *wants) if isinstance(wants, tuple) else cancel
-        told = heads.passed_on(self._head_headers, self._relaying)
+        told = passed_on(self._head_headers, self._relaying)
         if error.retry_after is not None:  # it is told in seconds, whichever way the backend put it
             told = tuple([pair for pair in told if pair[0] != "retry-after"])
         told += self._decision()
@@ -397,15 +399,15 @@ class ModelExchange(CallState):
         """Still waiting: a sign of life commits the status, so that nobody gives up, and names no backend. Who waits in
         the queue is told his place there, and about how long it will take."""
         self._keepalive_at = now + KEEPALIVE
-        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), heads.warned(self._warnings)
+        sign, kind, told = self._make_renderer().keepalive(now), self._stream_type(), warned(self._warnings)
         if self._phase is _QUEUED:
             admission = self._house.admission
             place, seconds = admission.position(self), admission.expected(self)
-            sign = heads.place_told(kind, place, seconds) + sign
-            told += heads.place(place, seconds)
+            sign = place_told(kind, place, seconds) + sign
+            told += place_of(place, seconds)
         piece = Data(sign)
         wake = WakeAt(self._next_wake(now))
         if self._committed:
             return (piece, wake)
         self._committed = True
-        return (heads.stream_head(kind, told), piece, wake)
+        return (stream_head(kind, told), piece, wake)

@@ -6,8 +6,8 @@ the last byte after that, and stands still while the client does not read.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from math import inf
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
@@ -149,8 +149,8 @@ class ModelState(Exchange):
         self._head_headers: Sequence[tuple[str, str]] = ()
         self._warnings: tuple[str, ...] = ()
         self._arrived = self._dispatched = self._activity = 0.0
-        self._keepalive_at = math.inf
-        self._queued_until = self._rested_until = math.inf
+        self._keepalive_at = inf
+        self._queued_until = self._rested_until = inf
         self._tries: Tries | None = None
         self._others: list[str] | None = None
         self._lost: OllamuxError | None = None
@@ -205,9 +205,9 @@ class ModelState(Exchange):
         backend, incoming = self._backend, self._incoming
         assert backend is not None and incoming is not None
         if self._status == 0 or (self._phase is _CALLING and self._converter is None and self._collected is None):
-            limit = self._dispatched + backend.first_byte if backend.first_byte else math.inf
+            limit = self._dispatched + backend.first_byte if backend.first_byte else inf
         else:
-            limit = self._activity + backend.idle if backend.idle else math.inf
+            limit = self._activity + backend.idle if backend.idle else inf
         if backend.config.timeout and not incoming.stream:
             limit = min(limit, self._dispatched + backend.config.timeout)
         return min(limit, self._dispatched + backend.total) if backend.total else limit
@@ -223,11 +223,11 @@ class ModelState(Exchange):
             assert self._fetching is not None
             return min(self._fetching.deadline, self._keepalive_at)
         if self._paused_at is not None:  # every clock stands still but that of a wait
-            return math.inf
+            return inf
         backend = self._backend
         assert backend is not None
         # What comes in puts the deadline off and asks for no other wake, so look again before it could have passed.
-        soonest = now + backend.idle if backend.idle else math.inf
+        soonest = now + backend.idle if backend.idle else inf
         return min(self._deadline(), soonest, self._keepalive_at)
 
     def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:

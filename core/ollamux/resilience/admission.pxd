@@ -9,5 +9,6 @@ cdef class Admission:
     cdef object _queue
     cdef public object refusal
 
+    cpdef bint has_room(self) except -1
     cpdef bint take(self, str backend, who=*) except -1
     cpdef give_back(self, str backend, double now=*)

@@ -113,7 +113,6 @@ class Admission:
         """How many wait."""
         return len(self._entries)
 
-    @property
     def has_room(self) -> bool:
         """Whether `admitted` may have somebody to call."""
         return self._free and (self._queue.live > 0 or bool(self._untold))

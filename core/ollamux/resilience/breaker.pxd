@@ -1,5 +1,10 @@
 # The types with which Cython compiles breaker.py; the source is that file alone.
 
+cimport cython
+
+cdef long _BUCKETS
+
+
 cdef class Breaker:
     cdef object _settings
     cdef set _opened_ones
@@ -15,5 +20,6 @@ cdef class Breaker:
     cpdef long begin(self, double now) except -1
     cpdef good(self, long ticket, double now)
     cpdef dropped(self, long ticket)
+    @cython.locals(bucket=long, place=long, passed=long)
     cdef _count(self, double now, long calls, long failed)
     cdef _forget(self)

@@ -237,7 +237,9 @@ class Breaker:
                     self._calls[place] = self._failed[place] = 0
             self._bucket = bucket
         place = self._bucket % _BUCKETS
-        self._calls[place] += calls
-        self._failed[place] += failed
-        self._total_calls += calls
-        self._total_failed += failed
+        if calls:
+            self._calls[place] += calls
+            self._total_calls += calls
+        if failed:
+            self._failed[place] += failed
+            self._total_failed += failed

@@ -1,6 +1,11 @@
 # The types with which Cython compiles circuits.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.resilience.breaker cimport Breaker
+
+
+cdef class Circuits
 
 
 cdef class _Circuit:
@@ -16,9 +21,10 @@ cdef class Pass:
     cdef _Circuit _circuit
     cdef Breaker _model
     cdef long _model_ticket, _ticket, _told
-    cdef double _slow, _window
+    cdef Circuits _circuits
     cdef public tuple changes
 
+    @cython.locals(model=Breaker)
     cpdef tuple answered(self, double now, double waited=*, bint loading=*)
 
 
@@ -27,7 +33,9 @@ cdef class Circuits:
     cdef long _most
     cdef public object settings
     cdef public set opened
+    cdef public double slow, window
 
+    @cython.locals(circuit=_Circuit, whole=Breaker, part=Breaker, first=bint, second=bint)
     cpdef take(self, str backend, str model, double now, bint force=*)
     cdef _Circuit _circuit(self, str backend)
     cdef Breaker _model(self, _Circuit circuit, str model)

@@ -90,23 +90,22 @@ class _Circuit:
 class Pass:
     """One call that was let in. `changes` are those that letting it in made."""
 
-    __slots__ = ("_circuit", "_model", "_model_ticket", "_slow", "_ticket", "_told", "_window", "changes")
+    __slots__ = ("_circuit", "_circuits", "_model", "_model_ticket", "_ticket", "_told", "changes")
 
     def __init__(
         self,
+        circuits: Circuits,
         circuit: _Circuit,
         model: Breaker | None,
         ticket: int,
         model_ticket: int,
-        settings: BreakerSettings,
         changes: tuple[Change, ...],
     ) -> None:
+        self._circuits = circuits
         self._circuit = circuit
         self._model = model
         self._ticket = ticket
         self._model_ticket = model_ticket
-        self._slow = settings.slow
-        self._window = settings.window
         self._told = 0
         self.changes = changes
 
@@ -115,7 +114,7 @@ class Pass:
         it a model had to be loaded."""
         if self._told:
             return _NONE
-        if waited > self._slow > 0.0 and not loading:
+        if waited > self._circuits.slow > 0.0 and not loading:
             return self.failed("slow", now)
         self._told = 1
         model = self._model
@@ -134,7 +133,7 @@ class Pass:
         circuit, model = self._circuit, self._model
         blame, of_model, silent = _COUNTS[outcome]
         if blame == _SHARED and model is not None:
-            blame = _NEVER if circuit.another_answered(model.model, now - self._window) else _ALWAYS
+            blame = _NEVER if circuit.another_answered(model.model, now - self._circuits.window) else _ALWAYS
         change = second = None
         if blame != _NEVER:
             change = circuit.breaker.bad(self._ticket, now, silent=silent, again=again)
@@ -160,10 +159,12 @@ class Pass:
 class Circuits:
     """All breakers. `opened` are those that are open, so that a plan need not look where there is none."""
 
-    __slots__ = ("_circuits", "_most", "opened", "settings")
+    __slots__ = ("_circuits", "_most", "opened", "settings", "slow", "window")
 
     def __init__(self, settings: BreakerSettings, *, most: int = _MOST) -> None:
         self.settings = settings
+        self.slow = settings.slow
+        self.window = settings.window
         self._most = most
         self.opened: set[Breaker] = set()
         self._circuits: dict[str, _Circuit] = {}
@@ -175,15 +176,14 @@ class Circuits:
         whole = circuit.breaker
         part = self._model(circuit, model) if model else None
         if not force:
-            # Both are asked, so that both count this question for their share.
-            first, second = whole.asks(now), part is None or part.asks(now)
+            first = whole.asks(now)
+            second = part is None or part.asks(now)  # both are asked, so that both count this question for their share
             if not (first and second):
                 return None
         changes = _NONE
         if whole.state != "closed" or (part is not None and part.state != "closed"):
             changes = _both(_due(whole, now), None if part is None else _due(part, now))
-        tickets = whole.begin(now), 0 if part is None else part.begin(now)
-        return Pass(circuit, part, tickets[0], tickets[1], self.settings, changes)
+        return Pass(self, circuit, part, whole.begin(now), 0 if part is None else part.begin(now), changes)
 
     def standing(self, backend: str, model: str, now: float) -> State:
         """The worse state of the two, for a plan; asking changes nothing."""

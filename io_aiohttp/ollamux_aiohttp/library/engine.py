@@ -25,10 +25,10 @@ from ollamux.exchange import Exchange
 from ollamux.formats.base import Serving
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.chores import ChoreRunner
-from ollamux_aiohttp.deadlines import Deadlines, Sleeper
+from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.logs import log_news
 from ollamux_aiohttp.upstream.configured import upstreams_of
-from ollamux_aiohttp.upstream.interface import Transfer
+from ollamux_aiohttp.upstream.interface import Listener, Transfer
 
 __all__ = ("Asking", "Broken", "Engine")
 
@@ -109,7 +109,7 @@ class Engine:
     def drain(self) -> None:
         """Lets those go on who waited for something inside the gateway, and starts what is due."""
         gateway = self.gateway
-        while gateway.has_ready:
+        while gateway.has_ready():
             now = time.monotonic()
             if gateway.hurry:
                 self._chores.run()
@@ -123,7 +123,7 @@ class Engine:
         self._clock = self._loop.call_later(_WALL_EVERY, self._tell_time)
 
 
-class Asking(Sleeper):
+class Asking(Listener):
     """One request. `status` and `headers` are there once `head` has returned; it is the listener of the upstream client
     and a sleeper of the wheel."""
 
@@ -190,7 +190,7 @@ class Asking(Sleeper):
             return
         for want in wants or ():
             self._do(want)
-        if self._engine.gateway.has_ready:
+        if self._engine.gateway.has_ready():
             self._engine.drain()
 
     def _do(self, want: Want) -> None:

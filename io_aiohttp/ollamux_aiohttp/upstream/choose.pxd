@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.lean cimport LeanClient
 
 
@@ -10,4 +11,4 @@ cdef class Upstreams:
     cdef list _retired
 
     @cython.locals(lean=LeanClient)
-    cpdef start(self, call, listener)
+    cpdef start(self, call, Listener listener)

@@ -21,6 +21,7 @@ from typing import Protocol
 import msgspec
 
 from ollamux.contract import Call, FailureKind
+from ollamux_aiohttp.deadlines import Sleeper
 
 __all__ = ("BackendTransport", "Listener", "Transfer", "UpstreamClient")
 
@@ -38,22 +39,24 @@ class BackendTransport(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | None = None
 
 
-class Listener(Protocol):
-    """Who is told how an attempt goes: the pump."""
+class Listener(Sleeper):
+    """Who is told how an attempt goes, and waits no longer than for a deadline of its own."""
 
-    def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], /) -> None:
+    __slots__ = ()
+
+    def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The answer's final status, 200 or more, and its headers."""
 
-    def attempt_data(self, attempt: int, data: bytes, /) -> None:
+    def attempt_data(self, attempt: int, data: bytes) -> None:
         """Bytes of the body, unframed, never empty, as compressed as the backend sent them."""
 
-    def attempt_end(self, attempt: int, /) -> None:
+    def attempt_end(self, attempt: int) -> None:
         """The answer is complete."""
 
-    def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str, /) -> None:
+    def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         """There will be no more. `sent` says whether any byte of the request was written to a backend."""
 
-    def upload_drained(self, attempt: int, /) -> None:
+    def upload_drained(self, attempt: int) -> None:
         """A `Transfer.write` returned False; there is room again."""
 
 

@@ -2,6 +2,8 @@
 
 cimport cython
 
+from ollamux_aiohttp._clock cimport monotonic
+from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.parser cimport ResponseParser
 from ollamux_aiohttp.upstream.pool cimport Origin, Pool
 
@@ -17,20 +19,24 @@ cdef class LeanClient:
     cdef public dict _prepared
     cdef public set _tasks
     cdef bint _used
+    cdef Prepared _last
 
-    @cython.locals(prepared=Prepared, transfer=LeanTransfer, connection=Connection, idle=list)
-    cpdef start(self, call, listener)
+    @cython.locals(prepared=Prepared, method=str, url=str, transfer=LeanTransfer, connection=Connection, idle=list)
+    cpdef start(self, call, Listener listener)
 
 
 cdef class Prepared:
     cdef public object head, headers
+    cdef public str method, url
     cdef public bytes encoded
     cdef public Origin origin
     cdef public bint head_only, sized
 
 
 cdef class LeanTransfer:
-    cdef public object call, listener, task, upload
+    cdef public object call, task, upload
+    cdef public Listener listener
+    cdef public long attempt
     cdef public LeanClient client
     cdef public Prepared prepared
     cdef public Connection connection

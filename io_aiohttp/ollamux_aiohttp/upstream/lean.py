@@ -20,6 +20,7 @@ import asyncio
 from typing import Final, cast
 
 from ollamux.contract import Call, FailureKind
+from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.heads import sized
 
 from .dial import DialError, classify, dial
@@ -41,13 +42,15 @@ _SIZED: Final = frozenset(("PATCH", "POST", "PUT"))
 class Prepared:
     """What all calls with one method, URL and headers have in common. `headers` is held for its identity alone."""
 
-    __slots__ = ("encoded", "head", "head_only", "headers", "origin", "sized")
+    __slots__ = ("encoded", "head", "head_only", "headers", "method", "origin", "sized", "url")
 
-    def __init__(self, method: str, headers: object, head: RequestHead, origin: Origin) -> None:
+    def __init__(self, call: Call, head: RequestHead, origin: Origin) -> None:
+        method = self.method = call.method
+        self.url = call.url
         self.head = head
         self.encoded = head.encoded
         self.origin = origin
-        self.headers = headers
+        self.headers = call.headers
         self.head_only = method == "HEAD"
         self.sized = method in _SIZED
 
@@ -68,11 +71,12 @@ class Upload:
 class LeanTransfer:
     """One call: in a task while it dials, then on a connection, then over."""
 
-    __slots__ = ("call", "client", "connection", "listener", "over", "paused", "prepared", "task", "upload")
+    __slots__ = ("attempt", "call", "client", "connection", "listener", "over", "paused", "prepared", "task", "upload")
 
     def __init__(self, client: LeanClient, call: Call, listener: Listener, prepared: Prepared | None) -> None:
         self.client = client
         self.call = call
+        self.attempt = call.attempt
         self.listener = listener
         self.prepared = prepared
         self.connection: Connection | None = None
@@ -130,7 +134,7 @@ class LeanTransfer:
         """Tell the listener of a failure, unless it cancelled."""
         if not self.over:
             self.over = True
-            self.listener.attempt_failed(self.call.attempt, kind, sent, detail)
+            self.listener.attempt_failed(self.attempt, kind, sent, detail)
 
     def _put(self, upload: Upload, data: bytes) -> bool:
         connection = self.connection
@@ -152,7 +156,7 @@ class Connection(ResponseParser):
     __slots__ = ("full", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")
 
     def __init__(self, pool: Pool, origin: Origin) -> None:
-        super().__init__()
+        super().__init__(origin.last)
         self.pool = pool
         self.origin = origin
         self.transfer: LeanTransfer | None = None
@@ -218,7 +222,7 @@ class Connection(ResponseParser):
         headed = self.status
         self.feed(data)
         listener = transfer.listener
-        attempt = transfer.call.attempt
+        attempt = transfer.attempt
         if not headed and self.status:
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
@@ -254,7 +258,7 @@ class Connection(ResponseParser):
         transfer = self.transfer
         if transfer is not None and transfer.upload is not None and transfer.upload.owed:
             transfer.upload.owed = False
-            transfer.listener.upload_drained(transfer.call.attempt)
+            transfer.listener.upload_drained(transfer.attempt)
 
     def _release(self, transfer: LeanTransfer) -> None:
         self.transfer = transfer.connection = None
@@ -277,8 +281,8 @@ class Connection(ResponseParser):
         self.transfer = transfer.connection = None
         if error is None and self.ended_by_close():
             transfer.over = True
-            transfer.listener.attempt_end(transfer.call.attempt)
-        elif self.reused and self.silent and self.pool.loop.time() - self.sent_at < STALE_SECONDS:
+            transfer.listener.attempt_end(transfer.attempt)
+        elif self.reused and self.silent and monotonic() - self.sent_at < STALE_SECONDS:
             transfer.client.connect(transfer, sent=True)
         else:
             kind, detail = classify(error)
@@ -288,19 +292,23 @@ class Connection(ResponseParser):
 class LeanClient:
     """Calls one backend over connections of its own. Made anywhere, used in one running loop."""
 
-    __slots__ = ("_context", "_prepared", "_settings", "_tasks", "_used", "pool")
+    __slots__ = ("_context", "_last", "_prepared", "_settings", "_tasks", "_used", "pool")
 
     def __init__(self, settings: BackendTransport) -> None:
         """ValueError where the settings name a CA file that cannot be used."""
         self._settings = settings
         self._context = client_context(settings.verify, settings.ca) if settings.ca else None
         self._prepared: dict[tuple[str, str, int], Prepared] = {}
+        self._last: Prepared | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._used = False
         self.pool: Pool = None  # type: ignore[assignment]  # there is a loop only when the first call comes
 
     def start(self, call: Call, listener: Listener, /) -> LeanTransfer:
-        prepared = self._prepared.get((call.method, call.url, id(call.headers)))
+        method, url, headers = call.method, call.url, call.headers
+        prepared = self._last
+        if prepared is None or prepared.headers is not headers or prepared.url != url or prepared.method != method:
+            prepared = self._last = self._prepared.get((method, url, id(headers)))
         if prepared is None or call.public_only:
             if not self._used:
                 self._used = True
@@ -318,7 +326,7 @@ class LeanClient:
         elif idle:
             connection: Connection = idle.pop()  # type: ignore[assignment]
             connection.reused = True
-            connection.sent_at = self.pool.loop.time()
+            connection.sent_at = monotonic()
             connection.serve(transfer, prepared)
             return transfer
         self.connect(transfer, sent=False)
@@ -343,13 +351,14 @@ class LeanClient:
         if self._used:
             await self.pool.close(CLOSE_SECONDS)
         self._prepared.clear()
+        self._last = None
 
     def _prepare(self, call: Call) -> Prepared:
         address, host, target = parse_url(call.url)
         head = encode_head(call.method, host, target, call.headers)
         if call.public_only:  # such an address is nobody's backend: checked each time, never kept
-            return Prepared(call.method, call.headers, head, Origin(address, reusable=False))
-        prepared = Prepared(call.method, call.headers, head, self.pool.origin(address))
+            return Prepared(call, head, Origin(address, reusable=False))
+        prepared = Prepared(call, head, self.pool.origin(address))
         if len(self._prepared) >= PREPARED_LIMIT:
             self._prepared.clear()
         self._prepared[call.method, call.url, id(call.headers)] = prepared

@@ -8,7 +8,7 @@ cdef class ResponseParser:
     cdef public str fault
     cdef object _parser
     cdef bint _bodyless
-    cdef object _chunks
+    cdef object _chunks, _last
     cdef Py_ssize_t _dry
 
     cpdef expect(self, bint bodyless)

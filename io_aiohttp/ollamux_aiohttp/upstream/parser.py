@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import httptools
 
-from ollamux_aiohttp.heads import Names, read_answer
+from ollamux_aiohttp.heads import LastHead, Names, read_answer
 
 if TYPE_CHECKING:
     from ollamux_aiohttp._heads import ChunkReader
@@ -43,6 +43,7 @@ class ResponseParser:
         "_bodyless",
         "_chunks",
         "_dry",
+        "_last",
         "_parser",
         "done",
         "fault",
@@ -53,7 +54,9 @@ class ResponseParser:
         "status",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, last: LastHead | None = None) -> None:
+        """`last` is the head of the last answer of the same server, whichever connection it came over."""
+        self._last = last if last is not None else LastHead()
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
         self._parser: httptools.HttpResponseParser | None = None
@@ -100,7 +103,7 @@ class ResponseParser:
 
     def _read_plain(self, data: bytes) -> bool:
         """A 200 that is whole in one read, or comes in chunks, with nothing about it that needs a second look."""
-        found = None if self.done else read_answer(data, _known)
+        found = None if self.done else read_answer(data, _known, self._last)
         if found is None:
             return False
         self.headers, body, chunks = found

@@ -1,7 +1,7 @@
 # The types with which Cython compiles pool.py; the source is that file alone.
 
 cdef class Origin:
-    cdef public object address
+    cdef public object address, last
     cdef public list idle
     cdef public bint reusable
 

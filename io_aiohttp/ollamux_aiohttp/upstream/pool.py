@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from ollamux_aiohttp.heads import LastHead
+
 from .request import Address
 
 __all__ = ("Origin", "Pool", "Poolable")
@@ -31,14 +33,16 @@ class Poolable(Protocol):
 
 
 class Origin:
-    """One place that connections lead to; `idle` is a stack. Without `reusable` nothing is ever kept."""
+    """One place that connections lead to; `idle` is a stack, `last` the head of its last answer. Without `reusable` no
+    connection is ever kept."""
 
-    __slots__ = ("address", "idle", "reusable")
+    __slots__ = ("address", "idle", "last", "reusable")
 
     def __init__(self, address: Address, reusable: bool = True) -> None:
         self.address = address
         self.idle: list[Poolable] = []
         self.reusable = reusable
+        self.last = LastHead()
 
 
 class Pool:

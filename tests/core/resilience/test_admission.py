@@ -38,9 +38,9 @@ def test_who_waits_is_admitted_in_order_and_only_where_a_wanted_place_is_free() 
     first, second, third = Guest("a"), Guest("b"), Guest("b", "a")
     assert all(admission.wait(guest) for guest in (first, second, third))
     admission.give_back("b")
-    assert admission.has_room
+    assert admission.has_room()
     assert admission.admitted() == [second]
-    assert not admission.has_room
+    assert not admission.has_room()
     assert admission.take("b")
     admission.give_back("a")
     assert admission.admitted() == [first]
@@ -74,7 +74,7 @@ def test_a_limit_that_is_lifted_lets_the_queue_go_on() -> None:
     guest = Guest("a")
     admission.wait(guest)
     admission.limit("a", None)
-    assert admission.has_room and admission.admitted() == [guest]
+    assert admission.has_room() and admission.admitted() == [guest]
 
 
 def test_who_is_called_and_leaves_passes_the_place_on() -> None:
@@ -87,7 +87,7 @@ def test_who_is_called_and_leaves_passes_the_place_on() -> None:
     admission.give_back("a")
     assert admission.admitted() == [one] and admission.waiting == 2
     admission.leave(one)
-    assert admission.has_room and admission.admitted() == [two]
+    assert admission.has_room() and admission.admitted() == [two]
     admission.served(two)
     assert admission.waiting == 0
 

@@ -98,7 +98,7 @@ def test_a_newcomer_does_not_go_before_those_who_wait() -> None:
     assert first.waits(admission)
     admission.give_back("a")
     assert not admission.take("a", late) and late.waits(admission)
-    assert admission.has_room and admission.admitted() == [first]
+    assert admission.has_room() and admission.admitted() == [first]
     assert not admission.take("a", late) and admission.take("a", first)
     admission.served(first)
 
@@ -120,14 +120,14 @@ def test_a_place_that_was_kept_for_one_who_took_another_is_the_next_ones() -> No
     admission.give_back("a")
     assert admission.take("a", either)
     admission.served(either)
-    assert admission.has_room and admission.admitted() == [other] and admission.take("b", other)
+    assert admission.has_room() and admission.admitted() == [other] and admission.take("b", other)
 
 
 def test_a_better_one_displaces_the_worst_when_the_queue_is_full() -> None:
     admission = full(queue_size=2)
     low, normal, critical = Guest(priority=LOW), Guest(), Guest(priority=HIGHEST)
     assert low.waits(admission) and normal.waits(admission) and critical.waits(admission)
-    assert admission.waiting == 2 and admission.has_room and admission.admitted() == [low]
+    assert admission.waiting == 2 and admission.has_room() and admission.admitted() == [low]
     assert not low.waits(admission)
     assert admission.refusal is not None and admission.refusal.why == "full"
     assert not Guest(priority=LOW).waits(admission) and not Guest().waits(admission)
@@ -284,7 +284,7 @@ def goodput(load: float, *, seed: int = 1, places: int = 10, seconds: float = 12
             if what == "again":
                 guest.deadline = now + patience
             comes(guest, now, again=what == "again")
-        while admission.has_room:
+        while admission.has_room():
             for called in admission.admitted(now):
                 assert isinstance(called, Guest)
                 comes(called, now, again=False)
@@ -347,7 +347,7 @@ class AnyOrder(RuleBasedStateMachine):
     def drain(self) -> None:
         """What the pump does once a turn."""
         turns = 0
-        while self.admission.has_room:
+        while self.admission.has_room():
             for guest in self.admission.admitted(self.now):
                 assert isinstance(guest, Guest)
                 self.tries(guest)

@@ -18,7 +18,7 @@ import pytest
 import uvloop
 
 from ollamux.contract import Call, FailureKind
-from ollamux_aiohttp.upstream import BackendTransport, Transfer, UpstreamClient, Upstreams
+from ollamux_aiohttp.upstream import BackendTransport, Listener, Transfer, UpstreamClient, Upstreams
 from ollamux_aiohttp.upstream.aiohttp_client import AiohttpClient
 from ollamux_aiohttp.upstream.lean import LeanClient
 
@@ -80,10 +80,11 @@ class Peer:
 Script = Callable[[Peer], Awaitable[None]]
 
 
-class Recorder:
+class Recorder(Listener):
     """A listener that writes down what it hears, and acts where a test says so."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.events: list[str] = []
         self.status = 0
         self.headers: dict[str, str] = {}

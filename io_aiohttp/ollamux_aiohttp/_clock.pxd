@@ -1,0 +1,3 @@
+# What _clock.pyx offers to other compiled modules.
+
+cpdef double monotonic() noexcept
