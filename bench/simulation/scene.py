@@ -284,6 +284,7 @@ def _sections(draw: random.Random, kind: Kind, names: list[str]) -> dict[str, An
                 ["capability_based", "capability_based", "round_robin", "least_loaded", "balanced", "prefix_affinity"]
             ),
             "load_balancing": draw.random() < 0.85,
+            "resume": draw.random() < 0.3,
         },
         "breaker": {
             "failures": draw.choice([2, 5, 5, 0]),
