@@ -92,9 +92,9 @@ def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
     return made
 
 
-def guards(config: Config, backends: Iterable[Backend], instance: str) -> Guards:
+def guards(config: Config, backends: Iterable[Backend], seed: str, parts: int = 1) -> Guards:
     """What is done about backends that fail. A quota have those for which one is configured, and those that are not on
-    a machine of ours: vendors tell of their limits."""
+    a machine of ours: vendors tell of their limits. Chance is drawn from `seed`; `parts` gateways share one budget."""
     mode, hedging = config.routing.fallback, config.hedging
     policies: dict[str, Policy] = {}
     quotas: dict[str, Quota] = {}
@@ -112,5 +112,6 @@ def guards(config: Config, backends: Iterable[Backend], instance: str) -> Guards
         policies=policies,
         quotas=quotas,
         hedging=Hedging(hedging.percentile) if hedging.enabled and mode != "none" else None,
-        seed=crc32(instance.encode()),
+        seed=crc32(seed.encode()),
+        parts=parts,
     )

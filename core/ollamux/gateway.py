@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from ollamux.config import Config
@@ -22,7 +22,7 @@ from ollamux.exchange.base import JSON_UTF8
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.explaining import Explaining
 from ollamux.formats import servings
-from ollamux.formats.base import Serving
+from ollamux.formats.base import Place, Serving
 from ollamux.formats.ollama import listing
 from ollamux.gate import Gate
 from ollamux.listing import Listing, shape_of
@@ -32,6 +32,10 @@ from ollamux.reports import BackendReport, ModelReport
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.status import Status
+from ollamux.workers.dividing import ALONE, Part
+
+if TYPE_CHECKING:
+    from ollamux.formats.openai_responses.store import StoredResponses
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -46,9 +50,13 @@ _OTHERS = ("/v1/", "/v1beta/", "/models", "/responses")
 """Paths of other APIs than Ollama's."""
 
 
+_OF_ALL = frozenset({"health_detailed", "health_providers", "providers", "provider_stats", "backends"})
+"""The pages with figures that each worker has of its own."""
+
+
 class Gateway(Premises):
     """See the module. `instance` tells this gateway from every other one; `version` is ollamux's, to be shown;
-    `hostname` and `addresses` are the machine's, for the Host check."""
+    `hostname` and `addresses` are the machine's, for the Host check; `part` says which of several workers it is."""
 
     def __init__(
         self,
@@ -58,8 +66,10 @@ class Gateway(Premises):
         version: str = "",
         hostname: str = "",
         addresses: Iterable[str] = (),
+        part: Part = ALONE,
     ) -> None:
-        Premises.__init__(self, config, instance)
+        Premises.__init__(self, config, instance, part)
+        config = self.config
         # Here, and not above: who imports this module need not load every format.
         from ollamux.formats.ollama.serving import OllamaServing
         from ollamux.formats.openai_responses.serving import ResponsesServing
@@ -71,7 +81,9 @@ class Gateway(Premises):
             self._servings["ollama"] = OllamaServing(streams=False)
         kept = config.responses
         self._servings["openai_responses"] = self._responses = ResponsesServing(
-            StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl)
+            StoredResponses(
+                most=kept.size, largest=kept.bytes, longest=kept.ttl, sign=f"{part.number}:" if part.number else ""
+            )
         )
         self._router = Router(self._servings.values())
         self._gate = Gate(
@@ -190,6 +202,8 @@ class Gateway(Premises):
             place = target.place
             if query:
                 place = place._replace(query=query)
+            if self.circle is not None and target.serving is self._responses and request.body:
+                return self._going_on(target, request, place)
             if self._hedges:
                 return HedgedExchange(self, request, target.serving, target.route, place)
             return ModelExchange(self, request, target.serving, target.route, place)
@@ -220,20 +234,48 @@ class Gateway(Premises):
                 return target.page(request, now)
             case handler:
                 page = self._status.pages.get(handler)
+                if page is not None and handler in _OF_ALL and self.circle is not None:
+                    name = target.place.argument
+                    return self.together(lambda house: self._status.of(house).pages[handler](request, name, now))
                 if page is not None:
-                    return page(request, target.place.argument, now)
+                    exchange = page(request, target.place.argument, now)
+                    if handler == "efficiency_set" and self.circle is not None:
+                        return self.circle.when_heard(exchange)
+                    return exchange
                 return self._management.open(request, path)
 
-    def _stored(self, request: ClientRequest, target: Target, query: str, now: float) -> Exchange:
-        """What a client comes back to: a response that was answered here before."""
+    @property
+    def stored(self) -> StoredResponses:
+        """The responses that are kept here."""
+        return self._responses.responses
+
+    def _going_on(self, target: Target, request: ClientRequest, place: Place) -> Exchange:
+        """A request that may go on from a response that another worker keeps."""
+        from ollamux.formats.openai_responses.store import owner_of
+
+        serving, route, circle = target.serving, target.route, self.circle
+        assert serving is not None and route is not None and circle is not None
+        kind = HedgedExchange if self._hedges else ModelExchange
+        owner = owner_of(request.headers)
+        return circle.going_on(request.body or b"", owner, lambda: kind(self, request, serving, route, place))
+
+    def _stored(
+        self, request: ClientRequest, target: Target, query: str, now: float, *, asked: bool = False
+    ) -> Exchange:
+        """What a client comes back to: a response that was answered before, here or by another worker."""
         from ollamux.formats.openai_responses.store import owner_of
 
         serving = self._responses
         kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
+        circle = self.circle
+        if circle is not None and not asked and kept.find(id_, owner, now) is None and not kept.behind(id_, owner):
+            return circle.fetched(id_, owner, lambda at: self._stored(request, target, query, at, asked=True))
         if target.handler == "response_input":
             status, body = kept.input_items(id_, now, owner, query)
         elif request.method == "DELETE":
             status, body = kept.delete(id_, now, owner)
+            if circle is not None:
+                circle.forgotten(id_, owner)
         else:
             status, body = kept.get(id_, now, owner, query)
         model = kept.behind(id_, owner)
@@ -242,7 +284,8 @@ class Gateway(Premises):
             forward = kept_behind(self, model, id_, rest, query)
             if forward is not None:
                 return ForwardExchange(self, request, lambda at: forward, told=serving)
-        return Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
+        settled = Settled(status, (("Content-Type", serving.whole_type), *self._mark), body)
+        return circle.when_heard(settled) if circle is not None and request.method == "DELETE" else settled
 
     @property
     def _mark(self) -> HeaderPairs:

@@ -10,6 +10,8 @@ cdef class Premises:
     cdef public Admission admission
     cdef public Ledger ledger
     cdef public object config, planner, automatic, catalog, feed, fleet, machine, guards, keep_alive, pictures
+    cdef public object circle, part
+    cdef public dict workers
     cdef public long answer_limit
     cdef public double queue_timeout
     cdef public bint balances, fail_over, hurry, resumes

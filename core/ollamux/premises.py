@@ -9,7 +9,8 @@ somebody who waits decide otherwise stirs the queue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from ollamux.accounting.ledger import Ledger
 from ollamux.automatic import Automatic
@@ -33,6 +34,11 @@ from ollamux.resilience.health import Health
 from ollamux.routing.plan import Planner
 from ollamux.shelves import catalog_of, deployments
 from ollamux.unloading import Unloading
+from ollamux.workers.dividing import ALONE, Part, divided, places
+
+if TYPE_CHECKING:
+    from ollamux.workers.circle import Circle, CircleHouse
+    from ollamux.workers.messages import Round
 
 __all__ = ("Premises",)
 
@@ -40,10 +46,19 @@ _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
 class Premises:
-    """See the module. `instance` tells this gateway from every other one."""
+    """See the module. `instance` tells this gateway from every other one. `part` says which of several workers it is:
+    its limits are that part of the configured ones, and `circle` is its place among the others. `workers` are the
+    requests of each, where somebody tells of all of them."""
 
-    def __init__(self, config: Config, instance: str) -> None:
-        self.config = config
+    def __init__(self, config: Config, instance: str, part: Part = ALONE) -> None:
+        self.circle: Circle | None = None
+        if part.of > 1:  # what only several need is loaded where there are several
+            from ollamux.workers import circle
+
+            self.circle = circle.Circle(cast("CircleHouse", self), part, config)
+        self.part = part
+        self.workers: dict[int, int] = {}
+        self.config = config = divided(config, part)
         self.clock = Clock()
         self._instance = instance
         self._backends = {
@@ -61,7 +76,7 @@ class Premises:
         self.automatic = Automatic(self.catalog, self.fleet, config)
         self.feed = Feed()
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
-        self.guards = guards(config, self._backends.values(), instance)
+        self.guards = guards(config, self._backends.values(), f"{instance}{part.number or ''}", part.of)
         self.guards.told = self._circuit_changed
         self.queue_timeout = config.queue.timeout
         self.answer_limit = _ANSWER_LIMIT
@@ -70,7 +85,8 @@ class Premises:
         self.fail_over = config.routing.fallback != "none"
         self.resumes = config.routing.resume and self.fail_over
         self.keep_alive: float | None = keep_alive(config)
-        self._probing = Probing(self, self._backends, config.health)
+        tell = self.circle.probed if self.circle is not None else None
+        self._probing = Probing(self, self._backends, config.health, later=part.number, tell=tell)
         self._unloading = Unloading(self, self.machine.vram) if config.vram.unload else None
         self._take_mode()
         self._ready: list[Exchange] = []
@@ -139,6 +155,8 @@ class Premises:
         if state != before:
             self._states[backend.id] = state
             self.admission.stir()
+            if self.circle is not None and not self._probing.fresh(backend.id, now):
+                self._probing.look_at(backend.id)  # a probe tells all workers the same
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
@@ -156,20 +174,34 @@ class Premises:
             backend.health.bad(reason or "it is not running")
         self._probing.look_at(backend_id)
         self.admission.stir()
+        if self.circle is not None:
+            self.circle.located(backend_id, endpoint, reason, loading=loading)
 
     def sensed(self, readings: Readings, now: float) -> None:
         """The sensors of this machine were read."""
         for condition in self.machine.report(readings, now):
             self._settle_in(condition)
         self._take_mode()
-        if self._unloading is not None:
+        if self._unloading is not None and not self.part.number:  # one worker does for all
             self._unloading.relieve(now)
+        if self.circle is not None:
+            self.circle.sensed(readings)
 
     def choose_efficiency(self, mode: str) -> None:
         """A person chose an efficiency mode. Raises InvalidRequest where there is none of that name."""
         for condition in self.machine.choose(mode):
             self._settle_in(condition)
         self._take_mode()
+        if self.circle is not None:
+            self.circle.chosen(mode)
+
+    def together(self, make: Callable[[Any], Exchange]) -> Exchange:
+        """The exchange that tells of all workers: `make` gets this gateway with the figures of the others added."""
+        return make(self) if self.circle is None else self.circle.together(make)
+
+    def heard(self, told: Round, now: float) -> None:
+        """Another worker's round of probes is over."""
+        self._probing.heard(told, now)
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
@@ -189,7 +221,7 @@ class Premises:
             self.fleet.loaded(backend.id, backend.loaded, now)
         self.admission.stir()
         if backend.config.max_concurrent_requests is None:
-            self.admission.limit(backend.id, inventory.slots)
+            self.admission.limit(backend.id, places(inventory.slots or 0, self.part))
             self.fleet.stations[backend.id].reading(slots=inventory.slots or 0)
 
     def resume(self, exchange: Exchange) -> None:

@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.reports",
         "ollamux.routes",
         "ollamux.unloading",
+        "ollamux.workers",
     ),
     ("ollamux.exchange",),
     ("ollamux.automatic", "ollamux.backends", "ollamux.shelves"),
