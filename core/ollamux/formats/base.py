@@ -65,12 +65,14 @@ _CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "js
 
 
 class Served(msgspec.Struct, frozen=True):
-    """What a format has to know of the model that a request names, to say whether it can be done."""
+    """What a format has to know of the model that a request names, to say whether it can be done. `told`: somebody said
+    what it can do; else the usual is assumed."""
 
     asked: str
     display: str
     capabilities: frozenset[str]
     context_length: int | None = None
+    told: bool = True
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
