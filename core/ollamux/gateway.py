@@ -26,7 +26,6 @@ from ollamux.formats.base import Place, Serving
 from ollamux.formats.ollama import listing
 from ollamux.gate import Gate
 from ollamux.listing import Listing, shape_of
-from ollamux.management import Management
 from ollamux.premises import Premises
 from ollamux.probing import Chore
 from ollamux.reports import BackendReport, ModelReport
@@ -75,6 +74,7 @@ class Gateway(Premises):
         from ollamux.formats.ollama.serving import OllamaServing
         from ollamux.formats.openai_responses.serving import ResponsesServing
         from ollamux.formats.openai_responses.store import StoredResponses
+        from ollamux.management import Management
 
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
