@@ -190,6 +190,11 @@ class Serving(Protocol):
         """Passthrough of a backend's stream in this very format."""
         ...
 
+    def opens(self, told: bytes) -> bool:
+        """Whether these bytes of a stream that `relay` passed say nothing but that an answer begins: a role, an empty
+        block. What is held back as long as they do is not missed."""
+        ...
+
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         """Passthrough of a backend's whole answer in this very format. Raises BackendUnavailable for garbage."""
         ...
