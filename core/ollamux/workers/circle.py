@@ -20,7 +20,7 @@ from ollamux.formats.openai_responses.incoming import named_elsewhere
 from ollamux.formats.openai_responses.store import StoredResponses
 from ollamux.hardware.readings import Readings
 from ollamux.workers.books import Books, CountingHouse, Together, add, books_of
-from ollamux.workers.consulting import Consulting
+from ollamux.workers.consulting import FOR_FIGURES, Consulting
 from ollamux.workers.dividing import Part
 from ollamux.workers.messages import (
     BOOKS,
@@ -163,7 +163,7 @@ class Circle:
 
     def together(self, make: Callable[[Any], Exchange]) -> Exchange:
         """The exchange that tells of all workers: `make` gets the gateway with the figures of the others added."""
-        return Consulting(self, (BOOKS,), lambda answers, at: make(self._together(answers)))
+        return Consulting(self, (BOOKS,), lambda answers, at: make(self._together(answers)), patience=FOR_FIGURES)
 
     def when_heard(self, exchange: Exchange) -> Exchange:
         """This exchange, when all others have heard what was said before."""

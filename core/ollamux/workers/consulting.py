@@ -3,8 +3,8 @@
 Strategy: the exchange that answers is made when the answers are there; until then there is nothing to report to. From
 then on everything is passed on to it.
 
-Rules: it waits for `PATIENCE` seconds at most, whoever has not answered by then; where nobody else is there it does not
-wait at all.
+Rules: it waits for `patience` seconds at most, whoever has not answered by then; where nobody else is there it does not
+wait at all, and for one that ends no longer than until that is known.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from ollamux.contract import End, FailureKind, WakeAt, Wants
 from ollamux.exchange.base import Exchange
 from ollamux.workers.messages import Answer, Question
 
-__all__ = ("PATIENCE", "Asking", "Consulting")
+__all__ = ("FOR_FIGURES", "PATIENCE", "Asking", "Consulting")
 
-PATIENCE = 0.25
-"""Seconds to wait for other workers."""
+PATIENCE = 2.0
+"""Seconds to wait for other workers where the answer would be wrong without them."""
+
+FOR_FIGURES = 1.0
+"""Seconds to wait for figures, of which the last that were told stand in."""
 
 
 class Asking(Protocol):
@@ -37,10 +40,15 @@ class Asking(Protocol):
 class Consulting(Exchange):
     """Asks one question after the other, then becomes what `then` makes of the answers at that moment."""
 
-    __slots__ = ("_answers", "_circle", "_inner", "_questions", "_then", "_until")
+    __slots__ = ("_answers", "_circle", "_inner", "_patience", "_questions", "_then", "_until")
 
     def __init__(
-        self, circle: Asking, questions: Sequence[Question], then: Callable[[list[Answer], float], Exchange]
+        self,
+        circle: Asking,
+        questions: Sequence[Question],
+        then: Callable[[list[Answer], float], Exchange],
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         super().__init__()
         self._circle = circle
@@ -48,10 +56,11 @@ class Consulting(Exchange):
         self._then = then
         self._answers: list[Answer] = []
         self._inner: Exchange | None = None
+        self._patience = patience
         self._until = 0.0
 
     def start(self, now: float) -> Wants:
-        self._until = now + PATIENCE
+        self._until = now + self._patience
         return self._ask(now)
 
     def _ask(self, now: float) -> Wants:

@@ -21,7 +21,7 @@ from ollamux.config import Config
 from ollamux.workers.dividing import Part
 from ollamux_aiohttp.discovery import DEFAULT_PORT, SECOND_PORT
 from ollamux_aiohttp.screen import Paint
-from ollamux_aiohttp.serve import GRACE, Opening, port_taken, run_until, wanted_ports, whoever_listens
+from ollamux_aiohttp.serve import GRACE, Opening, allow_many_files, port_taken, run_until, wanted_ports, whoever_listens
 from ollamux_aiohttp.server import BACKLOG, Server
 from ollamux_aiohttp.workers.ports import Port
 from ollamux_aiohttp.workers.supervisor import Start, Supervisor
@@ -44,6 +44,7 @@ def serve_in_several(
     count = config.server.workers
     port, moved = _bound(config, ports)
     say = whoever_listens(say)
+    allow_many_files()
     several = f"{count} processes serve, each with its share of the limits"
     opening = Opening(port.host, port.number, (*moved, several, *notes), say, paint, record)
     instance = secrets.token_hex(8)
