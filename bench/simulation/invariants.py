@@ -164,8 +164,8 @@ def rates_are_kept(world: World, asked: Asked, want: Want, cause: str) -> str | 
         return None
     server.level = min(rate, server.level + (world.now - server.level_at) * rate / 60.0) - 1.0
     server.level_at = world.now
-    part = asked.guest.n > 1 and any(one.backend == want.backend for one in asked.attempts)  # the next ones pay for it
-    return f"{want.backend} gets more than {rate} calls a minute" if server.level < -1e-3 and not part else None
+    over = server.level < -1e-3 and not _is_part(asked, want)  # who follows a part pays for it
+    return f"{want.backend} gets more than {rate} calls a minute" if over else None
 
 
 def who_asks_to_be_left_alone_is(world: World, asked: Asked, want: Want, cause: str) -> str | None:
@@ -175,7 +175,8 @@ def who_asks_to_be_left_alone_is(world: World, asked: Asked, want: Want, cause: 
     server = world.servers[want.backend]
     guarded = server.host.keys == 1 and server.host.id in world.gateway.guards.quotas
     early = server.asked_until - world.now
-    return f"{want.backend} is called {early:g} s too early" if guarded and early > _HAIR else None
+    told = guarded and early > _HAIR and not _is_part(asked, want)
+    return f"{want.backend} is called {early:g} s too early" if told else None
 
 
 def repeats_stay_within_their_budget(world: World, asked: Asked, want: Want, cause: str) -> str | None:
@@ -280,3 +281,8 @@ def _is_repeat(asked: Asked, call: Call) -> bool:
         and (one.call.attempt > _APART) == (call.attempt > _APART)
         for one in asked.attempts
     )
+
+
+def _is_part(asked: Asked, call: Call) -> bool:
+    """Whether this call asks for one more part of an answer that this backend has begun."""
+    return asked.guest.n > 1 and any(one.backend == call.backend for one in asked.attempts)

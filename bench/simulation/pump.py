@@ -138,6 +138,7 @@ class Asked:
                 self.attempts.append(world.called(self, want))
                 self.progress = world.now
             case Cancel():
+                self.progress = world.now
                 for attempt in self._of(want.attempt):
                     if attempt.open:
                         world.note(f"{self}: call {attempt.number} is cancelled")

@@ -35,6 +35,8 @@ class HedgedExchange(ModelExchange):
 
     __slots__ = ("_hedge_at", "_hedged", "_held", "_refused", "_second", "_second_at", "_won")
 
+    _hedged: int
+
     def __init__(
         self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
     ) -> None:

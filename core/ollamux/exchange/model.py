@@ -116,7 +116,7 @@ class ModelExchange(CallState):
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
             self._collected = None
-            if self._house.resumes and self._fan is None and not self._resumed:
+            if self._house.resumes and self._fan is None and self._incoming.choices == 1 and not self._resumed:
                 self._converter = self._witnessed(self._converter)
         else:
             self._converter = None

@@ -339,3 +339,13 @@ def test_a_stream_that_passes_through_and_breaks_behind_its_opening_is_followed_
     asked.called.data(said)
     assert asked.body == opening + said and asked.headers["x-backend-used"] == "b"
     asked.leave()
+
+
+def test_a_stream_of_several_choices_that_breaks_is_not_gone_on_with() -> None:
+    run = driven({"routing": {"resume": True, "load_balancing": False}}, a="vllm", b="vllm")
+    turns = [{"role": "user", "content": "hi"}]
+    asked = run.ask("POST", "/v1/chat/completions", {"model": "m", "stream": True, "n": 2, "messages": turns})
+    asked.called.head()
+    asked.called.data(delta("ok"))
+    asked.called.fail()
+    assert asked.over and asked.asked == ["a"] and b'"error"' in asked.body
