@@ -80,6 +80,7 @@ def describe(known: dict[str, Any]) -> str:
     """The circumstances in a few lines."""
     machine = known["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in known["packages"].items())
+    peers = ", ".join(f"{name} {version}" for name, version in known["peers"].items())
     return "\n".join(
         (
             f"{machine['cpu']}, {machine['cores']} cores, {machine['system']} {machine['kernel']}"
@@ -87,5 +88,6 @@ def describe(known: dict[str, Any]) -> str:
             f"Python {known['python']}, {packages}; {known['nginx']}",
             f"commit {known['commit'][:12] or 'unknown'}{' with changes' if known['modified'] else ''}"
             + (f"; {known['build']}" if known["build"] else ""),
+            *([f"peers: {peers}"] if peers else []),
         )
     )

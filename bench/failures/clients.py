@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ __all__ = ("Seen", "ask_for")
 
 Outcome = Literal["whole", "before", "broke"]
 _PATIENCE_S = 30
+_CONTENT = re.compile(rb'"content":\s*"[^"]')
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -51,12 +53,12 @@ def _judge(status: int, stream: bool, path: str, body: bytes) -> Outcome:
     if not stream:
         return "whole" if status == 200 else "before"
     if path == "/api/chat":
-        ended, content = b'"done":true' in body, b'"message":{' in body
+        ended = b'"done":true' in body
     else:
-        ended, content = b"data: [DONE]" in body and b'"error"' not in body, b'"choices":[' in body
+        ended = b"data: [DONE]" in body and b'"error"' not in body
     if status == 200 and ended:
         return "whole"
-    return "broke" if status == 200 and content else "before"
+    return "broke" if status == 200 and _CONTENT.search(body) else "before"
 
 
 async def _one(session: aiohttp.ClientSession, url: str, number: int, first: float) -> Seen:

@@ -1,4 +1,4 @@
-"""What a decision takes: the median of many rounds, in microseconds, for each strategy and size of fleet.
+"""What a decision takes: the least of many rounds, in microseconds, for each strategy and size of fleet.
 
 The backends differ in speed and in how busy they are, and all have the same priority, so that nothing is decided early.
 """
@@ -6,7 +6,6 @@ The backends differ in speed and in how busy they are, and all have the same pri
 from __future__ import annotations
 
 import random
-import statistics
 import time
 
 from ollamux.config import BackendConfig
@@ -70,7 +69,7 @@ def microseconds(size: int, strategy: str, rounds: int) -> float:
         for _ in range(repeats):
             planner.plan(field, ask, 2.0)
         found.append((time.perf_counter() - began) / repeats * 1e6)
-    return statistics.median(found)
+    return min(found)
 
 
 def table(*, quick: bool = False) -> str:

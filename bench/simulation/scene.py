@@ -30,6 +30,7 @@ _MOODS: tuple[tuple[Mood, int], ...] = (
 )  # fmt: skip
 _WIRES = (
     "chat", "chat", "generate", "completions", "completions", "messages", "messages", "embed", "embeddings", "tags",
+    "pull",
 )  # fmt: skip
 _SETTLED = 5.0
 
@@ -135,7 +136,10 @@ class Scene:
     @property
     def settings(self) -> dict[str, Any]:
         """The whole configuration."""
-        return {"backends": {host.id: host.settings for host in self.hosts}, **self.sections}
+        backends = {host.id: host.settings for host in self.hosts}
+        if self.kind in ("storm", "flood"):
+            backends["demo"] = {"type": "demo"}
+        return {"backends": backends, **self.sections}
 
     def smaller(self) -> list[Callable[[], Scene]]:
         """Scenes that are this one with something left out, the largest pieces first."""
@@ -246,7 +250,7 @@ def _guest(
         number,
         at=draw.uniform(0.0, length if kind == "storm" else draw.choice([0.5, 3.0])),
         wire=wire,
-        model=draw.choice([*names, "m", "m", "first", "auto", "nobody"]) if draw.random() < 0.5 else "m",
+        model=draw.choice([*names, "m", "first", "auto", "nobody", "demo"]) if draw.random() < 0.5 else "m",
         stream=stream,
         n=draw.choice([1, 1, 2, 3]) if wire == "completions" else 1,
         peer=f"10.0.0.{draw.randint(1, 3)}",
@@ -280,6 +284,7 @@ def _sections(draw: random.Random, kind: Kind, names: list[str]) -> dict[str, An
                 ["capability_based", "capability_based", "round_robin", "least_loaded", "balanced", "prefix_affinity"]
             ),
             "load_balancing": draw.random() < 0.85,
+            "resume": draw.random() < 0.3,
         },
         "breaker": {
             "failures": draw.choice([2, 5, 5, 0]),

@@ -54,6 +54,11 @@ class Server:
         return [call for call in self.calls[-200:] if call.open]
 
     @property
+    def placed(self) -> int:
+        """How many of them take a place."""
+        return sum(call.asked.guest.wire != "pull" for call in self.open)
+
+    @property
     def trouble(self) -> Trouble | None:
         """What is wrong with it now."""
         if self._calm:
@@ -118,9 +123,9 @@ class Server:
             return
         count = body.get("n") or 1
         texts = [[f"{call.number}/{place}.{piece} " for piece in range(draw.randint(1, 5))] for place in range(count)]
-        call.said = ["".join(pieces) for pieces in texts]
+        call.said = ["".join(pieces) for pieces in texts] if wire != "pull" else []
         inputs = body.get("input", "")
-        streams = body.get("stream", wire in ("chat", "generate"))
+        streams = body.get("stream", wire in ("chat", "generate", "pull"))
         if wire in ("embed", "embeddings") or not streams or (wire == "generate" and not body.get("prompt")):
             self._tell_whole(call, wire, mood, len(inputs) if isinstance(inputs, list) else 1)
             return
@@ -194,7 +199,7 @@ class Server:
 
     def _garble(self, call: Attempt, wire: str) -> None:
         draw = self._draw
-        streams = call.body.get("stream", wire in ("chat", "generate"))
+        streams = call.body.get("stream", wire in ("chat", "generate", "pull"))
         kind = spoken.STREAM_TYPES.get(wire, "application/json") if streams else "application/json"
         data = draw.choice(
             [b"<html>no</html>", b"", b'{"a":', b"data: nothing\n\n", b"\xff\xfe\n\n", b"[]\n", b"{}\n", b"null\n"]

@@ -10,19 +10,24 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ("STREAM_TYPES", "events", "fault", "listed", "refusal", "whole", "wire_of")
+__all__ = ("SLOTS", "STREAM_TYPES", "events", "fault", "listed", "refusal", "whole", "wire_of")
+
+SLOTS = 2
+"""How many requests at once a llama.cpp says that it takes."""
 
 STREAM_TYPES = {
     "chat": "application/x-ndjson",
     "generate": "application/x-ndjson",
     "completions": "text/event-stream",
     "messages": "text/event-stream",
+    "pull": "application/x-ndjson",
 }
 
 _WIRES = {
     "/api/chat": "chat",
     "/api/generate": "generate",
     "/api/embed": "embed",
+    "/api/pull": "pull",
     "/v1/chat/completions": "completions",
     "/v1/embeddings": "embeddings",
     "/v1/messages": "messages",
@@ -71,6 +76,8 @@ def events(wire: str, texts: Sequence[Sequence[str]]) -> list[bytes]:
                 *(_row(_line({"response": piece})) for piece in texts[0]),
                 _row({**_line({"response": ""}), **_DONE}),
             ]
+        case "pull":
+            return [_row({"status": "pulling manifest"}), _row({"status": "success"})]
         case "completions":
             found: list[bytes] = []
             for place, pieces in enumerate(texts):
@@ -97,7 +104,7 @@ def events(wire: str, texts: Sequence[Sequence[str]]) -> list[bytes]:
 def fault(wire: str) -> bytes:
     """The error that ends a stream."""
     match wire:
-        case "chat" | "generate":
+        case "chat" | "generate" | "pull":
             return _row({"error": "the model fell over"})
         case "messages":
             return _event({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
@@ -108,7 +115,7 @@ def fault(wire: str) -> bytes:
 def refusal(wire: str, status: int, message: str) -> Any:
     """The body of an error status."""
     match wire:
-        case "chat" | "generate" | "embed":
+        case "chat" | "generate" | "embed" | "pull":
             return {"error": message}
         case "messages":
             return {"type": "error", "error": {"type": "api_error", "message": message}, "request_id": None}
@@ -123,7 +130,7 @@ def listed(path: str, names: Sequence[str]) -> Any:
     if path.startswith("/api/ps"):
         return {"models": []}
     if path.startswith("/props"):
-        return {"total_slots": 2}
+        return {"total_slots": SLOTS}
     rows = [{"id": name, "object": "model", "type": "model", "display_name": name} for name in names]
     return {"object": "list", "data": rows, "has_more": False}
 

@@ -6,6 +6,8 @@ Rules: as those of `invariants`.
 from __future__ import annotations
 
 import json
+import re
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bench.simulation.heard import Heard, hear
@@ -29,6 +31,8 @@ __all__ = (
 )
 
 _RECOVERED = 12.0
+_OF_THE_DEMO = "This is the built-in demo"
+_PIECE = re.compile(r"(\d+/\d+)\.\d+ ")
 
 
 # At each end ----------------------------------------------------------------------------------------------------------
@@ -40,13 +44,19 @@ def the_answer_is_in_the_clients_format(world: World, asked: Asked, heard: Heard
 
 
 def the_answer_is_of_one_attempt(world: World, asked: Asked, heard: Heard | str) -> str | None:
-    """What a client reads is what one call said, all of it where the answer is whole; choices may be of one each."""
-    if isinstance(heard, str) or asked.guest.wire in ("tags", "embed", "embeddings"):
+    """What a client reads is what one call said, from its beginning, and all of it where the answer is whole. Choices
+    may be of one call each; where `routing.resume` is on, what broke off may be followed by what another call said."""
+    if isinstance(heard, str) or asked.guest.wire in ("tags", "embed", "embeddings") or not asked.attempts:
         return None
     said = [text for call in asked.attempts for text in call.said]
+    resumes = world.gateway.config.routing.resume and asked.guest.n == 1
     for text in heard.texts.values():
-        found = text in said if heard.fault is None else any(one.startswith(text) for one in said)
-        if text and not found:
+        if not text or text.startswith(_OF_THE_DEMO):
+            continue
+        parts = ["".join(one.group() for one in pieces) for _, pieces in groupby(_PIECE.finditer(text), _whose)]
+        whole = heard.fault is None
+        known = all(any(one.startswith(part) for one in said) for part in parts)
+        if "".join(parts) != text or not known or (whole and parts[-1] not in said) or (len(parts) > 1 and not resumes):
             return f"{text!r} is no call's answer: {said}"
     count = len(heard.texts) if heard.fault is None and said else asked.guest.n
     if asked.guest.n > 1 and count != asked.guest.n:
@@ -89,10 +99,8 @@ def nothing_is_kept_at_rest(world: World) -> str | None:
             return f"places of {id_} are taken"
         if station.running:
             return f"{station.running} run on {id_} for the planner"
-        for server in (world.servers[id_],):
-            for model in server.host.models:
-                if gateway.machine.vram.keeping.use(id_, model).running:
-                    return f"{model} on {id_} is in use"
+        if any(gateway.machine.vram.keeping.use(id_, model).running for model in ("m", "other")):
+            return f"a model on {id_} is in use"
     return None
 
 
@@ -149,6 +157,8 @@ def heard_by(asked: Asked) -> Heard | str:
     head = asked.head
     if head is None:
         return "no answer"
+    if asked.guest.wire == "pull":  # it goes on as it came
+        return Heard(begun=True, fault=None if head.status == 200 else "none")
     if asked.guest.wire == "tags":
         return Heard() if head.status == 200 and "models" in json.loads(asked.body) else f"{asked.body!r}"
     kind = next((value for name, value in head.headers if name.lower() == "content-type"), "")
@@ -156,6 +166,11 @@ def heard_by(asked: Asked) -> Heard | str:
         return hear(asked.guest.wire, asked.guest.stream, head.status, kind, asked.body)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         return f"{type(error).__name__}: {error}"
+
+
+def _whose(piece: re.Match[str]) -> str:
+    """Which call a piece of text comes from, and for which choice."""
+    return piece.group(1)
 
 
 def _excused(world: World, asked: Asked, heard: Heard) -> bool:

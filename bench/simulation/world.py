@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from bench.simulation import spoken
 from bench.simulation.invariants import Violation
 from bench.simulation.pump import Asked, Attempt
 from bench.simulation.scene import Guest, Scene
@@ -45,6 +46,7 @@ _PATHS = {
     "embeddings": "/v1/embeddings",
     "messages": "/v1/messages",
     "tags": "/api/tags",
+    "pull": "/api/pull",
 }
 
 
@@ -246,7 +248,8 @@ class World:
         self._until(self.now + 60.0)
         number = len(self.scene.guests)
         for server in self.servers.values():
-            bounds = server.host.places, server.host.rate, self.gateway.config.queue.concurrency
+            told = spoken.SLOTS if server.host.type == "llama_cpp" else None
+            bounds = server.host.places, told, server.host.rate, self.gateway.config.queue.concurrency
             many = 1 if server.limited else min([3, *(bound for bound in bounds if bound)])
             headers = (("x-target-backend", server.host.id),)
             one = Guest(number, 0.0, "chat", server.host.models[0], headers=headers)
@@ -281,6 +284,8 @@ def _body(guest: Guest) -> bytes:
     turns = [{"role": "user", "content": "hi"}]
     body: dict[str, object] = {"model": guest.model}
     match guest.wire:
+        case "pull":
+            pass
         case "chat":
             body |= {"messages": turns, "stream": guest.stream}
         case "generate":

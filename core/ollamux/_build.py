@@ -66,6 +66,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.telling",
     "ollamux.gate",
     "ollamux.gateway",
+    "ollamux.premises",
     "ollamux.resilience.admission",
     "ollamux.resilience.breaker",
     "ollamux.resilience.budget",

@@ -11,7 +11,6 @@ from zlib import crc32
 from ollamux.backends import Backend
 from ollamux.config import Config
 from ollamux.config.values import number
-from ollamux.formats.ollama.goleaves import keep_alive_of
 from ollamux.gate import IssuedKey
 from ollamux.hardware.machine import Machine
 from ollamux.hardware.thermal import ThermalLimits
@@ -45,6 +44,8 @@ def keep_alive(config: Config) -> float | None:
     told = config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
     if told is None:
         return None
+    from ollamux.formats.ollama.goleaves import keep_alive_of  # rarely told, and it brings much with it
+
     seconds = number(told)
     try:
         return keep_alive_of(told if seconds is None else seconds)
@@ -91,9 +92,9 @@ def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
     return made
 
 
-def guards(config: Config, backends: Iterable[Backend], instance: str) -> Guards:
+def guards(config: Config, backends: Iterable[Backend], seed: str, parts: int = 1) -> Guards:
     """What is done about backends that fail. A quota have those for which one is configured, and those that are not on
-    a machine of ours: vendors tell of their limits."""
+    a machine of ours: vendors tell of their limits. Chance is drawn from `seed`; `parts` gateways share one budget."""
     mode, hedging = config.routing.fallback, config.hedging
     policies: dict[str, Policy] = {}
     quotas: dict[str, Quota] = {}
@@ -111,5 +112,6 @@ def guards(config: Config, backends: Iterable[Backend], instance: str) -> Guards
         policies=policies,
         quotas=quotas,
         hedging=Hedging(hedging.percentile) if hedging.enabled and mode != "none" else None,
-        seed=crc32(instance.encode()),
+        seed=crc32(seed.encode()),
+        parts=parts,
     )

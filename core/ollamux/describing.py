@@ -184,6 +184,8 @@ class Descriptions:
             "state": whole.standing(now) if whole is not None else "closed",
             "models": {model: state for model, state in parts.items() if state != "closed"},
             "failures_in_a_row": whole.failures if whole is not None else 0,
+            "calls_in_window": whole.calls_in_window if whole is not None else 0,
+            "failed_in_window": whole.failed_in_window if whole is not None else 0,
             "next_trial_in_ms": _milliseconds(circuits.recovers_in(backend.id, "", now)) or None,
         }
 

@@ -1,31 +1,18 @@
 # The types with which Cython compiles gateway.py; the source is that file alone.
 
-from ollamux.accounting.ledger cimport Ledger
-from ollamux.clock cimport Clock
 from ollamux.gate cimport Gate
-from ollamux.resilience.admission cimport Admission
+from ollamux.premises cimport Premises
 from ollamux.routes cimport Router
 
 
-cdef class Gateway:
-    cdef public Clock clock
+cdef class Gateway(Premises):
     cdef Gate _gate
     cdef Router _router
-    cdef public Admission admission
-    cdef public Ledger ledger
-    cdef public object config, planner, automatic, catalog, feed, fleet, machine, guards, keep_alive, pictures
-    cdef public long answer_limit
-    cdef public double queue_timeout
-    cdef public bint balances, fail_over, hurry, resumes
     cdef bint _careful, _hedges
     cdef object _limits
-    cdef object _management, _lists, _responses, _probing, _status, _unloading
-    cdef str _instance
-    cdef dict _servings, _backends, _fallbacks, _states
-    cdef list _ready
+    cdef object _management, _lists, _responses, _status
+    cdef dict _servings
     cdef set _apart
 
-    cpdef bint has_ready(self) except -1
     cpdef open(self, request, double now, serving=*)
-    cpdef backend(self, str id_)
     cdef _serve(self, target, request, str path, double now, str query)

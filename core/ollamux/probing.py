@@ -2,7 +2,8 @@
 
 Strategy: the probes of one backend are asked together, as a round; the round's last answer decides what it says of the
 backend's health and its models. Whoever needs to know what the backends have now waits for the rounds under way, and
-is let go on when the last of them is over.
+is let go on when the last of them is over. Where several workers serve, each tells the others what a round of its own
+brought, and a round that was heard of is as good as one: the first that is due asks, the others are due a little later.
 
 Rules: nothing is called here: chores are handed out and reported; a backend has one round at a time; a backend that
 turns out to be ollamux is refused for good and never called again.
@@ -11,8 +12,8 @@ turns out to be ollamux is refused for good and never called again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -20,8 +21,12 @@ from ollamux.backends import Backend
 from ollamux.config import HealthConfig
 from ollamux.contract import Call, FailureKind
 from ollamux.exchange import Exchange
+from ollamux.exchange.base import FRESH
 from ollamux.models import Inventory, ProbeAnswer
 from ollamux.resilience.health import Kind
+
+if TYPE_CHECKING:
+    from ollamux.workers.messages import Round
 
 __all__ = ("Chore", "ProbedHouse", "Probing")
 
@@ -33,6 +38,10 @@ _UNANSWERED: dict[FailureKind, str] = {
 _TOKEN = "an access token"
 """What stands in place of a probe's path where the chore asks for a token."""
 _TOKEN_TIME = 15.0
+_LATER = 0.1
+"""How much later than the one before it a worker is due, as a share of the interval."""
+_FIRST = 1.0
+"""Seconds that a worker waits, when it begins, to hear from the one before it."""
 _SELF = "it is ollamux itself: a gateway is never its own backend"
 
 
@@ -86,13 +95,24 @@ class _Round:
 
 
 class Probing:
-    """The rounds of all backends."""
+    """The rounds of all backends. `tell` hears of each round here; `later` is how many others may be due before."""
 
-    def __init__(self, house: ProbedHouse, backends: Mapping[str, Backend], config: HealthConfig) -> None:
+    def __init__(
+        self,
+        house: ProbedHouse,
+        backends: Mapping[str, Backend],
+        config: HealthConfig,
+        *,
+        later: int = 0,
+        tell: Callable[[Round], None] | None = None,
+    ) -> None:
         self._house = house
         self._backends = backends
         self._config = config
         self._rounds: dict[str, _Round] = {}
+        self._tell = tell
+        self._interval = config.interval * (1.0 + _LATER * later)
+        self._wait = _FIRST * later
         self._due: dict[str, float] = dict.fromkeys(backends, -math.inf)
         self._asked: dict[str, float] = {}
         self._seen: dict[str, float] = {}
@@ -104,12 +124,15 @@ class Probing:
         """What is due."""
         found: list[Chore] = []
         self._house.hurry = False
+        if self._wait:
+            self._due = {id_: max(at, now + self._wait) for id_, at in self._due.items()}
+            self._wait = 0.0
         for backend in self._backends.values():
             if backend.token is not None and backend.token.due <= now:
                 found.append(Chore(backend.id, _TOKEN, backend.token_call(), _TOKEN_TIME))
             if self._due[backend.id] > now or backend.id in self._rounds:
                 continue
-            self._due[backend.id] = now + self._config.interval
+            self._due[backend.id] = now + self._interval
             self._house.notice(backend, now)
             probes = backend.provider.probes if backend.callable and backend.answers_itself is None else ()
             if probes:
@@ -156,6 +179,22 @@ class Probing:
             round_.kind = "timeout"
         self._settle(self._backends[chore.backend], round_, now)
 
+    def heard(self, told: Round, now: float) -> None:
+        """Another worker's round is over."""
+        backend = self._backends.get(told.backend)
+        if backend is None or told.backend in self._rounds or not backend.callable:
+            return
+        self._asked[told.backend] = now
+        self._due[told.backend] = now + self._interval
+        round_ = _Round(0, now - max(0.0, told.took))
+        round_.answers = {path: ProbeAnswer(status, body) for path, (status, body) in told.answers.items()}
+        round_.failed, round_.kind, round_.took = told.failed, told.kind, told.took
+        self._over(backend, round_, now)
+
+    def fresh(self, backend_id: str, now: float) -> bool:
+        """Whether the backend was asked just now."""
+        return now - self._asked.get(backend_id, -math.inf) < FRESH
+
     def look_at(self, backend_id: str) -> None:
         """This backend is to be asked at once."""
         self._due[backend_id] = -math.inf
@@ -195,6 +234,19 @@ class Probing:
         if round_.left:
             return
         del self._rounds[backend.id]
+        if self._tell is not None and not self._of_a_key(backend, round_):
+            answers = {path: (answer.status, answer.body) for path, answer in round_.answers.items()}
+            from ollamux.workers.messages import Round
+
+            self._tell(Round(backend.id, answers, round_.failed, round_.kind, round_.took))
+        self._over(backend, round_, now)
+
+    def _of_a_key(self, backend: Backend, round_: _Round) -> bool:
+        """Whether a round tells of a key rather than of the backend: keys and tokens are each worker's own matter."""
+        return round_.answers[backend.provider.probes[0].path].status in (401, 403, 429)
+
+    def _over(self, backend: Backend, round_: _Round, now: float) -> None:
+        """A round is over, here or elsewhere."""
         self._seen[backend.id] = now
         if backend.health.state != "refused":
             self._judge(backend, round_, now)

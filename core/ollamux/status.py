@@ -75,6 +75,10 @@ class Status:
         }
         """By the routes' handlers."""
 
+    def of(self, house: StatusHouse) -> Status:
+        """The same pages, of another house."""
+        return Status(house, self._version, self._headers)
+
     def backends(self) -> dict[str, dict[str, Any]]:
         """What each backend is (`info`) and how it is (`health`), by its id, as document 004 has them."""
         return {backend.id: self._told.status(backend) for backend in self._house.backends()}

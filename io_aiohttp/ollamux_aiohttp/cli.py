@@ -113,6 +113,8 @@ def _serve(options: argparse.Namespace) -> int:
     problems = [problem for file in options.gguf if (problem := problem_of(os.path.expanduser(file)))]
     if problem := bind_problem(settings.config):
         problems.append(problem)
+    if settings.config.server.workers > 1 and not hasattr(os, "fork"):
+        problems.append("server.workers: this system cannot fork a process, so one is all there can be")
     if problems:
         raise ConfigError(*problems)
     set_up(settings.config.logging)
@@ -124,6 +126,12 @@ def _serve(options: argparse.Namespace) -> int:
         await serve(config, notes, _say, Paint(sys.stdout), record)
 
     try:
+        if settings.config.server.workers > 1:
+            from ollamux_aiohttp.workers.serving import serve_in_several
+
+            # On a loop that leaves nothing behind: workers are forks of this process.
+            config, notes = asyncio.run(resolve(settings.config, tuple(options.gguf)))
+            return serve_in_several(config, notes, _say, Paint(sys.stdout), record, run=_run)
         _run(run())
     except PortTaken as error:
         print(f"ollamux: {error}", file=sys.stderr)

@@ -69,12 +69,12 @@ def set_up(config: LoggingConfig, stream: TextIO | None = None) -> logging.Handl
     return handler
 
 
-def log_news(feed: Feed) -> Callable[[], None]:
-    """Logs what is told from now on, as far as the level of ollamux's logger lets it through now. Returns what ends
-    that."""
+def log_news(feed: Feed, *, health: bool = True) -> Callable[[], None]:
+    """Logs what is told from now on, as far as the level of ollamux's logger lets it through now, and without `health`
+    nothing of backends, of which another worker tells. Returns what ends that."""
     if not _log.isEnabledFor(logging.WARNING):
         return lambda: None
-    return feed.listen(_write, ordinary=_log.isEnabledFor(logging.DEBUG))
+    return feed.listen(_write if health else _write_requests, ordinary=_log.isEnabledFor(logging.DEBUG))
 
 
 def _write(news: News) -> None:
@@ -93,6 +93,11 @@ def _write(news: News) -> None:
         _log.log(level, "model %s %s", news.model, "stays" if news.failure else "unloaded", extra={"fields": fields})
     else:
         _log.log(level, "request %s", "failed" if news.failure else "answered", extra={"fields": _told(news)})
+
+
+def _write_requests(news: News) -> None:
+    if isinstance(news, Decision):
+        _write(news)
 
 
 def _level(news: News) -> int:

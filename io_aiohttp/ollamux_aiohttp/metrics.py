@@ -168,6 +168,11 @@ class Metrics(Collector):
         info = GaugeMetricFamily("ollamux_build_info", "The version that runs", labels=("version",))
         info.add_metric((self._version,), 1)
         yield info
+        if gateway.workers:
+            served = CounterMetricFamily("ollamux_worker_requests", "Requests of each worker", labels=("worker",))
+            for worker, count in gateway.workers.items():
+                served.add_metric((str(worker),), count)
+            yield served
         yield GaugeMetricFamily(
             "ollamux_queue_depth", "Requests that wait for a place", value=gateway.admission.waiting
         )

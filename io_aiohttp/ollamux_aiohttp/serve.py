@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,11 +32,25 @@ from ollamux_aiohttp.sensors.sensors import Sensors
 from ollamux_aiohttp.sensors.watch import Readable, SensorWatch
 from ollamux_aiohttp.server import Server
 
-__all__ = ("PortTaken", "allow_many_files", "listen", "resolve", "serve")
+__all__ = (
+    "GRACE",
+    "Opening",
+    "PortTaken",
+    "allow_many_files",
+    "listen",
+    "port_taken",
+    "resolve",
+    "run_until",
+    "serve",
+    "wanted_ports",
+    "whoever_listens",
+)
+
+GRACE = 5.0
+"""Seconds that running requests have when a server stops."""
 
 _log = logging.getLogger("ollamux")
 _PATIENCE = 0.6
-_GRACE = 5.0
 _PROBE = 10.0
 
 
@@ -60,16 +75,24 @@ async def listen(
 ) -> tuple[Server, str, int, tuple[str, ...]]:
     """A server that is bound: where it was asked for, else to the first of the ports, else to the second. Returns it
     with its address, and a line where the port is the second. Raises PortTaken."""
-    host = config.server.host
-    if config.server.port_given:
-        return (*await _bound(config, host, config.server.port, record), ())
-    why = port_problem(config.backends or ())
-    if why is None:
+    *rest, (last, why) = wanted_ports(config, ports)
+    for port, _ in rest:
         try:
-            return (*await _bound(config, host, ports[0], record), ())
+            return (*await _bound(config, port, record), ())
         except PortTaken:
-            why = f"port {ports[0]} is taken"
-    return (*await _bound(config, host, ports[1], record), (f"{why}, so ollamux is on {ports[1]}",))
+            continue
+    return (*await _bound(config, last, record), why)
+
+
+def wanted_ports(config: Config, ports: tuple[int, int]) -> list[tuple[int, tuple[str, ...]]]:
+    """The ports to try, the first choice first, each with a line that says why, where it is not the usual one."""
+    if config.server.port_given:
+        return [(config.server.port, ())]
+    first, second = ports
+    why = port_problem(config.backends or ())
+    if why is not None:
+        return [(second, (f"{why}, so ollamux is on {second}",))]
+    return [(first, ()), (second, (f"port {first} is taken, so ollamux is on {second}",))]
 
 
 def allow_many_files() -> None:
@@ -94,10 +117,29 @@ async def serve(
 ) -> None:
     """Serves a configuration whose backends are resolved until a signal comes, and writes exchanges down in the folder
     `record`. `sensors` stand for the machine's own. Raises PortTaken."""
-    say = _whoever_listens(say)
+    say = whoever_listens(say)
     stop = _signals(say)
     allow_many_files()
     server, host, port, moved = await listen(config, record=record)
+    await run_until(stop, server, Opening(host, port, (*moved, *notes), say, paint, record), sensors)
+
+
+class Opening(NamedTuple):
+    """What the screen tells when a server begins: where it listens, notes, and where exchanges are written down."""
+
+    host: str
+    port: int
+    notes: tuple[str, ...]
+    say: Callable[[str], None]
+    paint: Paint
+    record: Path | None = None
+
+
+async def run_until(
+    stop: asyncio.Event, server: Server, opening: Opening, sensors: Readable | None = None, *, show: bool = True
+) -> None:
+    """Runs what belongs to a server that has started (children, sensors, the screen) until the event, and stops all."""
+    config, (host, port, notes, say, paint, record) = server.config, opening
     children = _Children(server, config, say)
     watch = SensorWatch(sensors or Sensors(), server.gateway.sensed, config.thermal.interval)
     told = (f"every exchange is written into {record}",) if record is not None else ()
@@ -111,17 +153,18 @@ async def serve(
             host,
             port,
             guarded=bool(config.server.keys),
-            notes=(*moved, *told, *notes),
+            notes=(*told, *notes),
             paint=paint,
             tls=config.server.tls,
         )
-        say(screen)
+        if show:
+            say(screen)
+            for line in config.notes:
+                _log.warning("%s", line)
         children.speak()
-        for line in config.notes:
-            _log.warning("%s", line)
         await stop.wait()
     finally:
-        await server.stop(_GRACE)
+        await server.stop(GRACE)
         await children.stop()
         await watch.close()
 
@@ -192,19 +235,24 @@ class _Children:
         return report
 
 
-async def _bound(config: Config, host: str, port: int, record: Path | None) -> tuple[Server, str, int]:
+async def _bound(config: Config, port: int, record: Path | None) -> tuple[Server, str, int]:
     server = Server(config, record=record)
     try:
-        return server, *await server.start(host, port)
+        return server, *await server.start(config.server.host, port)
     except OSError as error:
         await server.stop(0.0)
-        taken = error.errno == errno.EADDRINUSE
-        reason = "is taken: something else listens there" if taken else f"cannot be used: {error.strerror or error}"
-        raise PortTaken(f"{host} port {port} {reason}") from None
+        raise port_taken(config.server.host, port, error) from None
 
 
-def _whoever_listens(say: Callable[[str], None]) -> Callable[[str], None]:
-    """The same, but that nothing ends or goes on for ever because nobody reads what is printed."""
+def port_taken(host: str, port: int, error: OSError) -> PortTaken:
+    """Why the server cannot listen there."""
+    taken = error.errno == errno.EADDRINUSE
+    reason = "is taken: something else listens there" if taken else f"cannot be used: {error.strerror or error}"
+    return PortTaken(f"{host} port {port} {reason}")
+
+
+def whoever_listens(say: Callable[[str], None]) -> Callable[[str], None]:
+    """This, but that nothing ends or goes on for ever because nobody reads what is printed."""
 
     def told(text: str) -> None:
         try:

@@ -12,10 +12,10 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from aiohttp import web
 
@@ -25,6 +25,7 @@ from ollamux.contract import ClientRequest
 from ollamux.errors import OllamuxError, TooLarge
 from ollamux.exchange import Exchange
 from ollamux.gateway import Gateway
+from ollamux.workers.dividing import ALONE, Part
 from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
@@ -36,12 +37,12 @@ from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.tls import server_context
 from ollamux_aiohttp.upstream.configured import upstreams_of
 
-if TYPE_CHECKING:
-    from ollamux_aiohttp.metrics import Metrics
-
-__all__ = ("Server",)
+__all__ = ("BACKLOG", "Server")
 
 _log = logging.getLogger("ollamux")
+BACKLOG = 4096
+"""Connections that wait to be accepted."""
+
 _KEEPALIVE = 75.0
 _READ_BUFFER = 256 * 1024
 _WALL_EVERY = 30.0
@@ -50,8 +51,11 @@ _WALL_EVERY = 30.0
 class Server:
     """Serves a configuration whose backends are resolved. Exchanges are written down in the folder `record`."""
 
-    def __init__(self, config: Config, *, instance: str | None = None, record: Path | None = None) -> None:
+    def __init__(
+        self, config: Config, *, instance: str | None = None, record: Path | None = None, part: Part = ALONE
+    ) -> None:
         self.config = config
+        self._number = part.number
         self._recorder = Recorder(record, config) if record is not None else None
         make = Gateway if self._recorder is None else partial(RecordingGateway, self._recorder)
         self.gateway: Gateway = make(
@@ -60,22 +64,24 @@ class Server:
             version=__version__,
             hostname=socket.gethostname(),
             addresses=_addresses(),
+            part=part,
         )
         if config.metrics.enabled:
             self.gateway.mount("/metrics", self._scraped)
-        self._metrics: Metrics | None = None
         self._events = Events(self.gateway.feed, self.gateway.clock)
         self.gateway.mount(EVENTS, self._events.page, apart=True)
         self._upstreams = upstreams_of(self.gateway)
         self._front: Front | None = None
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._link: asyncio.Transport | None = None
         self._pump: Pump | None = None
         self._chores: ChoreRunner | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._stop_logging: Callable[[], None] | None = None
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Binds and serves. Returns the address; OSError where it is taken."""
+    async def start(self, host: str, port: int, sockets: Sequence[socket.socket] = ()) -> tuple[str, int]:
+        """Binds and serves; or serves on these sockets, which are bound. Returns the address; OSError where it is
+        taken."""
         loop = asyncio.get_running_loop()
         deadlines = Deadlines(loop)
         self._pump = Pump(loop, self.gateway, deadlines, self._upstreams, self._drain)
@@ -95,22 +101,29 @@ class Server:
             lingering_time=1.0,
         )
         self._tell_time()
-        self._stop_logging = log_news(self.gateway.feed)
+        self._stop_logging = log_news(self.gateway.feed, health=self._number == 0)
         tls = self.config.server.tls
-        self._listener = await loop.create_server(
-            self._front,
-            host,
-            port,
-            backlog=4096,
-            reuse_address=True,
-            ssl=server_context(tls) if tls is not None else None,
-        )
+        how: dict[str, Any] = {"backlog": BACKLOG, "ssl": server_context(tls) if tls is not None else None}
+        for sock in sockets:
+            self._listeners.append(await loop.create_server(self._front, sock=sock, **how))
+        if not sockets:
+            self._listeners.append(await loop.create_server(self._front, host, port, reuse_address=True, **how))
         self._chores.run()
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        address = self._listener.sockets[0].getsockname()
+        address = self._listeners[0].sockets[0].getsockname()
         return address[0], address[1]
+
+    async def join(self, carrier: socket.socket, before: bytes) -> None:
+        """Serves as one of several workers, whose messages this socket carries: see `ollamux.workers`."""
+        from ollamux_aiohttp.workers.link import Link
+
+        circle, loop = self.gateway.circle, asyncio.get_running_loop()
+        assert circle is not None
+        link = Link(circle, self._drain)
+        self._link, _ = await loop.create_unix_connection(lambda: link, sock=carrier)
+        circle.join(before)
 
     async def refresh(self, timeout: float) -> None:
         """One round of probes of every backend, or as much of it as the time allows."""
@@ -124,8 +137,8 @@ class Server:
         """Takes no more connections, lets what runs end within `grace` seconds, then ends it."""
         if self._clock is not None:
             self._clock.cancel()
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         if self._stop_logging is not None:
             self._stop_logging()
         self._events.close()
@@ -135,6 +148,8 @@ class Server:
         if self._chores is not None:
             self._chores.close()
         await self._upstreams.close()
+        if self._link is not None:
+            self._link.close()
         if self._pump is not None:
             self._pump.deadlines.close()
         if self._recorder is not None:
@@ -203,11 +218,9 @@ class Server:
 
     def _scraped(self, request: ClientRequest, now: float) -> Exchange:
         """What Prometheus gets; its client is loaded when it is asked for, since most servers are never scraped."""
-        if self._metrics is None:
-            from ollamux_aiohttp.metrics import Metrics
+        from ollamux_aiohttp.metrics import Metrics
 
-            self._metrics = Metrics(self.gateway, __version__)
-        return self._metrics.page(request, now)
+        return self.gateway.together(lambda house: Metrics(house, __version__).page(request, now))
 
     def _tell_time(self) -> None:
         now = time.monotonic()

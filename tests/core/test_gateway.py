@@ -245,7 +245,7 @@ def test_a_model_whose_file_is_being_loaded_is_on_its_way_and_not_unknown(model:
         assert b"backend 'file' is not available yet: the model is being loaded" in asked.body
     run.gateway.locate("file", None, "there is no such file")
     asked = run.chat(model)
-    assert (asked.status, asked.json) == (502, {"error": "backend 'file' is not available: there is no such file"})
+    assert (asked.status, asked.json) == (503, {"error": "backend 'file' is not available: there is no such file"})
     run.gateway.locate("file", "http://127.0.0.1:9")
     assert run.chat(model).called.json["model"] == "small"
     run.learn(file="small")

@@ -65,7 +65,7 @@ def test_an_endpoint_that_refuses_makes_the_backend_unreachable_and_its_word_is_
     made.tell(only(made), {"error": "invalid_client", "error_description": "hush"}, status=401)
     assert made.state("up") == ("unreachable", "the token endpoint refuses (status 401, invalid_client)")
     asked = made.chat("m")
-    assert asked.status == 502 and b"invalid_client" in asked.body and b"hush" not in asked.body
+    assert asked.status == 503 and b"invalid_client" in asked.body and b"hush" not in asked.body
 
 
 def test_an_endpoint_that_cannot_be_reached_is_asked_again() -> None:

@@ -84,6 +84,8 @@ def test_details_of_health_are_those_of_the_document() -> None:
             "state": "closed",
             "models": {},
             "failures_in_a_row": 0,
+            "calls_in_window": 0,
+            "failed_in_window": 0,
             "next_trial_in_ms": None,
             "failure_count": 1,
             "success_count": 1,
@@ -111,6 +113,20 @@ def test_the_circuit_that_is_told_is_the_one_that_opened() -> None:
     told = get(run, "/health/providers/a")["circuit_breaker"]
     assert (told["state"], told["models"], told["failures_in_a_row"]) == ("open", {"m": "open"}, 5)
     assert told["next_trial_in_ms"] == 60_000
+
+
+def test_the_calls_that_a_circuit_is_judged_by_are_told() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm")
+    fail(run, 2)
+    run.chat(stream=False, player=lambda called: called.answer(200, {"choices": [{"message": {"content": "yes"}}]}))
+    told = get(run, "/health/providers/a")["circuit_breaker"]
+    assert (told["state"], told["failures_in_a_row"]) == ("closed", 0)
+    assert (told["calls_in_window"], told["failed_in_window"]) == (3, 2)
+
+
+def test_the_circuit_that_is_told_is_half_open_when_its_time_is_over() -> None:
+    run = driven({"retry": {"attempts": 1}}, a="vllm")
+    fail(run, 5)
     run.pass_time(60)
     told = get(run, "/health/providers")["providers"]["a"]["circuit_breaker"]
     assert (told["state"], told["models"], told["next_trial_in_ms"]) == ("half_open", {"m": "half_open"}, None)

@@ -294,6 +294,20 @@ def test_a_thrifty_mode_moves_requests_to_what_draws_less() -> None:
     assert ask(run).asked == ["nvidia"]
 
 
+def test_a_thrifty_mode_comes_before_priority_and_a_request_may_still_say_what_it_cares_for() -> None:
+    def backend(watts: float, first: float, priority: float) -> dict[str, Any]:
+        told = {"power_watts": watts, "avg_latency_ms": first, "max_tokens_per_second": 50}
+        return {"type": "vllm", "characteristics": told, "priority": priority}
+
+    run = driven(card=backend(14, 150, 10), npu=backend(3, 800, 1))
+    assert ask(run).asked == ["card"]
+    run.ask("POST", "/efficiency", {"mode": "Efficiency"})
+    assert ask(run).asked == ["npu"]
+    assert ask(run, x_latency_critical="true").asked == ["card"]
+    run.ask("POST", "/efficiency", {"mode": "Balanced"})
+    assert ask(run).asked == ["card"]
+
+
 # Failure --------------------------------------------------------------------------------------------------------------
 
 
@@ -330,3 +344,74 @@ def test_a_backend_is_a_candidate_again_within_one_interval_of_its_recovery() ->
     run.pass_time(30)
     run.learn()
     assert ask(run).asked == ["a"]
+
+
+# Other gateways' clients ----------------------------------------------------------------------------------------------
+
+REGISTRY = """\
+models:
+  gpt-high: {backend: azure, api_model: gpt-5, reasoning_effort: high, summary_level: detailed}
+  claude-sonnet-4-5: {backend: anthropic, api_model: claude-sonnet-4.5-20250514, max_tokens: 8192}
+"""
+
+
+def registry(root: Path) -> Driven:
+    """A registry of two models, for clients that show the service's key."""
+    env = parse_dotenv((root / "tests/data/config/azure_and_anthropic.env").read_text(encoding="utf-8"))
+    env["SERVICE_API_KEY"] = "k"
+    config = resolve_keys(load([parse_document(REGISTRY.encode(), "models.yaml")], env), env, lambda path: path)
+    return Driven(Gateway(config, instance="this-one"))
+
+
+def test_a_registry_is_served_without_v1_to_clients_that_show_the_services_key(root: Path) -> None:
+    run = registry(root)
+    assert run.ask("GET", "/models").status == 401
+    listed = run.ask("GET", "/models", headers={"authorization": "Bearer k"})
+    run.pass_time(2)
+    names = [row["id"] for row in listed.json["data"]]
+    assert listed.json["object"] == "list" and {"gpt-high", "claude-sonnet-4-5"} <= set(names)
+    body = {"messages": [{"role": "user", "content": "Hello!"}], "stream": True}
+    refused = run.ask("POST", "/chat/completions", {**body, "model": "gpt-high"})
+    assert refused.status == 401 and refused.calls == []
+    azure = run.ask("POST", "/chat/completions", {**body, "model": "gpt-high"}, {"authorization": "Bearer k"}).called
+    assert azure.backend == "azure" and "/responses" in azure.url
+    assert azure.json["reasoning"] == {"effort": "high", "summary": "detailed"}
+    claude = run.ask("POST", "/chat/completions", {**body, "model": "claude-sonnet-4-5"}, {"authorization": "Bearer k"})
+    assert claude.called.backend == "anthropic" and claude.called.url.endswith("/v1/messages")
+    assert (claude.called.json["model"], claude.called.json["max_tokens"]) == ("claude-sonnet-4.5-20250514", 8192)
+
+
+def test_a_name_that_no_registry_has_is_refused_with_those_that_there_are(root: Path) -> None:
+    body = {"model": "unknown-model", "messages": [{"role": "user", "content": "hi"}]}
+    run = registry(root)
+    asked = run.ask("POST", "/chat/completions", body, {"authorization": "Bearer k"})
+    run.pass_time(2)
+    error = asked.json["error"]
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", "model", "model_not_found")
+    assert "gpt-high" in error["message"] and "claude-sonnet-4-5" in error["message"]
+
+
+def test_a_key_that_is_missing_is_told_as_a_matter_of_configuration() -> None:
+    text = b"models: {claude-sonnet-4-5: {backend: anthropic}}"
+    config = resolve_keys(load([parse_document(text, "models.yaml")], {}), {}, lambda path: path)
+    body = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}]}
+    asked = Driven(Gateway(config, instance="this-one")).ask("POST", "/v1/chat/completions", body)
+    error = asked.json["error"]
+    assert error["type"] == "configuration_error"
+    assert "ANTHROPIC_API_KEY is not set in the environment" in error["message"]
+
+
+def test_one_router_of_many_vendors_is_told_by_three_variables() -> None:
+    env = {
+        "ROUTER_PROVIDER": "openai",
+        "ROUTER_OPENAI_BASE_URL": "https://openrouter.ai/api/v1",
+        "ROUTER_OPENAI_API_KEY": "sk-or-v1-your-key",
+        "ROUTER_MODEL_PREFIX": "",
+    }
+    run = Driven(Gateway(resolve_keys(load([], env), env, lambda path: path), instance="this-one"))
+    for chore in run.chores():
+        run.tell(chore, listing(chore.path, ["anthropic/claude-3.5-sonnet", "openai/gpt-4o"]))
+    for model in ("anthropic/claude-3.5-sonnet", "openai/gpt-4o"):
+        called = ask(run, model).called
+        assert (called.url, called.json["model"]) == ("https://openrouter.ai/api/v1/chat/completions", model)
+        assert ("Authorization", "Bearer sk-or-v1-your-key") in called.call.headers

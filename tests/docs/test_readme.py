@@ -15,6 +15,7 @@ from ollamux_aiohttp.cli import _parser
 GUIDES = (
     "README.md",
     "CHANGELOG.md",
+    "docs/clients.md",
     "docs/configuration.md",
     "docs/backends.md",
     "docs/library.md",

@@ -73,6 +73,14 @@ def test_the_guide_names_every_strategy_constraint_and_term(text: str) -> None:
     assert [term for term in TERMS if f"\n{term} " not in text] == []
 
 
+def test_the_guide_tells_what_every_mode_asks_for(text: str) -> None:
+    row = r"^\| `(\w+)` \| (\d+) \| (\d+) % \| (\d+) °C \| (\d+) \| ([\d.]+), ([\d.]+), ([\d.]+) \|$"
+    told = re.findall(row, text, re.MULTILINE)
+    fields = ("max_watts", "max_fan", "max_temperature", "points", "latency", "power", "price")
+    modes = {mode.name: [getattr(mode, field) for field in fields] for mode in MODES.values()}
+    assert {name: [float(each) for each in rest] for name, *rest in told} == modes
+
+
 def test_every_promise_of_the_table_has_a_test_that_there_is(root: Path, rows: list[Row]) -> None:
     assert len(rows) > 150
     assert [row.what for row in rows if not row.tests] == []

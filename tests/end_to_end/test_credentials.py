@@ -87,5 +87,5 @@ def test_an_endpoint_that_gives_no_token_is_named_and_no_secret_is() -> None:
         oauth2 = {"token_url": f"{up.url}/token", "client_id": "me", "client_secret": "s3cret"}
         with running(settings(up, auth={"oauth2": oauth2}, models=["m"])) as server:
             answer = server.ask("POST", "/v1/chat/completions", CHAT)
-            assert answer.status == 502 and b"invalid_client" in answer.body and b"s3cret" not in answer.body
+            assert answer.status == 503 and b"invalid_client" in answer.body and b"s3cret" not in answer.body
             assert len(up.calls) >= 2  # both ways to show the secret

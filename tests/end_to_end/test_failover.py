@@ -173,6 +173,26 @@ def test_a_stream_that_broke_is_told_in_the_clients_format_and_never_ended_as_wh
         assert not good.calls
 
 
+@streamed
+@pytest.mark.parametrize(
+    "how", ["a reset", "a close", "silence", "an end without a finish", "an error event", "garbage", "bad JSON"]
+)
+def test_another_backend_goes_on_with_it_where_that_is_asked_for(how: str, dialect: Dialect) -> None:
+    with (
+        backend(_then_break(how)) as bad,
+        backend(says("lo", " there")) as good,
+        running(
+            {
+                "backends": backends(bad, good, type="llama_cpp", timeouts={"idle": 0.2}),
+                "routing": {"resume": True},
+            }
+        ) as server,
+    ):
+        answer = dialect.ask(server)
+        assert answer.status == 200 and dialect.text(answer) == "Hello there"
+        assert [call.json["messages"][-1] for call in good.calls] == [{"role": "assistant", "content": "Hel"}]
+
+
 @every_dialect
 def test_retry_attempts_bound_the_calls_of_a_request(dialect: Dialect) -> None:
     with (

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from aiohttp import web
 from tests.support.dialogues import OLLAMA, OPENAI, backends, says
 from tests.support.raw import Raw, eventually, post, raw
 from tests.support.running import Answered, Running, running
 from tests.support.scripted import Asked, Wire, backend
+
+from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front
+from ollamux_aiohttp.deadlines import Deadlines
 
 LIMITS = {"header_bytes": "8KiB", "header_timeout": 0.2, "body_timeout": 0.2, "body": "64KiB"}
 
@@ -325,3 +330,66 @@ def test_a_refusal_of_a_head_repeats_nothing_of_it(server: Running) -> None:
         client.send(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key + b"\r\n\r\n")
         answer = client.answer()
     assert answer.status == 431 and b"s3cret" not in answer.body
+
+
+class _NoLane:
+    """Takes nothing: every request goes the way of aiohttp."""
+
+    def takes(self, method: str, path: str, /) -> bool:
+        return False
+
+    def begin(self, connection: Connection, message: object, body: bytes) -> None:
+        raise AssertionError
+
+    def give_up(self, connection: Connection, message: object) -> None:
+        raise AssertionError
+
+
+async def _hello(request: web.BaseRequest) -> web.Response:
+    return web.Response(text="hello")
+
+
+def test_a_connection_without_requests_has_no_task_and_is_closed_after_a_while() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        limits = ConnectionLimits(8192, 30.0, 30.0)
+        front = Front(_hello, lane=_NoLane(), limits=limits, deadlines=deadlines, keepalive_timeout=0.3)
+        server = await loop.create_server(front, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert len(front.connections) == 3 and len(asyncio.all_tasks()) == 1
+        reader, writer = streams[0]
+        for _ in range(2):  # aiohttp is woken by the first and goes on with the second
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+            assert len(asyncio.all_tasks()) == 2
+        async with asyncio.timeout(10):
+            for reader, writer in streams:
+                assert await reader.read() == b""
+                writer.close()
+        assert not front.connections
+        deadlines.close()
+        server.close()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_stops_closes_connections_that_wait_for_a_request_at_once() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        limits = ConnectionLimits(8192, 30.0, 30.0)
+        front = Front(_hello, lane=_NoLane(), limits=limits, deadlines=deadlines, keepalive_timeout=60)
+        server = await loop.create_server(front, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        await asyncio.sleep(0.05)
+        front.pre_shutdown()
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        deadlines.close()
+        server.close()
+
+    asyncio.run(main())

@@ -245,6 +245,10 @@ class Ledger:
         else:
             self._watts.pop(backend, None)
 
+    def row(self, backend: str, model: str, operation: Operation) -> Row:
+        """The row of this model on this backend in this operation, to be added to; a new one where there is none."""
+        return self._rows.get((backend, model, operation)) or self._open(backend, model, operation)
+
     def rows(self) -> tuple[Row, ...]:
         """All rows, in the order in which they were opened."""
         return tuple(self._rows.values())

@@ -112,6 +112,8 @@ class CallState(SendState):
         """Calls the first of the choices that can be called now, or waits until one can."""
         incoming, tries = self._incoming, self._tries
         assert incoming is not None and tries is not None
+        if now > self._queued_until:  # a machine that slept meanwhile
+            return self._refuse(self._lost or failures.long_wait(), now)
         prospect = self._prospect
         if prospect is not None:
             if self._phase is _QUEUED:  # it was called by what it would do now

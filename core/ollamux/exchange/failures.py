@@ -130,9 +130,12 @@ def not_yet(backend: str, reason: str) -> OllamuxError:
 
 
 def not_available(backend: Backend) -> OllamuxError:
-    """Nobody who has the model can be called. What only the operator can put right says what that is."""
+    """Nobody who has the model can be called. What only the operator can put right says what that is; all else but a
+    backend that is refused for good may be otherwise soon."""
     text = f"backend '{backend.id}' is not available: {backend.trouble}"
-    return Misconfigured(text) if backend.misconfigured else BackendUnavailable(text)
+    if backend.misconfigured:
+        return Misconfigured(text)
+    return BackendUnavailable(text) if backend.health.state == "refused" else Busy(text, retry_after=_LATER)
 
 
 def with_names(error: OllamuxError, catalog: Catalog) -> OllamuxError:

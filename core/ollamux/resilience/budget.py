@@ -18,18 +18,21 @@ TRICKLE = 0.1
 
 
 class RetryBudget:
-    """Counts what was paid in and taken out."""
+    """Counts what was paid in and taken out. `parts` is among how many of its kind the savings and the trickle are
+    divided; a whole repeat can always be saved up."""
 
-    __slots__ = ("_at", "_level", "share")
+    __slots__ = ("_at", "_level", "_most", "_trickles", "share")
 
-    def __init__(self, share: float = 0.2) -> None:
+    def __init__(self, share: float = 0.2, *, parts: int = 1) -> None:
         self.share = share
-        self._level = MOST if share > 0.0 else 0.0
+        self._most = max(1.0, MOST / parts)
+        self._trickles = TRICKLE / parts
+        self._level = self._most if share > 0.0 else 0.0
         self._at: float | None = None
 
     def paid(self) -> None:
         """A request came."""
-        self._level = min(MOST, self._level + self.share)
+        self._level = min(self._most, self._level + self.share)
 
     def allows(self, now: float) -> bool:
         """Whether a repeat could be made now."""
@@ -46,5 +49,5 @@ class RetryBudget:
 
     def _trickle(self, now: float) -> None:
         if self._at is not None and now > self._at and self.share > 0.0:
-            self._level = min(MOST, self._level + (now - self._at) * TRICKLE)
+            self._level = min(self._most, self._level + (now - self._at) * self._trickles)
         self._at = now if self._at is None else max(self._at, now)

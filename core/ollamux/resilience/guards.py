@@ -24,7 +24,8 @@ __all__ = ("Guards",)
 
 class Guards:
     """See the module. `policies` are those of backends that differ from `policy`; `quotas` those of backends that have
-    one, `limited` whether any has; `hedging` is None where it is off. `budget` is a share of the requests. `told` hears
+    one, `limited` whether any has; `hedging` is None where it is off. `budget` is a share of the requests;
+    `parts` is of how many gateways that share one budget this is one. `told` hears
     of each circuit that changes its state."""
 
     __slots__ = ("_drawn", "_seed", "budget", "circuits", "hedging", "limited", "policies", "policy", "quotas", "told")
@@ -39,11 +40,12 @@ class Guards:
         quotas: Mapping[str, Quota] | None = None,
         hedging: Hedging | None = None,
         seed: int = 0,
+        parts: int = 1,
     ) -> None:
         self.policy = policy
         self.policies = dict(policies or {})
         self.circuits = Circuits(breaker)
-        self.budget = RetryBudget(budget)
+        self.budget = RetryBudget(budget, parts=parts)
         self.quotas = dict(quotas or {})
         self.limited = bool(self.quotas)
         self.hedging = hedging

@@ -62,11 +62,11 @@ _CALLABLE, _EXCLUDED, _LOAD = range(10, 13)
 
 
 class Ask:
-    """See the module. `latency`, `power` and `price` are weights of the score's terms; `leaning` says that the client
-    set some of them itself. `tokens_in` and `tokens_out` are what is expected of this request, `extra` how many
-    tokens its prompt has more than one of ordinary length, `prefix` the marks of its beginning (`affinity.marks`).
-    `wishes` are the constraints as they were read, None where there were none;
-    `strategy` is None for the planner's own."""
+    """See the module. `latency`, `power` and `price` are weights of the score's terms; `leaning` says that the client,
+    or the efficiency mode, set some of them. `tokens_in` and `tokens_out` are what is expected of this request, `extra`
+    how many tokens its prompt has more than one of ordinary length, `prefix` the marks of its beginning
+    (`affinity.marks`). `wishes` are the constraints as they were read, None where there were none; `strategy` is None
+    for the planner's own."""
 
     __slots__ = (
         "_limited",

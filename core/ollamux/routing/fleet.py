@@ -74,6 +74,7 @@ class Fleet:
         self._preferred: dict[str, PatternTable[bool]] = {}
         self._standings: dict[tuple[str, str], Standing] = {}
         self._fields: dict[str, Field] = {}
+        self._leaning: tuple[float, float, float] | None = None
         self._asks: dict[tuple[frozenset[str], str], Ask] = {}
         self._loaded: dict[str, frozenset[str]] = {}
 
@@ -170,6 +171,8 @@ class Fleet:
             found = self._asks.get((needs, format_))
             if found is None:
                 found = Ask(self.mask(needs), self._format(format_))
+                if self._leaning is not None:
+                    found.lean(*self._leaning)
                 if len(self._asks) < _ASKS:
                     self._asks[needs, format_] = found
             return found
@@ -181,9 +184,18 @@ class Fleet:
             strategy=strategy,
             prefix=prefix,
         )
+        if self._leaning is not None:
+            found.lean(*self._leaning)
         if wishes is not None:
             self._wish(found, wishes, elapsed_ms)
         return found
+
+    def lean(self, weights: tuple[float, float, float] | None) -> None:
+        """What latency, power and price weigh from now on for requests that say nothing of it themselves; None: the
+        same."""
+        if weights != self._leaning:
+            self._leaning = weights
+            self._asks.clear()
 
     def _wish(self, ask: Ask, wishes: Constraints, elapsed_ms: float) -> None:
         ask.wishes = wishes

@@ -34,12 +34,12 @@ cdef class Planner:
     cdef public dict strategies
     cdef public Strategy default
 
-    @cython.locals(strategy=Strategy, needs=long, passed=long, first=list)
+    @cython.locals(strategy=Strategy, needs=long, kept=long, first=list)
     cpdef Plan plan(self, Field field, Ask ask, double now, long waiting=*)
     cpdef took(self, Plan plan, Candidate candidate, double now)
 
 
-@cython.locals(passed=long, size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
+@cython.locals(size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
 cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
 @cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)
 cdef tuple _freed(Field field, Ask ask, Strategy strategy, long needs, double least, double than_ms)

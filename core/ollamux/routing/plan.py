@@ -1,8 +1,9 @@
 """The plan of a request: who is asked, in which order, and why.
 
-Strategy: one walk over the field. Each standing passes the filters (`ask`), falls into a tier (ready, full, out), and
-is compared by the strategy's `primary` and `rate`; the few best are kept in order as the walk goes, which is all that a
-request needs nearly always. The rest is put in order when somebody asks for it. Texts are written when they are read.
+Strategy: one walk over the field. Each standing falls into a tier (ready, full, out) and is compared by the strategy's
+`primary` and `rate`; the few best of those that pass the filters (`ask`) are kept in order as the walk goes, which is
+all that a request needs nearly always. The rest is put in order when somebody asks for it. Texts are written when they
+are read.
 
 Rules: the same standings and the same ask give the same plan; ties keep the order of the configuration; every offer is
 a candidate or was left out by a filter that is named; planning changes nothing that another plan could see, until
@@ -277,11 +278,11 @@ class Planner:
         strategy.prepare(field, ask)
         first: list[Standing] = []
         needs = ask.needs
-        passed = _walk(field, ask, strategy, needs, first)
-        if not passed and needs and _unable(field, ask):  # its error is the format's to tell
+        kept = _walk(field, ask, strategy, needs, first)
+        if not kept and needs and _unable(field, ask):  # its error is the format's to tell
             needs = 0
-            passed = _walk(field, ask, strategy, needs, first)
-        if not passed:
+            kept = _walk(field, ask, strategy, needs, first)
+        if not kept:
             refuse(field, ask, needs, now)
         return Plan(field, ask, strategy, now, first, needs, waiting)
 
@@ -293,16 +294,13 @@ class Planner:
 
 
 def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[Standing]) -> int:
-    """Puts the best in order, and counts those that pass the filters."""
-    passed = size = 0
+    """Puts the best of those that pass the filters in order, and says how many it kept. Who is no better than those is
+    not asked whether he would pass."""
+    size = 0
     strict = ask.strict
     least_tier = _OUT  # of the last of those that are kept, once there are enough; so are the next two
     least_primary = least_rate = 0.0
     for standing in field.standings:
-        careful = strict or standing.blocked or standing.station.blocked or needs & ~standing.able
-        if careful and ask.filtered(standing, needs):
-            continue
-        passed += 1
         tier = _OUT if standing.out else standing.station.tier
         if tier < least_tier:
             continue
@@ -311,6 +309,9 @@ def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[St
             continue
         rate = strategy.rate(standing, ask)
         if size == _KEPT and tier == least_tier and primary == least_primary and rate <= least_rate:
+            continue
+        careful = strict or standing.blocked or standing.station.blocked or needs & ~standing.able
+        if careful and ask.filtered(standing, needs):
             continue
         standing.tier = tier
         standing.primary = primary
@@ -328,7 +329,7 @@ def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[St
             least_tier = last.tier
             least_primary = last.primary
             least_rate = last.rate
-    return passed
+    return size
 
 
 def _freed(field: Field, ask: Ask, strategy: Strategy, needs: int, least: float, than_ms: float) -> tuple[float, float]:

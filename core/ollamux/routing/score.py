@@ -14,8 +14,9 @@
     trust       1000 * the decaying share of failures, and 500 more where it is degraded
 
 `latency`, `power` and `price` are 1 unless the request leans: X-Latency-Critical (or a realtime or audio medium) makes
-them 4, 0 and 0.25, X-Power-Efficient 0.25, 40 and 1, both together 2, 20 and 0.5. Where nobody knows a price, that
-of an ordinary model is assumed (`ASSUMED_IN`, `ASSUMED_OUT`). The estimates are explained in `standing` and `station`.
+them 4, 0 and 0.25, X-Power-Efficient 0.25, 40 and 1, both together 2, 20 and 0.5; a request that says nothing leans as
+the efficiency mode does (`hardware.efficiency`). Where nobody knows a price, that of an ordinary model is assumed
+(`ASSUMED_IN`, `ASSUMED_OUT`). The estimates are explained in `standing` and `station`.
 
 Rule: `score` is the sum of the `Terms`, without taking them down.
 """

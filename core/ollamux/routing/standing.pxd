@@ -22,6 +22,8 @@ cdef class Standing:
     cpdef began(self, double now)
     @cython.locals(sample=double, load=double)
     cpdef first_token(self, double now, double seconds, double prompt=*)
+    @cython.locals(share=double)
+    cdef _whole(self, double now, long tokens, double seconds)
     @cython.locals(step=double, x=double, y=double)
     cdef _sample(self, double sample, double prompt, double gap)
     @cython.locals(station=Station)

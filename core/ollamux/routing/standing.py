@@ -12,6 +12,8 @@ Estimates of time, in milliseconds:
   means, variance and covariance), so that `first_ms` is for a prompt of `REFERENCE_PROMPT` tokens, and `read_ms` what
   each further one takes; it is never so steep that an empty prompt would take less than nothing. Until prompts of two
   lengths were seen, half of the time is taken to be the prompt's on a machine of ours, a tenth of it in a cloud.
+- An answer that came whole is a sample of both speeds: what is known of them, times the share by which it took longer
+  than they let expect.
 - Until the first sample the estimate is what the configuration tells, else what the kind of hardware suggests, else
   `EAGER` of the quickest known of the field, so that it is tried; but one request at a time: while that one runs, it
   is taken to be as slow as the field on average.
@@ -218,10 +220,13 @@ class Standing:
         self.estimate(now)
 
     def ended(self, now: float, tokens: int, seconds: float, first: float = 0.0) -> None:
-        """An answer is complete: its tokens, the seconds since it was sent, and those until its first token."""
+        """An answer is complete: its tokens, the seconds since it was sent, and those until its first token; 0 where it
+        came whole."""
         station = self.station
         station.busy_ms = seconds * 1000.0 if station.busy_ms <= 0 else station.busy_ms * 0.9 + seconds * 100.0
-        if tokens > 1 and seconds > first:
+        if first <= 0:
+            self._whole(now, tokens, seconds)
+        elif tokens > 1 and seconds > first:
             self._avg_token = _follow(self._avg_token, (seconds - first) * 1000.0 / tokens, now - self._token_at)
             self._token_at = now
         if self._failures:
@@ -258,6 +263,19 @@ class Standing:
         self._quickest = quickest
         self._usual = usual
         self.estimate(now)
+
+    def _whole(self, now: float, tokens: int, seconds: float) -> None:
+        """Of an answer that came whole nobody knows when it began: both speeds are off by one share."""
+        if self.cold:
+            self.cold = False
+            self._loaded_at = now
+        elif tokens > 0 and seconds > 0:
+            share = seconds * 1000.0 / (self.first_ms + tokens * self.token_ms)
+            self._sample(self.first_ms * share, 0.0, now - self._first_at)
+            self._first_at = now
+            self._avg_token = _follow(self._avg_token, self.token_ms * share, now - self._token_at)
+            self._token_at = now
+            self.measured = True
 
     def _sample(self, sample: float, prompt: float, gap: float) -> None:
         if prompt <= 0:

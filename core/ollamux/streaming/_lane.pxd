@@ -4,7 +4,6 @@ from ollamux.streaming._buffer cimport Output
 from ollamux.streaming._skeleton cimport Found, Skeleton
 
 cdef enum:
-    PIECES = 12  # a frame's pieces of bytes, at most
     STAMPED = 48  # longer than any time stamp, and any number
 
 cdef struct Piece:
@@ -19,7 +18,7 @@ cdef class Lane:
     cdef object delta, frame, counter
     cdef list texts, kept
     cdef bytes head, tail
-    cdef Piece pieces[PIECES]
+    cdef Piece* pieces
     cdef int count, credit, epoch
     cdef Py_ssize_t literals, texts_in, head_change
     cdef long long number

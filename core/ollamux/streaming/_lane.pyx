@@ -3,10 +3,11 @@
 Strategy: what stands around the text in the last event is compared as a whole first, since most often it stays the
 same; only where it does not are the holes of the skeleton tried, and where it never does that is given up.
 
-Rules: a frame that this module cannot write by (a slot in front of all bytes, too many pieces) closes the lane.
+Rules: a frame that this module cannot write by (a slot in front of all bytes, two slots in a row) closes the lane.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.string cimport memcmp, memcpy
 
 from ollamux.streaming._buffer cimport Output, reserve
@@ -38,10 +39,14 @@ cdef class Lane:
         self.kinds = &JSON[0]
         self.credit = CREDIT
 
+    def __dealloc__(self):
+        PyMem_Free(self.pieces)
+
     cdef int take(self, object frame) except -1:
         """Write by this frame from here on; None: not at all."""
         cdef int count = 0
         cdef bytes literal
+        cdef Piece* room
         self.open = frame is not None
         if not self.open:
             return 0
@@ -54,13 +59,14 @@ cdef class Lane:
         self.kinds = &GO[0] if self.html else &JSON[0]
         self.literals = 0
         self.texts_in = 0
+        room = <Piece*>PyMem_Realloc(self.pieces, (len(pieces) + 1) * sizeof(Piece))
+        if room == NULL:
+            raise MemoryError
+        self.pieces = room
         for piece in pieces:
             if isinstance(piece, bytes):
                 literal = piece
                 if count == 0 or self.pieces[count - 1].slot >= 0:
-                    if count == PIECES:
-                        self.open = False
-                        return 0
                     count += 1
                 else:
                     self.open = False  # two in a row

@@ -149,7 +149,7 @@ class SseRelay:
         payload = data[6:-2]
         made = self._event(payload, "", False)
         if not made:
-            return self._end() if self._done else b""
+            return self._end() if self._done else b""  # type: ignore[redundant-expr]  # `_event` sets it
         return data if made is payload else b"data: " + made + b"\n\n"
 
     def close(self, now: float) -> bytes:

@@ -167,7 +167,8 @@ def test_a_client_that_leaves_while_its_model_is_looked_for_is_forgotten() -> No
 def test_a_model_whose_backends_cannot_be_called_says_why() -> None:
     run = driven({"models": {"local": {"backend": "g"}}}, g={"type": "gguf", "file": "x.gguf"})
     asked = run.chat("local")
-    assert asked.status == 502 and "backend 'g' is not available: it is not running" in asked.json["error"]
+    assert asked.status == 503 and "backend 'g' is not available: it is not running" in asked.json["error"]
+    assert int(asked.headers["retry-after"]) >= 1
 
 
 def test_when_the_client_leaves_the_attempt_is_cancelled_and_its_place_given_back() -> None:

@@ -417,3 +417,19 @@ def test_a_backend_that_has_said_its_last_word_and_does_not_hang_up_has_answered
     run.pass_time(10)
     assert asked.over and asked.called.cancelled and asked.text == "ok" and "error" not in asked.lines[-1]
     assert at_rest(run) and run.gateway.backend("a").health.usable
+
+
+def test_nobody_is_called_for_a_wait_that_was_slept_through() -> None:
+    run = driven({"queue": {"timeout": "20s"}}, a=TINY)
+    first = run.chat()
+    second = run.chat()
+    run.now += 3600
+    finish(first)
+    assert not second.calls and second.status == 503 and at_rest(run)
+    rests = {"routing": {"fallback": "retry_same"}, "retry": {"base": "5s"}, "queue": {"timeout": "20s"}}
+    run = driven(rests, a="vllm")
+    asked = run.chat()
+    asked.called.fail()
+    run.now += 3600
+    run.pass_time(0)
+    assert len(asked.calls) == 1 and asked.status == 502 and at_rest(run)

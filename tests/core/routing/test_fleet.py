@@ -145,3 +145,16 @@ def test_more_names_than_there_are_bits_are_still_told_apart_where_it_matters_fi
     bits = [fleet.mask((f"c{number}",)) for number in range(80)]
     assert len(set(bits)) == 61
     assert max(bits) < 2**63
+
+
+def test_who_says_nothing_leans_as_the_fleet_does_and_who_says_something_as_he_says() -> None:
+    fleet = Fleet()
+    before = fleet.ask()
+    fleet.lean((0.25, 40.0, 1.0))
+    told = fleet.ask()
+    assert (told.latency, told.power, told.price, told.leaning) == (0.25, 40.0, 1.0, True)
+    assert fleet.ask() is told and told is not before and not before.leaning
+    assert fleet.ask(tokens_in=5000).power == 40.0
+    assert fleet.ask(Constraints(latency_critical=True)).power == 0.0
+    fleet.lean(None)
+    assert not fleet.ask().leaning

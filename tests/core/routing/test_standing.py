@@ -149,3 +149,21 @@ def test_whatever_is_measured_the_estimates_stay_within_what_was_seen(
     assert standing.first_ms >= 0
     assert standing.read_ms >= 0
     assert standing.first_ms - standing.read_ms * 500.0 >= -1e-6 * max(1.0, standing.first_ms)
+
+
+def test_answers_that_come_whole_tell_of_the_speed_too() -> None:
+    quick, slow = (one(first_ms=500.0, tokens_s=40.0) for _ in range(2))
+    for turn in range(40):
+        for standing, factor in ((quick, 0.5), (slow, 3.0)):
+            standing.began(turn)
+            standing.ended(turn + 1.0, 100, factor * (0.5 + 100 * 0.025))
+    assert quick.first_ms == pytest.approx(250.0, rel=0.05) and quick.token_ms == pytest.approx(12.5, rel=0.05)
+    assert slow.first_ms == pytest.approx(1500.0, rel=0.05) and slow.token_ms == pytest.approx(75.0, rel=0.05)
+
+
+def test_a_whole_answer_that_began_with_a_load_says_nothing_of_the_speed() -> None:
+    standing = one(first_ms=500.0)
+    standing.reading(0.0, loaded=False)
+    standing.began(0.0)
+    standing.ended(30.0, 100, 30.0)
+    assert not standing.cold and standing.first_ms == 500.0 and not standing.measured

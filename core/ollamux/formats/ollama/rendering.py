@@ -146,11 +146,11 @@ class OllamaRenderer:
         if kind is ToolCallDelta:
             return Frame((), True, self._calls[delta.index][2])  # type: ignore[union-attr]
         if kind is ReasoningDelta:
-            thought = self._between + b'"","thinking":"'
-            return Frame((self._before, STAMP, thought, TEXT, b'"' + self._after), True)
+            return _frame(self._before, self._between + b'"","thinking":"', self._after)
         if self._frame is None:
-            pieces = (self._before, STAMP, self._between + b'"', TEXT, b'"' + self._after)
-            self._frame = Frame(pieces, True, None if self._turns is None else self._said)
+            self._frame = _frame(self._before, self._between + b'"', self._after)
+            if self._turns is not None:
+                self._frame = self._frame._replace(texts=self._said)
         return self._frame
 
     def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamped: bytes) -> bytes:
@@ -289,6 +289,12 @@ class OllamaRenderer:
 @lru_cache(128)
 def _before(model: str) -> bytes:
     return b'{"model":' + dump(model) + b',"created_at":"'
+
+
+@lru_cache(256)
+def _frame(before: bytes, between: bytes, after: bytes) -> Frame:
+    """One for all the streams that say a model's name; `before` is the same object for all of them."""
+    return Frame((before, STAMP, between, TEXT, b'"' + after), True)
 
 
 def call_object(index: int, call: ToolCall) -> dict[str, Any]:

@@ -41,8 +41,13 @@ __all__ = ("OllamaServing",)
 _WHOLE = "application/json; charset=utf-8"
 _decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-_TELLING = {"chat": "done", "generate": "done", "embed": "embeddings", "embeddings": "embedding"}
-"""What every whole answer of a route has."""
+_TELLING = {
+    "chat": ("done", "message"),
+    "generate": ("done", "response"),
+    "embed": ("embeddings",),
+    "embeddings": ("embedding",),
+}
+"""What a whole answer of a route has at least one of."""
 
 _GENERATING = ("chat", "generate")
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -109,6 +114,9 @@ class OllamaServing:
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
         return relay_for(NdjsonRelay(upstream_model, context.model))
 
+    def opens(self, told: bytes) -> bool:
+        return False
+
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:
             found = _decode_any(body)
@@ -117,7 +125,7 @@ class OllamaServing:
         if "error" in found and len(found) == 1:
             raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
         assert isinstance(incoming, OllamaIncoming)
-        if _TELLING[incoming.route] not in found:
+        if found.keys().isdisjoint(_TELLING[incoming.route]):
             raise unreadable(body)
         if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
             return replace(body, {"model": dump(incoming.model)})

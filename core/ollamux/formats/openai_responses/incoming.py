@@ -25,7 +25,7 @@ from ollamux.formats.openai_responses.schema import Request, Routing, decode_req
 from ollamux.formats.openai_responses.store import Kept, StoredResponses
 from ollamux.formats.openai_responses.tools import Toolbox
 
-__all__ = ("Progress", "ResponsesIncoming", "read_route", "reference_of")
+__all__ = ("Progress", "ResponsesIncoming", "named_elsewhere", "read_route", "reference_of")
 
 _COMPLETION: frozenset[str] = frozenset(("completion",))
 _LOGPROBS = "message.output_text.logprobs"
@@ -233,6 +233,22 @@ def reference_of(raw: bytes) -> str:
         return ""
     refers = found.type == "item_reference" or (found.type is None and found.role is None)
     return (found.id or "") if refers else ""
+
+
+def named_elsewhere(body: bytes, owner: str, responses: StoredResponses) -> tuple[str, tuple[str, ...]]:
+    """The response that a request goes on from, and the items that it refers to, as far as they are not kept here."""
+    previous = b'"previous_response_id"' in body
+    if not previous and b'"id"' not in body:
+        return "", ()
+    try:
+        id_ = decode_routing(body).previous_response_id or "" if previous else ""
+        given = _decode_input(body).input
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "", ()
+    if id_ and responses.find(id_, owner) is not None:
+        id_ = ""
+    named = {reference_of(bytes(item)) for item in given} if isinstance(given, list) else set[str]()
+    return id_, tuple(sorted(item for item in named if item and responses.item(item, owner) is None))
 
 
 def read_route(

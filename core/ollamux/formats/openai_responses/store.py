@@ -67,9 +67,10 @@ def owner_of(headers: Mapping[str, str]) -> str:
 
 
 class StoredResponses:
-    """See the module."""
+    """See the module. `sign` tells the ids of one store from those that another one makes at the same moment."""
 
-    def __init__(self, *, most: int = MOST, largest: int = LARGEST, longest: float = LONGEST) -> None:
+    def __init__(self, *, most: int = MOST, largest: int = LARGEST, longest: float = LONGEST, sign: str = "") -> None:
+        self._sign = sign
         self._most = most
         self._largest = largest
         self._longest = longest
@@ -93,7 +94,7 @@ class StoredResponses:
     def fresh(self, now: float) -> str:
         """Signs for ids that nothing else here has."""
         self._count += 1
-        return OURS + hashlib.blake2b(f"{now!r}:{self._count}".encode(), digest_size=20).hexdigest()
+        return OURS + hashlib.blake2b(f"{self._sign}{now!r}:{self._count}".encode(), digest_size=20).hexdigest()
 
     def put(
         self,
@@ -145,6 +146,22 @@ class StoredResponses:
     def item(self, id_: str, owner: str = "") -> bytes | None:
         """An item of one of this owner's responses, by the id that the client was told."""
         return self._items.get((owner, id_))
+
+    def holder(self, item: str, owner: str = "") -> Kept | None:
+        """The response of this owner that has an item of this id."""
+        for key, ids in self._indexed.items():
+            if key[0] == owner and item in ids:
+                return self._kept[key]
+        return None
+
+    def adopt(self, kept: Kept, now: float) -> None:
+        """Keeps a response that another store keeps, for as long as that one would."""
+        if self.find(kept.id, kept.owner, now) is None and kept.until > now:
+            self.put(kept.id, kept.owner, kept.body, kept.input, kept.output, now, upstream=kept.upstream)
+
+    def forget(self, id_: str, owner: str = "") -> None:
+        """Keeps this response no longer, where it is kept."""
+        self._drop(self._kept.get((owner, id_)))
 
     # What the routes below /v1/responses/{id} answer: a status and a JSON body ----------------------------------------
 

@@ -34,4 +34,4 @@ def test_a_wish_of_the_client_lets_the_score_decide() -> None:
     planner, field = planner_of(backend("high", priority=60.0, first_ms=900.0), backend("quick", first_ms=100.0))
     plan = planner.plan(field, planner.ask(Constraints(latency_critical=True)), 0.0)
     assert plan.best.backend == "quick"
-    assert "what the client cares for" in plan.reason
+    assert "what is cared for" in plan.reason
