@@ -173,11 +173,11 @@ class OllamaRenderer:
         text = thinking = ""
         calls: list[ToolCall] = []
         for part in answer.parts:
-            if isinstance(part, (Text, Refusal)):
+            if type(part) is Text or type(part) is Refusal:
                 text += part.text
-            elif isinstance(part, Reasoning):
+            elif type(part) is Reasoning:
                 thinking += part.text
-            elif isinstance(part, ToolCall):
+            elif type(part) is ToolCall:
                 calls.append(part)
         if self._turns is not None:
             self._said.append(text)

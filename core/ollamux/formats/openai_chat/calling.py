@@ -37,7 +37,7 @@ class OpenAIChatCalling:
     finishes = frozenset(FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
-        if isinstance(request, ChatRequest):
+        if type(request) is ChatRequest:
             if dialect.tool_names or dialect.call_ids:
                 request = fitted(request, dialect)
             return build_chat(request, upstream_model, dialect)
@@ -81,7 +81,7 @@ class OpenAIChatCalling:
         return reader if names is None else NamedReader(reader, names)
 
     def whole(self, request: Neutral, body: bytes, dialect: Dialect) -> Answer | EmbedAnswer:
-        if isinstance(request, EmbedRequest):
+        if type(request) is EmbedRequest:
             return read_vectors(body, len(request.inputs))
         answer = read_answer(body, dialect.reasoning_fields)
         names = names_of(request, dialect) if dialect.tool_names and isinstance(request, ChatRequest) else None
