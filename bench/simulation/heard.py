@@ -16,16 +16,14 @@ __all__ = ("Heard", "hear")
 @dataclass(slots=True)
 class Heard:
     """What a client read: the text of each choice, and the message of the error that ended it, None where all is
-    there. `begun` says that it got anything of an answer, be it without a text."""
+    there."""
 
     texts: dict[int, str] = field(default_factory=dict)
     fault: str | None = None
-    begun: bool = False
 
     def add(self, choice: int, text: str) -> None:
         """A piece of one choice."""
         self.texts[choice] = self.texts.get(choice, "") + text
-        self.begun = self.begun or bool(text)
 
 
 def hear(wire: str, streamed: bool, status: int, kind: str, body: bytes) -> Heard:
@@ -129,7 +127,6 @@ def _chunks(body: bytes) -> Heard:
         _expect(found.fault is None, "an answer that goes on after its error")
         for choice in value["choices"]:
             place = choice["index"]
-            found.begun = True
             _expect(place not in finished, "a choice that goes on after its end")
             found.add(place, choice["delta"].get("content") or "")
             if choice["finish_reason"]:
@@ -159,7 +156,6 @@ def _events(body: bytes) -> Heard:
                 state = "over"
             case "message_start":
                 _expect(state == "before", "two starts")
-                found.begun = True
                 state = "begun"
             case "content_block_start":
                 _expect(state == "begun" and not block_open, "a block at the wrong place")

@@ -66,7 +66,7 @@ def the_answer_is_of_one_attempt(world: World, asked: Asked, heard: Heard | str)
 
 def nobody_fails_who_could_have_been_served(world: World, asked: Asked, heard: Heard | str) -> str | None:
     """While a healthy candidate is there no request fails before its first byte, unless it is configured to."""
-    if isinstance(heard, str) or heard.fault is None or heard.begun or _excused(world, asked, heard):
+    if isinstance(heard, str) or heard.fault is None or any(heard.texts.values()) or _excused(world, asked, heard):
         return None
     for server in world.servers.values():
         if _could_serve(world, asked, server):
@@ -158,7 +158,7 @@ def heard_by(asked: Asked) -> Heard | str:
     if head is None:
         return "no answer"
     if asked.guest.wire == "pull":  # it goes on as it came
-        return Heard(begun=True, fault=None if head.status == 200 else "none")
+        return Heard(fault=None if head.status == 200 else "none")
     if asked.guest.wire == "tags":
         return Heard() if head.status == 200 and "models" in json.loads(asked.body) else f"{asked.body!r}"
     kind = next((value for name, value in head.headers if name.lower() == "content-type"), "")

@@ -18,7 +18,7 @@ cdef class Row:
 
 
 cdef class Ledger:
-    cdef dict _rows, _watts
+    cdef dict _rows, _watts, _worked
     cdef public dict exchanges, finishes
     cdef public long long fallbacks
     cdef public Histogram waits, overhead

@@ -166,11 +166,12 @@ class Ledger:
     `other`: one of too many); `waits` are those that waited for a place, `overhead` what the gateway itself took, both
     in seconds."""
 
-    __slots__ = ("_rows", "_watts", "exchanges", "fallbacks", "finishes", "overhead", "waits")
+    __slots__ = ("_rows", "_watts", "_worked", "exchanges", "fallbacks", "finishes", "overhead", "waits")
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str], Row] = {}
         self._watts: dict[str, float] = {}
+        self._worked: dict[str, tuple[float, float]] = {}
         self.exchanges: dict[tuple[str, str], int] = {}
         self.fallbacks = 0
         self.finishes: dict[tuple[str, str], int] = {}
@@ -207,8 +208,9 @@ class Ledger:
             if written > 1:
                 row.per_token.add((seconds - first_token) / (written - 1))
         if self._watts:
-            # Watts while it answers, for as long as it did: requests that run side by side each count all of it.
-            row.energy += self._watts.get(offer.backend, 0.0) * seconds / 3600.0
+            watts = self._watts.get(offer.backend)
+            if watts is not None:
+                row.energy += watts * self._alone(offer.backend, seconds, now) / 3600.0
 
     def forwarded(self, backend: str, operation: str, seconds: float, failure: str, now: float) -> None:
         """A request about models themselves went to a backend as it was, and ended after so many seconds. `operation`
@@ -248,6 +250,20 @@ class Ledger:
     def row(self, backend: str, model: str, operation: Operation) -> Row:
         """The row of this model on this backend in this operation, to be added to; a new one where there is none."""
         return self._rows.get((backend, model, operation)) or self._open(backend, model, operation)
+
+    def _alone(self, backend: str, seconds: float, now: float) -> float:
+        """How long the backend worked for an attempt that ends now beside what is counted already: a device draws no
+        more because two share it. What is counted is remembered as one span, which is as good as it needs to be."""
+        start = now - seconds
+        since, until = self._worked.get(backend, (start, start))
+        if start > until:
+            since = start
+            found = seconds
+        else:
+            found = max(0.0, since - start) + max(0.0, now - until)
+            since = min(since, start)
+        self._worked[backend] = (since, max(now, until))
+        return found
 
     def rows(self) -> tuple[Row, ...]:
         """All rows, in the order in which they were opened."""

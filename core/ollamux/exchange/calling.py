@@ -222,6 +222,7 @@ class CallState(SendState):
             self._offer = offer
             self._served = None
         self._upstream = offer.upstream
+        self._opening = b""
         self._converter = None
         self._collected = None
         if not self._resumed:

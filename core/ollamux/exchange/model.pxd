@@ -13,6 +13,7 @@ cdef double inf
 
 cdef class ModelExchange(CallState):
     cdef tuple _begin(self, bytes out, double now)
+    cdef bint _opens(self, bytes out) except -1
     cdef _collect(self, bytes data, double now)
     @cython.locals(incoming=Incoming, backend=Backend, tries=Tries)
     cdef _whole(self, bytes body, double now)

@@ -38,6 +38,8 @@ _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = 
 _UNWILLING = (400, 422)
 """How a backend says that it does not go on with what was begun: another one may."""
 
+_LONGEST_OPENING = 64 * 1024
+
 KEEPALIVE = 15.0
 """Seconds of silence towards a streaming client before something is said to keep it waiting."""
 
@@ -139,6 +141,9 @@ class ModelExchange(CallState):
             return None
         if self._phase is _ANSWERING:
             return out
+        if self._relaying and self._opens(out):
+            self._opening += out
+            return None
         return self._begin(out, now)
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
@@ -247,6 +252,9 @@ class ModelExchange(CallState):
     def _begin(self, out: bytes, now: float) -> tuple[Want, ...]:
         """The first content goes out: from here on there is no other backend."""
         assert self._tries is not None
+        if self._opening:
+            out = self._opening + out
+            self._opening = b""
         self._first_token = now - self._dispatched
         self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
@@ -255,6 +263,10 @@ class ModelExchange(CallState):
             return (Data(out),)
         self._committed = True
         return (self._stream_head(), Data(out))
+
+    def _opens(self, out: bytes) -> bool:
+        """Whether this says nothing but that an answer begins: it is held back, so that another backend may answer."""
+        return len(self._opening) < _LONGEST_OPENING and self._serving.opens(out)
 
     def _collect(self, data: bytes, now: float) -> Wants:
         if self._phase is _FETCHING:
@@ -349,7 +361,7 @@ class ModelExchange(CallState):
 
     def _break_off(self, error: OllamuxError, now: float, out: bytes = b"", outcome: Outcome = "broken") -> Wants:
         """The stream broke: another backend where no content has gone out, else the truth."""
-        if self._phase is _CALLING and not out:
+        if self._phase is _CALLING and (not out or (self._relaying and self._opens(out))):
             return self._next(error, now)
         assert self._tries is not None
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())

@@ -267,4 +267,4 @@ class SearchState(CountingState):
 
 
 def _served(incoming: Incoming, offer: Offer) -> Served:
-    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length)
+    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length, offer.told)

@@ -79,6 +79,7 @@ class ModelState(Exchange):
         "_lost",
         "_neutral",
         "_offer",
+        "_opening",
         "_others",
         "_paused_at",
         "_phase",
@@ -137,6 +138,7 @@ class ModelState(Exchange):
         self._usage: Usage | None = None
         self._waited = 0.0
         self._upstream = ""
+        self._opening = b""
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
         self._converter: Converter | None = None

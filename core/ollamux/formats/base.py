@@ -65,12 +65,14 @@ _CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "js
 
 
 class Served(msgspec.Struct, frozen=True):
-    """What a format has to know of the model that a request names, to say whether it can be done."""
+    """What a format has to know of the model that a request names, to say whether it can be done. `told`: somebody said
+    what it can do; else the usual is assumed."""
 
     asked: str
     display: str
     capabilities: frozenset[str]
     context_length: int | None = None
+    told: bool = True
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +188,11 @@ class Serving(Protocol):
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
         """Passthrough of a backend's stream in this very format."""
+        ...
+
+    def opens(self, told: bytes) -> bool:
+        """Whether these bytes of a stream that `relay` passed say nothing but that an answer begins: a role, an empty
+        block. What is held back as long as they do is not missed."""
         ...
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:

@@ -145,3 +145,21 @@ def test_there_are_never_more_rows_than_a_catalog_could_want(monkeypatch: pytest
     for number in range(10):
         tell(ledger, replace(told, name=str(number)))
     assert [(row.model, row.requests) for row in ledger.rows()] == [("0", 1), ("1", 1), ("2", 1), ("", 7)]
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([(0, 10), (20, 30)], 20),
+        ([(0, 10), (0, 10), (0, 10)], 10),
+        ([(2, 8), (0, 10)], 10),
+        ([(0, 6), (4, 10)], 10),
+        ([(0, 10), (2, 10)], 10),
+    ],
+)
+def test_requests_that_run_side_by_side_draw_no_more_than_one(spans: list[tuple[int, int]], seconds: int) -> None:
+    ledger = Ledger()
+    ledger.power("a", 3600.0)
+    for start, end in spans:
+        tell(ledger, seconds=float(end - start), now=100.0 + end)
+    assert ledger.sums().energy == pytest.approx(seconds)

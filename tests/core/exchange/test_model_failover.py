@@ -303,3 +303,39 @@ def test_a_call_is_given_back_where_it_was_made_though_another_model_follows() -
     assert keeping.use("a", "m").running == 1
     asked.called.fail()
     assert asked.asked == ["a", "b"] and keeping.use("a", "m").running == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "type_", "opening"),
+    [
+        ("/v1/chat/completions", "vllm", delta("", role="assistant")),
+        (
+            "/v1/messages",
+            "anthropic",
+            b'event: message_start\ndata: {"type":"message_start","message":{"model":"m"}}\n\n'
+            b"event: content_block_start\n"
+            b'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
+            b'event: ping\ndata: {"type":"ping"}\n\n',
+        ),
+    ],
+)
+def test_a_stream_that_passes_through_and_breaks_behind_its_opening_is_followed_by_another(
+    path: str, type_: str, opening: bytes
+) -> None:
+    keys = {"type": type_, "api_key": "k-of-a-test"}
+    run = driven(IN_ORDER, a=keys, b=keys)
+    turns = [{"role": "user", "content": "hi"}]
+    asked = run.ask("POST", path, {"model": "m", "stream": True, "max_tokens": 9, "messages": turns})
+    asked.called.head()
+    asked.called.data(opening)
+    assert not asked.heads
+    asked.called.fail()
+    assert asked.asked == ["a", "b"] and not asked.heads
+    asked.called.head()
+    asked.called.data(opening)
+    assert not asked.heads
+    text = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"text":"ok"}}\n\n'
+    said = delta("ok") if type_ == "vllm" else text
+    asked.called.data(said)
+    assert asked.body == opening + said and asked.headers["x-backend-used"] == "b"
+    asked.leave()

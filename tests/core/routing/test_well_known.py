@@ -67,3 +67,20 @@ def test_a_price_of_one_model_is_not_that_of_its_smaller_sister() -> None:
     assert large is not None and small is not None and other is not None
     assert large.price is not None and small.price is not None and other.price is None
     assert large.price.input == 2.5 and small.price.input == 0.15
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "thinks"),
+    [
+        ("anthropic", "claude-3-5-sonnet-20241022", False),
+        ("anthropic", "claude-3-7-sonnet-20250219", True),
+        ("anthropic", "claude-opus-4-6", True),
+        ("anthropic", "claude-of-tomorrow-9", True),
+        ("aws_bedrock", "us.anthropic.claude-3-5-sonnet-20240620-v1:0", False),
+        ("aws_bedrock", "anthropic.claude-v2:1", False),
+        ("aws_bedrock", "eu.anthropic.claude-sonnet-4-20250514-v1:0", True),
+    ],
+)
+def test_a_claude_thinks_but_for_the_older_ones(provider: str, model: str, thinks: bool) -> None:
+    found = facts(provider, model)
+    assert found is not None and found.capabilities is not None and ("thinking" in found.capabilities) is thinks

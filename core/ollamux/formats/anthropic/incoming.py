@@ -15,13 +15,14 @@ from typing import Any
 
 import msgspec
 
-from ollamux.conversation import ChatRequest, Document, Image, Message, Operation, ReasoningOptions, Text, ToolResult
+from ollamux.conversation import ChatRequest, Document, Image, Message, Operation, Text, ToolResult
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.anthropic import options
 from ollamux.formats.anthropic.content import Turns, cache_of, worded
 from ollamux.formats.anthropic.schema import Request, Routing, decode_request, decode_routing, given
 from ollamux.formats.anthropic.words import listed, tame
 from ollamux.formats.base import Incoming, Served
+from ollamux.formats.thinking import thinkable
 
 __all__ = ("PLAIN", "STRICT", "AnthropicIncoming", "read_route")
 
@@ -101,13 +102,13 @@ class AnthropicIncoming(Incoming):
         unknown: set[str] = set()
         tools = options.tools_of(request.tools or (), unknown)
         warnings += [f"this model's backend has no tool of type {tame(kind)}" for kind in sorted(unknown)]
-        reasoning = options.reasoning_of(request.thinking, request.output_config, request)
-        if reasoning is not None:
-            reasoning = _bounded(reasoning, served, warnings)
+        reasoning, unable = thinkable(
+            options.reasoning_of(request.thinking, request.output_config, request), served, always=True
+        )
         lost = _decode_members(self.body).keys() - _CARRIED
         if lost:
             warnings.append(f"this model's backend does not take these fields: {listed(lost)}")
-        self.warnings = tuple(warnings)
+        self.warnings = (*warnings, *unable)
         choice = request.tool_choice
         serial = choice.disable_parallel_tool_use if choice is not None else None
         return ChatRequest(
@@ -151,15 +152,6 @@ def read_route(body: bytes, operation: Operation, headers: Mapping[str, str]) ->
             if bytes(getattr(routing, name)):
                 raise InvalidRequest(f"{name}: Extra inputs are not permitted", param=name)
     return incoming
-
-
-def _bounded(reasoning: ReasoningOptions, served: Served, warnings: list[str]) -> ReasoningOptions | None:
-    """A model that cannot think is not asked to."""
-    if reasoning.enabled is False or not served.capabilities or "thinking" in served.capabilities:
-        return reasoning
-    if reasoning.enabled or reasoning.effort is not None:
-        warnings.append("this model cannot think")
-    return None
 
 
 def _mark_last(messages: list[Message], cache: str) -> None:

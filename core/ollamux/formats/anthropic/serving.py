@@ -42,6 +42,20 @@ class _Outline(msgspec.Struct, gc=False):
 _decode_outline = msgspec.json.Decoder(_Outline).decode
 
 
+class _Block(msgspec.Struct, gc=False):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+
+
+class _BlockStart(msgspec.Struct, gc=False):
+    content_block: _Block
+
+
+_decode_block = msgspec.json.Decoder(_BlockStart).decode
+_OPENINGS = (b"", b"event: message_start", b"event: ping")
+
+
 class AnthropicServing:
     """The client's side of the format."""
 
@@ -72,6 +86,21 @@ class AnthropicServing:
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
         return relay_for(AnthropicRelay(upstream_model, context.model))
+
+    def opens(self, told: bytes) -> bool:
+        for event in told.split(b"\n\n"):
+            name, _, data = event.partition(b"\n")
+            if name in _OPENINGS or name.startswith(b":"):
+                continue
+            if name != b"event: content_block_start":
+                return False
+            try:
+                block = _decode_block(data.removeprefix(b"data: ")).content_block
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return False
+            if block.type not in ("text", "thinking") or block.text or block.thinking:
+                return False
+        return True
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:

@@ -29,6 +29,7 @@ from ollamux.formats.gemini import settings
 from ollamux.formats.gemini.contents import Turns
 from ollamux.formats.gemini.fields import Fields, root
 from ollamux.formats.gemini.framing import Frames
+from ollamux.formats.thinking import thinkable
 
 __all__ = ("METHODS", "GeminiIncoming", "read_route")
 
@@ -109,9 +110,9 @@ class GeminiIncoming(Incoming):
         body = self._fields
         if not body.has("contents") and (inner := body.fields("generateContentRequest")) is not None:
             body = inner
-        return self._chat(body, defaults)
+        return self._chat(body, served, defaults)
 
-    def _chat(self, body: Fields, defaults: Mapping[str, Any]) -> ChatRequest:
+    def _chat(self, body: Fields, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
         if body.has("cachedContent"):
             raise InvalidRequest("The model behind this name has no cachedContent.", param="cachedContent")
         turns = Turns()
@@ -124,7 +125,8 @@ class GeminiIncoming(Incoming):
         dropped = [name for name in body.names() if name not in _READ]
         sampling = settings.sampling_of(body, config, defaults, dropped)
         dropped += dict.fromkeys(turns.dropped)
-        self.warnings = (f"these fields were left out: {', '.join(dropped)}",) if dropped else ()
+        reasoning, unable = thinkable(settings.thinking_of(body, config), served)
+        self.warnings = (*((f"these fields were left out: {', '.join(dropped)}",) if dropped else ()), *unable)
         return ChatRequest(
             self.model,
             turns.messages,
@@ -133,7 +135,7 @@ class GeminiIncoming(Incoming):
             settings.choice_of(body),
             sampling=sampling,
             output=settings.output_of(config),
-            reasoning=settings.thinking_of(body, config),
+            reasoning=reasoning,
             logprobs=bool(config is not None and config.flag("responseLogprobs")),
             top_logprobs=(config.integer("logprobs") or 0) if config is not None else 0,
             keep_alive=self.keep_alive,

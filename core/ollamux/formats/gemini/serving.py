@@ -81,6 +81,9 @@ class GeminiServing:
         assert isinstance(incoming, GeminiIncoming)
         return GeminiRelay(incoming.frames, upstream_model, context.model)
 
+    def opens(self, told: bytes) -> bool:
+        return False
+
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:
             outline = _decode_outline(body)

@@ -24,6 +24,7 @@ from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoni
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.openai_chat.request import ChatBody, ResponseFormatIn, Routing, decode_chat, decode_routing
 from ollamux.formats.openai_chat.turns import choice_of, messages_of, tool_of
+from ollamux.formats.thinking import thinkable
 
 __all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of")
 
@@ -104,6 +105,7 @@ class OpenAIChatIncoming(OpenAIIncoming):
             raise InvalidRequest(str(error)) from None
         _refuse(request)
         self.choices = choices_of(request.n)
+        reasoning, self.warnings = thinkable(reasoning_of(request, self.extensions), served)
         return ChatRequest(
             self.model,
             messages_of(request.messages or ()),
@@ -113,7 +115,7 @@ class OpenAIChatIncoming(OpenAIIncoming):
             request.parallel_tool_calls,
             sampling_of(request, defaults, self.extensions),
             _output(request.response_format),
-            reasoning_of(request, self.extensions),
+            reasoning,
             bool(request.logprobs),
             request.top_logprobs or 0,
             self.keep_alive,

@@ -7,6 +7,7 @@ the client did not ask for is left out; errors are OpenAI's `{"error": {...}}`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -44,6 +45,18 @@ class _Outline(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
+class _Said(msgspec.Struct, gc=False):
+    delta: dict[str, Any] | None = None
+    text: Any = None
+    finish_reason: Any = None
+
+
+class _Opening(msgspec.Struct, gc=False):
+    choices: list[_Said] | None = None
+    prompt_progress: Any = None
+
+
+_decode_opening = msgspec.json.Decoder(_Opening).decode
 _decode_outline = msgspec.json.Decoder(_Outline).decode
 
 
@@ -94,6 +107,22 @@ class OpenAIChatServing:
                 choices=incoming.choices,
             )
         )
+
+    def opens(self, told: bytes) -> bool:
+        for event in told.split(b"\n\n"):
+            if not event or event.startswith(b":"):
+                continue
+            try:
+                chunk = _decode_opening(event.removeprefix(b"data: "))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return False
+            if chunk.prompt_progress is not None:  # who asked for it waits for it
+                return False
+            for choice in chunk.choices or ():
+                said = choice.delta or {}
+                if choice.finish_reason or choice.text or any(said[name] for name in said if name != "role"):
+                    return False
+        return True
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, OpenAIIncoming)

@@ -24,6 +24,7 @@ from ollamux.formats.openai_responses.items import ItemReader
 from ollamux.formats.openai_responses.schema import Request, Routing, decode_request, decode_routing
 from ollamux.formats.openai_responses.store import Kept, StoredResponses
 from ollamux.formats.openai_responses.tools import Toolbox
+from ollamux.formats.thinking import thinkable
 
 __all__ = ("Progress", "ResponsesIncoming", "named_elsewhere", "read_route", "reference_of")
 
@@ -196,7 +197,8 @@ class ResponsesIncoming(Incoming):
         lost = [name for name in _LOST if getattr(request, name)]
         if lost:
             warnings.append(f"this model's backend does not take: {', '.join(lost)}")
-        self.warnings = tuple(warnings)
+        reasoning, unable = thinkable(_reasoning(request), served)
+        self.warnings = (*warnings, *unable)
         return ChatRequest(
             self.model,
             messages,
@@ -206,7 +208,7 @@ class ResponsesIncoming(Incoming):
             request.parallel_tool_calls,
             _sampling(request, defaults),
             _output(request),
-            _reasoning(request),
+            reasoning,
             _LOGPROBS in (request.include or ()) or bool(request.top_logprobs),
             request.top_logprobs or 0,
             self.keep_alive,

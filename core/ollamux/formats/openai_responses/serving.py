@@ -88,6 +88,9 @@ class ResponsesServing:
         assert isinstance(incoming, ResponsesIncoming)
         return ResponsesRelay(incoming, upstream_model, context.model)
 
+    def opens(self, told: bytes) -> bool:
+        return False
+
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, ResponsesIncoming)
         try:

@@ -76,3 +76,18 @@ def test_an_answer_that_is_none_does_not_pass() -> None:
     with pytest.raises(BackendError) as caught:
         SERVING.relay_whole(read(), "up", b'{"type":"error","error":{"type":"api_error","message":"oh"}}', 0.0)
     assert caught.value.message == "oh"
+
+
+@pytest.mark.parametrize(
+    ("told", "opens"),
+    [
+        (b'event: message_start\ndata: {"type":"message_start"}\n\nevent: ping\ndata: {"type":"ping"}\n\n', True),
+        (b'event: content_block_start\ndata: {"content_block":{"type":"thinking","thinking":""}}\n\n', True),
+        (b'event: content_block_start\ndata: {"content_block":{"type":"text","text":"a"}}\n\n', False),
+        (b'event: content_block_start\ndata: {"content_block":{"type":"tool_use","id":"t"}}\n\n', False),
+        (b"event: content_block_start\ndata: nothing\n\n", False),
+        (b'event: content_block_delta\ndata: {"delta":{"text":"a"}}\n\n', False),
+    ],
+)
+def test_what_says_only_that_an_answer_begins_is_told_from_what_says_more(told: bytes, opens: bool) -> None:
+    assert SERVING.opens(told) is opens

@@ -93,3 +93,21 @@ def test_a_stream_without_an_id_gets_one_of_its_kind() -> None:
     for route, start in ((ROUTE, "chatcmpl-"), (completion, "cmpl-")):
         relay = SERVING.relay(SERVING.read(route, b'{"model":"m","stream":true}', {}), context(), "m")
         assert json.loads(relay.feed(b'data: {"id":"","choices":[{"text":"a"}]}\n\n', 1.0)[6:])["id"].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("told", "opens"),
+    [
+        (b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n', True),
+        (b': a comment\n\ndata: {"choices":[],"usage":{"prompt_tokens":1}}\n\n', True),
+        (b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}]}\n\n', False),
+        (b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"a"}}]}\n\n', False),
+        (b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]}}]}\n\n', False),
+        (b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n', False),
+        (b'data: {"choices":[{"index":0,"text":"a"}]}\n\n', False),
+        (b'data: {"choices":[{"delta":{"content":null}}],"prompt_progress":{"total":9}}\n\n', False),
+        (b"data: [DONE]\n\n", False),
+    ],
+)
+def test_what_says_only_that_an_answer_begins_is_told_from_what_says_more(told: bytes, opens: bool) -> None:
+    assert SERVING.opens(told) is opens
