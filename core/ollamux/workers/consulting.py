@@ -21,7 +21,7 @@ __all__ = ("FOR_FIGURES", "PATIENCE", "Asking", "Consulting")
 PATIENCE = 2.0
 """Seconds to wait for other workers where the answer would be wrong without them."""
 
-FOR_FIGURES = 0.25
+FOR_FIGURES = 1.0
 """Seconds to wait for figures, of which the last that were told stand in."""
 
 
