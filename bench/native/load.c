@@ -364,7 +364,11 @@ int main(int count, char **arguments) {
         if (window == 1 && t >= from) { open = read_all(); window = 2; }
         if (window == 2 && t >= to) { shut = read_all(); window = 3; if (abandon) break; }
         struct epoll_event events[EVENTS];
-        int n = epoll_wait(epoll_fd, events, EVENTS, launched < concurrency || window == 1 || window == 2 ? 1 : 100);
+        ns next = t + 100 * 1000000LL;
+        if (launched < concurrency && all[launched].start_at < next) next = all[launched].start_at;
+        if (window == 1 && from < next) next = from;
+        if (window == 2 && to < next) next = to;
+        int n = epoll_wait(epoll_fd, events, EVENTS, next > t ? (int)((next - t + 999999) / 1000000) : 0);
         for (int i = 0; i < n; i++) readable(events[i].data.ptr);
     }
     reading last = read_all();

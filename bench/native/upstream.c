@@ -383,7 +383,9 @@ int main(int count, char **arguments) {
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &own);
     wheel_now = now_ms();
     for (;;) {
-        int n = epoll_wait(epoll_fd, events, EVENTS, timers ? 1 : -1);
+        int wait = timers ? 1 : -1;
+        while (timers && wait < 100 && !wheel[(wheel_now + wait) & (WHEEL_SLOTS - 1)]) wait++;
+        int n = epoll_wait(epoll_fd, events, EVENTS, wait);
         if (!timers) wheel_now = now_ms();
         for (int i = 0; i < n; i++) {
             int fd = events[i].data.fd;
