@@ -19,7 +19,7 @@ from ollamux.exchange import Exchange, Settled, deciding
 from ollamux.exchange.base import JSON_UTF8, House
 from ollamux.exchange.failures import of_request, with_names
 from ollamux.formats.base import NOWHERE, Serving
-from ollamux.routing.ask import FILTERS, Ask
+from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 
@@ -71,7 +71,7 @@ class Explaining:
         """Whom the filters leave out, and which."""
         verdicts = [(offer, ask.filtered(self._house.planner.fleet.standing(offer), ask.needs)) for offer in offers]
         return [
-            {"backend": offer.backend, "model": offer.upstream, "by": FILTERS[number]}
+            {"backend": offer.backend, "model": offer.upstream, "by": ask.named(number)}
             for offer, number in verdicts
             if number
         ]

@@ -136,6 +136,11 @@ def test_the_provider_that_a_header_names_answers_by_its_id_its_type_or_a_name_t
         assert ask(run, x_provider=name).asked == ["b"]
     refused = ask(run, x_provider="nobody")
     assert refused.status == 400 and "anthropic, vllm" in refused.json["error"]
+    explained = ask(run, path="/api/route", x_provider="b").json
+    assert (explained["backend"], [each["by"] for each in explained["filtered"]]) == ("b", ["X-Provider"])
+    run = driven(a="vllm", b={"type": "vllm", "model_prefix": "other/"})
+    refused = ask(run, x_provider="b")
+    assert refused.json["error"] == "X-Provider leaves no backend for 'm': it is served by a"
 
 
 def test_the_region_that_a_header_names_is_where_it_goes() -> None:

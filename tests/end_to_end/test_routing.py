@@ -40,5 +40,5 @@ def test_a_request_is_explained_and_not_sent() -> None:
     with backend(says("Hello")) as a, backend(says("Hello")) as b, running(two(a.url, b.url)) as server:
         found = ask(server, "/api/route", x_provider="b")
         told = found.json
-        assert (found.status, told["backend"], told["filtered"][0]["by"]) == (200, "b", "X-Target-Backend")
+        assert (found.status, told["backend"], told["filtered"][0]["by"]) == (200, "b", "X-Provider")
         assert not [asked for each in (a, b) for asked in each.calls if asked.method == "POST"]

@@ -257,13 +257,6 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"BackendConfig(id={self.id!r}, type={self.type!r}, endpoint={self.endpoint!r}, enabled={self.enabled})"
 
-    def timeouts_for(self, *, streamed: bool) -> Timeouts:
-        """The timeouts of one call: one that is not streamed also ends after `timeout`."""
-        if streamed or not self.timeout:
-            return self.timeouts
-        total = min(self.timeout, self.timeouts.total or self.timeout)
-        return msgspec.structs.replace(self.timeouts, total=total)
-
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """US dollars for a million tokens. None is not told."""

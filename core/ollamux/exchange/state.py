@@ -108,7 +108,9 @@ class ModelState(Exchange):
         "_warnings",
     )
 
+    _attempt: int
     _context: RenderContext
+    _dispatched: float
 
     def __init__(
         self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
@@ -195,6 +197,12 @@ class ModelState(Exchange):
         if plan is None or offer is None or not backend.decision:
             return backend.decision
         return backend.decision + deciding.told(plan, offer)
+
+    def _typed(self, kind: str) -> HeaderPairs:
+        """The headers of a whole answer: its media type, and the decision."""
+        backend = self._backend
+        assert backend is not None
+        return backend.typed(kind) if self._plan is None else (("Content-Type", kind), *self._decision())
 
     def _stream_head(self) -> Head:
         told = self._decision() + heads.passed_on(self._head_headers, self._relaying)

@@ -157,6 +157,12 @@ class Ask:
         self.price = price
         self.leaning = True
 
+    def named(self, number: int) -> str:
+        """The name of a filter, as the client knows it: a backend may be named in either of two headers."""
+        if number == _TARGET and self.wishes is not None and not self.wishes.target:
+            return "X-Provider"
+        return FILTERS[number]
+
     def filtered(self, standing: Standing, needs: int) -> int:
         """The number of the first filter that leaves it out, 0 for none. `needs` are the bits to ask for: the
         request's own, or none where nobody has them and its error is another's to tell."""

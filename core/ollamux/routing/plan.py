@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ollamux.errors import InvalidRequest
-from ollamux.routing.ask import CAPABILITIES, FILTERS, Ask
+from ollamux.routing.ask import CAPABILITIES, Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
@@ -212,7 +212,7 @@ class Plan:
                 continue
             number = ask.filtered(standing, self.needs)
             if number:
-                left_out.append((standing, FILTERS[number]))
+                left_out.append((standing, ask.named(number)))
                 continue
             standing.tier = _OUT if standing.out else standing.station.tier
             standing.primary = strategy.primary(standing, ask)

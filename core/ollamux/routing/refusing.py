@@ -25,9 +25,9 @@ def refuse(field: Field, ask: Ask, needs: int, now: float) -> NoReturn:
     verdicts = [(ask.filtered(standing, needs), standing) for standing in field.standings]
     last = max(number for number, _ in verdicts)
     lost = [standing for number, standing in verdicts if number == last]
-    name = FILTERS[last]
     if last < AVAILABILITY:
-        told = f"{name} leaves no backend for {field.name!r}: {_lacking(name, lost, field, ask)}"
+        name = ask.named(last)
+        told = f"{name} leaves no backend for {field.name!r}: {_lacking(FILTERS[last], lost, field, ask)}"
         raise InvalidRequest(told, param=name)
     waits = [standing.station.excluded_until - now for standing in lost if standing.station.excluded_until > now]
     if last == LOAD:

@@ -2,6 +2,7 @@
 
 from ollamux.streaming._buffer cimport Output
 from ollamux.streaming._skeleton cimport Found, Skeleton
+from ollamux.streaming.translator cimport Counter
 
 cdef enum:
     STAMPED = 48  # longer than any time stamp, and any number
@@ -15,7 +16,8 @@ cdef struct Piece:
 
 cdef class Lane:
     cdef Skeleton skeleton
-    cdef object delta, frame, counter
+    cdef object delta, frame
+    cdef Counter counter
     cdef list texts, kept
     cdef bytes head, tail
     cdef Piece* pieces

@@ -1,5 +1,9 @@
 # The types with which Cython compiles translator.py; the source is that file alone.
 
+cdef class Counter:
+    cdef public long long number
+
+
 cdef class Translator:
     cdef object _reader, _renderer
     cdef public object delta, fault, finish, usage

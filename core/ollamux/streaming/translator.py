@@ -52,10 +52,13 @@ class Reader(Protocol):
         ...
 
 
-class Counter(Protocol):
+class Counter:
     """What numbers events: `number` is the next one's."""
 
-    number: int
+    __slots__ = ("number",)
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
 
 
 class Frame(NamedTuple):

@@ -18,7 +18,7 @@ import msgspec
 from ollamux.conversation import LogProb, Opaque, ReasoningDelta, TextDelta
 from ollamux.formats.openai_responses.signatures import carry
 from ollamux.formats.openai_responses.tools import Known, Toolbox, free_text
-from ollamux.streaming.translator import NUMBER, TEXT, Delta, Frame
+from ollamux.streaming.translator import NUMBER, TEXT, Counter, Delta, Frame
 
 __all__ = ("Events", "Output")
 
@@ -26,14 +26,14 @@ _encode = msgspec.json.Encoder().encode
 _NO_TOKENS = b',"logprobs":[]}\n\n'
 
 
-class Events:
+class Events(Counter):
     """Writes events, and counts them. Those of one answer share the counter. None are written while `muted`."""
 
-    __slots__ = ("muted", "number", "pieces")
+    __slots__ = ("muted", "pieces")
 
     def __init__(self, number: int = 0) -> None:
+        super().__init__(number)
         self.muted = False
-        self.number = number
         self.pieces: list[bytes] = []
 
     def add(self, kind: str, members: dict[str, Any]) -> None:
