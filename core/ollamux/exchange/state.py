@@ -108,7 +108,9 @@ class ModelState(Exchange):
         "_warnings",
     )
 
+    _attempt: int
     _context: RenderContext
+    _dispatched: float
 
     def __init__(
         self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
