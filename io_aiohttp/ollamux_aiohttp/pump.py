@@ -128,7 +128,7 @@ class Pump:
             method, path, headers = lane.method, lane.path, lane.headers  # type: ignore[assignment]  # registered as one
             stays, old = not lane.should_close, lane.old
         else:
-            method, path, headers = message.method, message.path, message.headers  # type: ignore[assignment]
+            method, path, headers = message.method, message.path, message.headers
             stays, old = not message.should_close, message.version < (1, 1)
         if len(body) > self.body_limit:
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")

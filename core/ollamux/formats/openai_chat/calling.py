@@ -37,7 +37,7 @@ class OpenAIChatCalling:
     finishes = frozenset(FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
-        if type(request) is ChatRequest:
+        if isinstance(request, ChatRequest):
             if dialect.tool_names or dialect.call_ids:
                 request = fitted(request, dialect)
             return build_chat(request, upstream_model, dialect)
