@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         began = time.monotonic()
         try:
             found = _CASES[name][1](options)
-        except BenchError as error:
+        except (BenchError, OSError, subprocess.SubprocessError) as error:  # the other cases go on
             print(f"{name}: {error}", file=sys.stderr)
             status = 2
             continue

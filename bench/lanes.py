@@ -66,7 +66,8 @@ def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True, streams: in
     """Lanes for so many streams at once, each with a server of its own; `ndjson`: with NDJSON that passes through, and
     an nginx for it. Every `start` is a new server."""
     lines = ("nginx, NDJSON",)
-    nginx = partial(rig.nginx, connections=2 * streams + 500)
+    # One in sixteen has to stay free: with fewer, nginx hangs up on clients that have not asked yet.
+    nginx = partial(rig.nginx, connections=2 * streams + streams // 4 + 500)
     found = [Lane(name, nginx, OPENAI, TWINS) for name in TWINS]
     if ndjson:
         found.append(Lane(lines[0], nginx, OLLAMA, lines))

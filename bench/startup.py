@@ -1,11 +1,12 @@
 """The case of starting: what imports cost, and what a server has used when it gives its first answer.
 
-What is counted: CPU of a fresh interpreter, user and kernel, so that what else the machine does hardly shows. The
-dependencies are all modules from outside of ollamux, the standard library's too, that importing its server brings in:
-they are imported alone, then with the core (`ollamux.gateway`, which is all that answers need), then with the server
-(`ollamux_aiohttp.server`); each figure that was *added* is the difference to the one before it in the same round. The
-first answer is one that comes from the upstream, through a server with one backend (the model list, asked for until it
-is there), and it stands beside the dependencies. nginx is there for comparison: the dependencies it has are none.
+What is counted: CPU of a fresh interpreter, user and kernel, the least of three, for what else a machine does only ever
+adds. The dependencies are all modules from outside of ollamux, the standard library's too, that importing its server
+brings in: they are imported alone, then with the core (`ollamux.gateway`, which is all that answers need), then with
+the server (`ollamux_aiohttp.server`); each figure that was *added* is the difference to the one before it in the same
+round. The first answer is one that comes from the upstream, through a server with one backend (the model list, asked
+for until it is there), and it stands beside the dependencies. nginx is there for comparison: the dependencies it has
+are none.
 
 Bars: the core 25 ms, the server 60 ms, the first answer 200 ms, each more than what stands before it.
 
@@ -30,10 +31,11 @@ from bench.rounds import Contestant, Options, Result, Sample, compare
 
 __all__ = ("SUMMARY", "run")
 
-SUMMARY = "CPU of imports, and from the start to the first answer (1 minute)"
+SUMMARY = "CPU of imports, and from the start to the first answer (2 minutes)"
 
 _BARE, _DEPENDENCIES, _CORE, _SERVER = "an empty interpreter", "the dependencies", "with the core", "with the server"
 _CORE_MODULES, _SERVER_MODULES = ("ollamux.gateway",), ("ollamux_aiohttp.server", "ollamux_aiohttp.serve")
+_TRIES = 3
 _BARS_MS = {_CORE: 25.0, _SERVER: 60.0, "ollamux, first answer": 200.0}
 _COLUMNS = (("cpu_ms", "CPU ms", 1), ("added_cpu_ms", "added ms", 1))
 _ASK = """
@@ -63,20 +65,29 @@ def _dependencies() -> tuple[str, ...]:
     return tuple(done.stdout.split())
 
 
-def _imports(names: Sequence[str], number: int) -> Sample:
+def _import(names: Sequence[str]) -> tuple[float, int]:
+    """Milliseconds of CPU, and the status."""
     pin, _ = pins()
     child = subprocess.Popen([*pin, sys.executable, "-c", _IMPORT.format(names=tuple(names))], env=environment())
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    return Sample({"cpu_ms": (used.ru_utime + used.ru_stime) * 1000}, "it failed" if status else None)
+    return (used.ru_utime + used.ru_stime) * 1000, status
+
+
+def _imports(names: Sequence[str], number: int) -> Sample:
+    tries = [_import(names) for _ in range(_TRIES)]
+    return Sample(
+        {"cpu_ms": min(took for took, _ in tries)}, "it failed" if any(status for _, status in tries) else None
+    )
 
 
 def _starts(start: Callable[[], Server], number: int) -> Sample:
-    server = start()
-    try:
-        return Sample({"cpu_ms": server.cpu_us() / 1000})
-    finally:
+    took = []
+    for _ in range(_TRIES):
+        server = start()
+        took.append(server.cpu_us() / 1000)
         server.close()
+    return Sample({"cpu_ms": min(took)})
 
 
 def run(options: Options) -> list[Result]:

@@ -63,6 +63,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.openai_chat.serving",
     "ollamux.formats.splice",
     "ollamux.formats.sse_reading",
+    "ollamux.formats.telling",
     "ollamux.gate",
     "ollamux.gateway",
     "ollamux.premises",

@@ -14,11 +14,12 @@ cdef class Backend:
     cdef public bint loading, models_seen, restricted, watched
     cdef object _target, _clock, _dialect_hook, _url_hook, _signer, _ring
     cdef str _via
-    cdef dict _named, _dialects, _joins
+    cdef dict _named, _dialects, _joins, _typed, _urls
     cdef tuple _headers_of, _queries
     cdef bint _shaped
 
     cpdef calling_for(self, offer, str client, str operation)
     cpdef dialect_for(self, str upstream)
+    cpdef tuple typed(self, str kind)
     cpdef call(self, long attempt, outgoing, str upstream=*, long key=*, double now=*)
     cpdef tuple _joined(self, long key, tuple extra)

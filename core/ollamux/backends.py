@@ -60,7 +60,9 @@ class Backend:
         "_shaped",
         "_signer",
         "_target",
+        "_typed",
         "_url_hook",
+        "_urls",
         "_via",
         "answers_itself",
         "base",
@@ -132,6 +134,8 @@ class Backend:
         self.token = AccessToken(config.oauth2) if config.auth == "oauth2" and config.oauth2 is not None else None
         self._headers_of: tuple[HeaderPairs, ...] = ()
         self._joins: dict[tuple[int, HeaderPairs], HeaderPairs] = {}
+        self._typed: dict[str, HeaderPairs] = {}
+        self._urls: dict[str, str] = {}
         self.headers: HeaderPairs = ()
         self._prepare_keys()
         self.endpoint: str | None = None
@@ -141,6 +145,7 @@ class Backend:
 
     def move(self, endpoint: str | None) -> None:
         """It listens here now; None: nowhere."""
+        self._urls.clear()
         self.endpoint = endpoint
         if endpoint is None:
             self.root = self.base = ""
@@ -180,17 +185,33 @@ class Backend:
                 self._dialects[upstream] = found
         return found
 
+    def typed(self, kind: str) -> HeaderPairs:
+        """The headers of an answer of this media type, `decision` among them: the same tuple for every one of them
+        wherever it can be, so that a front may keep its encoded form."""
+        found = self._typed.get(kind)
+        if found is None:
+            found = (("Content-Type", kind), *self.decision)
+            if len(self._typed) < _JOINED:
+                self._typed[kind] = found
+        return found
+
     # Calls ------------------------------------------------------------------------------------------------------------
 
     def call(self, attempt: int, outgoing: Outgoing, upstream: str = "", key: int = 0, now: float = 0.0) -> Call:
         """The call that sends this request for the model `upstream`, with this one of its keys (`choose_key`)."""
         if self._shaped:
             return self._shaped_call(attempt, outgoing, upstream, key, now)
+        path = outgoing.path
+        url = self._urls.get(path)
+        if url is None:
+            url = self.base + path
+            if len(self._urls) < _JOINED:
+                self._urls[path] = url
         return Call(
             attempt,
             self.id,
             "POST",
-            self.base + outgoing.path,
+            url,
             self._joined(0, outgoing.headers) if outgoing.headers else self.headers,
             outgoing.body,
             connect_timeout=self.connect_timeout,

@@ -10,10 +10,10 @@ key is not kept.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from hmac import compare_digest
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -132,9 +132,9 @@ class Gate:
         ]
         found: IssuedKey | None = None
         for text in filter(None, offered):
-            digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+            digest = sha256(text.encode("utf-8", "surrogateescape")).digest()
             for key in self._keys:
-                if hmac.compare_digest(digest, key.sha256) and found is None:
+                if compare_digest(digest, key.sha256) and found is None:
                     found = key
         return found
 

@@ -121,12 +121,15 @@ class Gateway(Premises):
     def open(self, request: ClientRequest, now: float, serving: Serving | None = None) -> Exchange:
         """The exchange for a request; `start` it next. `serving` is the client's format where a front has no paths."""
         headers = request.headers
-        path, _, query = request.path.partition("?")
         if serving is not None:
             if serving.name == self._responses.name:
                 serving = self._responses  # what is kept here is found here, whichever way a request came
             return ModelExchange(self, request, serving, serving.routes[0])
+        path, query = request.path, ""
         target = self._router.hot(request.method, path)
+        if target is None:
+            path, _, query = path.partition("?")
+            target = self._router.hot(request.method, path)
         host = headers.get("host", "")
         gate = self._gate
         plain = "origin" not in headers and "x-ollamux-via" not in headers and not self._careful
@@ -198,16 +201,16 @@ class Gateway(Premises):
         return exchange
 
     def _serve(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
-        if target.serving is not None and target.route is not None:
-            place = target.place
+        handler, _, serving, route, place, _ = target
+        if serving is not None and route is not None:
             if query:
                 place = place._replace(query=query)
             if self.circle is not None and target.serving is self._responses and request.body:
                 return self._going_on(target, request, place)
             if self._hedges:
-                return HedgedExchange(self, request, target.serving, target.route, place)
-            return ModelExchange(self, request, target.serving, target.route, place)
-        match target.handler:
+                return HedgedExchange(self, request, serving, route, place)
+            return ModelExchange(self, request, serving, route, place)
+        match handler:
             case "root":
                 return Settled(200, (*_ROOT, *self._mark), b"Ollama is running")
             case "version":

@@ -2,6 +2,6 @@
 
 cdef class Router:
     cdef public dict _paths, _patterns, _prefixes  # a test holds the guide against them
-    cdef dict _hot
+    cdef dict _known, _hot
 
     cpdef hot(self, str method, str path)

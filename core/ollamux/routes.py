@@ -150,6 +150,7 @@ class Router:
 
     def __init__(self, servings: Iterable[Serving] | None = None) -> None:
         self._paths: dict[str, dict[str, Target]] = {}
+        self._known: dict[tuple[str, str], Match] = {}
         self._patterns: dict[tuple[str, str], dict[str, Target]] = {}
         for method, path, handler, scope in _TABLE:
             self._add(method, path, Target(handler, scope))
@@ -173,6 +174,7 @@ class Router:
     def mount(self, method: str, path: str, scope: str | None, page: Page) -> None:
         """Serves a path that is not in the table: an exact one."""
         target = Target("page", scope, page=page)
+        self._known.clear()
         self._add(method, path, target)
         self._hot[method, path] = target
 
@@ -182,7 +184,10 @@ class Router:
 
     def find(self, method: str, path: str) -> Match | Redirect | NoRoute:
         """`path` without its query, still percent-encoded."""
-        path = unquote(path)
+        known = self._known.get((method, path))
+        if known is not None:
+            return known
+        asked, path = path, unquote(path)
         methods = self._methods(path)
         if methods is None:
             other = path[:-1] if path.endswith("/") else path + "/"
@@ -190,7 +195,10 @@ class Router:
             if near is not None and method in near:
                 return Redirect(other)
             return NoRoute()
-        return Match(methods.get(method), ", ".join(name for name in _METHODS if name in methods))
+        match = Match(methods.get(method), ", ".join([name for name in _METHODS if name in methods]))
+        if (method, asked) in self._hot:
+            self._known[method, asked] = match
+        return match
 
     def serving(self, path: str) -> Serving | None:
         """The client format whose path this is, whatever the method."""

@@ -129,8 +129,8 @@ class Connection(RequestHandler):
         if self._tcp_keepalive:
             tcp_keepalive(transport)  # type: ignore[arg-type]  # it is one of asyncio.Transport
         self._manager.connection_made(self, transport)  # type: ignore[arg-type]
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        self._deadlines.set(self._alarm, self._next_keepalive_close_time)
+        self.client.left_at = time.monotonic()
+        self._deadlines.set(self._alarm, self.client.left_at + self._keepalive_timeout)
         name: Any = transport.get_extra_info("peername")
         self.client.peer = name[0] if isinstance(name, tuple) else ""
         self.client.transport = self.transport
@@ -276,7 +276,7 @@ class Connection(RequestHandler):
     def _drop_head(self) -> None:
         self._head_bytes = 0
         if self._asleep:
-            self._deadlines.set(self._alarm, self._next_keepalive_close_time)
+            self._deadlines.set(self._alarm, self.client.left_at + self._keepalive_timeout)
         else:
             self._deadlines.drop(self._alarm)
 
@@ -290,10 +290,10 @@ class Connection(RequestHandler):
             self._lane.give_up(self, self._reader)
         elif self._head_bytes:
             self._reject(408, "the request's head took too long")
-        elif self._asleep and self._held is None and now >= self._next_keepalive_close_time:
+        elif self._asleep and self._held is None and now >= self.client.left_at + self._keepalive_timeout:
             self.force_close()
         elif self._asleep:
-            self._deadlines.set(self._alarm, max(self._next_keepalive_close_time, now + 1.0))
+            self._deadlines.set(self._alarm, max(self.client.left_at + self._keepalive_timeout, now + 1.0))
 
     def close(self) -> None:
         """No request is begun any more."""

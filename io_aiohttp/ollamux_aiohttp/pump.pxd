@@ -23,12 +23,15 @@ cdef class Pump:
     cdef public Upstreams upstreams
     cdef public object loop, drain, staying, closing, body_limit
     cdef dict _heads
-    cdef bytes _date
+    cdef tuple _told
+    cdef int _told_status
+    cdef bytes _date, _told_head
     cdef double _date_until
 
     @cython.locals(gateway=Gateway, now=double, client=Client, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
     cpdef begin(self, connection, message, bytes body)
     cpdef bytes head(self, int status, tuple headers, double now)
+    cdef bytes _kept(self, int status, tuple headers)
 
 
 cdef class Client(Sleeper):

@@ -77,6 +77,9 @@ class Pump:
         "_date",
         "_date_until",
         "_heads",
+        "_told",
+        "_told_head",
+        "_told_status",
         "body_limit",
         "closing",
         "deadlines",
@@ -104,6 +107,9 @@ class Pump:
         self.staying = Written(keep_alive=True)
         self.closing = Written(keep_alive=False)
         self._heads: dict[tuple[int, HeaderPairs], bytes] = {}
+        self._told: HeaderPairs = ()  # what was encoded last: most answers of a backend have the very same headers
+        self._told_status = 0
+        self._told_head = b""
         self._date = b""
         self._date_until = 0.0
 
@@ -122,7 +128,7 @@ class Pump:
             method, path, headers = lane.method, lane.path, lane.headers  # type: ignore[assignment]  # registered as one
             stays, old = not lane.should_close, lane.old
         else:
-            method, path, headers = message.method, message.path, message.headers  # type: ignore[assignment]
+            method, path, headers = message.method, message.path, message.headers
             stays, old = not message.should_close, message.version < (1, 1)
         if len(body) > self.body_limit:
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
@@ -144,6 +150,16 @@ class Pump:
 
     def head(self, status: int, headers: HeaderPairs, now: float) -> bytes:
         """Status line and headers, a Date among them, without the line that ends them."""
+        if headers is not self._told or status != self._told_status:
+            self._told, self._told_status = headers, status
+            self._told_head = self._kept(status, headers)
+        if now >= self._date_until:
+            self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
+            self._date_until = floor(now) + 1.0
+        return self._told_head + self._date
+
+    def _kept(self, status: int, headers: HeaderPairs) -> bytes:
+        """Encoded, if that was not done before."""
         key = (status, headers)
         found = self._heads.get(key)
         if found is None:
@@ -151,10 +167,7 @@ class Pump:
             if len(self._heads) >= 512:  # the number of a request makes a head of its own; the usual ones come again
                 self._heads.clear()
             self._heads[key] = found
-        if now >= self._date_until:
-            self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
-            self._date_until = floor(now) + 1.0
-        return found + self._date
+        return found
 
 
 _NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")

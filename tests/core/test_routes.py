@@ -159,3 +159,12 @@ def test_a_front_may_bring_pages_of_its_own() -> None:
     assert found.target.page(ClientRequest("GET", "/mine", {}), 0.0) is settled
     assert router.hot("GET", "/mine") == found.target
     assert router.find("POST", "/mine") == Match(None, "GET")
+
+
+def test_a_path_that_was_asked_for_before_tells_of_what_is_mounted_there_later() -> None:
+    router = Router()
+    before = router.find("GET", "/backends")
+    assert isinstance(before, Match) and before.allow == "GET" and router.find("GET", "/backends") == before
+    router.mount("DELETE", "/backends", "", lambda request, now: Settled(204, (), b""))
+    after = router.find("GET", "/backends")
+    assert isinstance(after, Match) and after.allow == "GET, DELETE"

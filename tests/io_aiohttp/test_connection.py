@@ -393,3 +393,47 @@ def test_a_server_that_stops_closes_connections_that_wait_for_a_request_at_once(
         server.close()
 
     asyncio.run(main())
+
+
+class _AtOnce(_NoLane):
+    """Takes everything, and answers in the same call."""
+
+    def takes(self, method: str, path: str, /) -> bool:
+        return True
+
+    def begin(self, connection: Connection, message: object, body: bytes) -> None:
+        assert connection.transport is not None
+        connection.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        connection.client.left_at += 1000  # it has been used long after it was made
+        connection.leave_lane(True)
+
+
+def test_a_connection_in_the_lane_has_no_task_stays_for_the_next_request_and_is_closed_after_a_while() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        limits = ConnectionLimits(8192, 30.0, 30.0)
+        front = Front(_hello, lane=_AtOnce(), limits=limits, deadlines=deadlines, keepalive_timeout=60)
+        server = await loop.create_server(front, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        request = post("/api/chat", b"hello")
+        for cut in (len(request), 30, 1):
+            writer.write(request[:cut])
+            await asyncio.sleep(0.01)
+            writer.write(request[cut:])
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+            assert len(asyncio.all_tasks()) == 1
+        (connection,) = front.connections
+        assert isinstance(connection, Connection) and connection.transport is not None
+        left = connection.client.left_at
+        connection.wake(left + 59)
+        assert not connection.transport.is_closing()
+        connection.wake(left + 61)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+        assert not front.connections
+        deadlines.close()
+        server.close()
+
+    asyncio.run(main())

@@ -39,7 +39,7 @@ _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = 
 # By these names, since to look up a member of an enum is slow.
 
 _PLAY_EVERY = 0.02
-_ANSWERED_HERE = ("load", "unload", "count")
+_ANSWERED_HERE = frozenset(("load", "unload", "count"))
 
 
 class CallState(SendState):
@@ -99,13 +99,14 @@ class CallState(SendState):
         if not reachable:
             return self._refuse(failures.not_available(backend), now)
         fleet = house.planner.fleet if len(offers) > 1 else None  # who is alone is compared with nobody
-        self._tries = Tries(house.guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
+        guards = house.guards
+        self._tries = Tries(guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
         self._tries.before = self._before
         if self._prospect is not None and incoming.operation in _ANSWERED_HERE:
             self._prospect = None
         if not self._before:
             house.guards.budget.paid()
-        if house.guards.limited:
+        if guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
         return self._dispatch(now)
 

@@ -311,11 +311,12 @@ class ModelExchange(CallState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
-        told = self._decision() + passed_on(self._head_headers, self._relaying)
-        self._over(now)
+        headers = self._typed(kind)
+        told = passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += warned(self._warnings)
-        return self._answer(self._status, (("Content-Type", kind), *told), rendered)
+        self._over(now)
+        return self._answer(self._status, headers + told if told else headers, rendered)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
         backend, tries = self._backend, self._tries

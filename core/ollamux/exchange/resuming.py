@@ -178,21 +178,13 @@ class Going:
     """A reader of the stream that goes on: without its start and without more thinking, and noted as sent. The spaces
     that were sent already are not sent again."""
 
-    __slots__ = ("_gap", "_reader", "_sent")
+    __slots__ = ("_gap", "_reader", "_sent", "complete")
 
     def __init__(self, reader: Reader, sent: Sent) -> None:
+        self.complete = False
         self._reader = reader
         self._sent = sent
         self._gap = sent.gap
-
-    @property
-    def complete(self) -> bool:
-        """The reader's."""
-        return self._reader.complete
-
-    @complete.setter
-    def complete(self, value: bool) -> None:
-        self._reader.complete = value
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that go out."""
@@ -207,6 +199,7 @@ class Going:
         return None
 
     def _passed(self, events: list[Event]) -> list[Event]:
+        self.complete = self._reader.complete
         found: list[Event] = []
         for event in events:
             if isinstance(event, Start | ReasoningDelta):

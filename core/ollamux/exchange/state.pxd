@@ -32,6 +32,7 @@ cdef class ModelState(Exchange):
     cdef str _stream_type(self)
     cdef _make_renderer(self)
     cdef tuple _decision(self)
+    cdef tuple _typed(self, str kind)
     cdef _stream_head(self)
     cdef double _deadline(self) except? -1
     cdef double _next_wake(self, double now) except? -1

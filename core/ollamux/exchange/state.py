@@ -198,6 +198,12 @@ class ModelState(Exchange):
             return backend.decision
         return backend.decision + deciding.told(plan, offer)
 
+    def _typed(self, kind: str) -> HeaderPairs:
+        """The headers of a whole answer: its media type, and the decision."""
+        backend = self._backend
+        assert backend is not None
+        return backend.typed(kind) if self._plan is None else (("Content-Type", kind), *self._decision())
+
     def _stream_head(self) -> Head:
         told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:

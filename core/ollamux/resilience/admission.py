@@ -123,7 +123,8 @@ class Admission:
 
     def waiting_for(self, backend: str) -> int:
         """How many wait who would take a place on this backend."""
-        return sum(self._wanting.get(backend, ()))
+        counts = self._wanting.get(backend)
+        return 0 if counts is None else sum(counts)
 
     def limit(self, backend: str, places: int | None) -> None:
         """How many requests a backend takes at once."""

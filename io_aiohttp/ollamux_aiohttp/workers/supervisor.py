@@ -23,7 +23,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -326,7 +326,7 @@ class Supervisor:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _undisturbed() -> Generator[None, None, None]:
     """No signal is delivered meanwhile: a new process must not take one for its own that was meant for this one."""
     signals = (*_ENDING, signal.SIGCHLD)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

@@ -130,10 +130,11 @@ def test_a_request_that_goes_out_in_parts_is_counted_once_with_the_tokens_of_all
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 2, "stream": stream}
     asked = run.ask("POST", "/v1/chat/completions", body)
     for _ in range(2):
-        end = {"done": True, "done_reason": "stop", "prompt_eval_count": 2, "eval_count": 3}
         if stream:
-            asked.called.stream(line("a"), line("", **end), kind="application/x-ndjson")
+            end = line(done=True, prompt_eval_count=2, eval_count=3)
+            asked.called.stream(line("a"), end, kind="application/x-ndjson")
         else:
-            asked.called.answer(200, {"model": "m", "message": {"role": "assistant", "content": "a"}, **end})
+            whole = {"model": "m", "message": {"role": "assistant", "content": "a"}, "done": True}
+            asked.called.answer(200, {**whole, "done_reason": "stop", "prompt_eval_count": 2, "eval_count": 3})
     (row,) = rows(run)
     assert asked.over and (row.requests, row.input, row.output) == (1, 4, 6)

@@ -79,8 +79,13 @@ def test_a_price_of_one_model_is_not_that_of_its_smaller_sister() -> None:
         ("aws_bedrock", "us.anthropic.claude-3-5-sonnet-20240620-v1:0", False),
         ("aws_bedrock", "anthropic.claude-v2:1", False),
         ("aws_bedrock", "eu.anthropic.claude-sonnet-4-20250514-v1:0", True),
+        ("google", "gemini-1.5-pro", False),
+        ("google", "gemini-2.0-flash-001", False),
+        ("google", "gemini-2.5-flash-image", False),
+        ("vertex", "gemini-2.5-flash", True),
+        ("google", "gemini-4-pro", True),
     ],
 )
-def test_a_claude_thinks_but_for_the_older_ones(provider: str, model: str, thinks: bool) -> None:
+def test_claudes_and_geminis_think_but_for_the_older_ones(provider: str, model: str, thinks: bool) -> None:
     found = facts(provider, model)
     assert found is not None and found.capabilities is not None and ("thinking" in found.capabilities) is thinks

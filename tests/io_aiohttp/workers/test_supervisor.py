@@ -133,6 +133,7 @@ def test_a_worker_that_is_killed_is_replaced_and_no_connection_that_waited_for_i
 
 RELAYING = """
 def work(start):
+    say("worker", start.number, os.getpid(), start.first, decode(start.left) if start.left else None)
     if start.number == 0:
         if start.first:
             next(messages(start))  # the other one is there
@@ -140,7 +141,6 @@ def work(start):
         start.carrier.sendall(frame_of(Chosen("last"), 7, kept=True))
     else:
         start.carrier.sendall(frame_of(Joined(1)))
-    say("worker", start.number, os.getpid(), start.first, decode(start.left) if start.left else None)
     for message in messages(start):
         say("heard", start.number, message)
 """
@@ -186,9 +186,10 @@ FLOODING = """
 supervisor.UNSENT = 1_000_000
 
 def work(start):
-    start.carrier.sendall(frame_of(Joined(start.number)))
     say("worker", start.number, os.getpid())
+    start.carrier.sendall(frame_of(Joined(start.number)))
     if start.number == 0:
+        next(messages(start))  # the other one is there
         for _ in range(50):
             start.carrier.sendall(frame_of(Chosen("x" * 100_000)))
         start.carrier.sendall(frame_of(Chosen("over"), 0))

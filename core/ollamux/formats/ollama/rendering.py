@@ -50,11 +50,7 @@ __all__ = ("OllamaRenderer", "call_object")
 Route = Literal["chat", "generate", "embed", "embeddings"]
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_ENDS = {
-    (generate, reason): (b"" if generate else b"}") + b',"done":true,"done_reason":"' + reason.encode() + b'"'
-    for generate in (False, True)
-    for reason in ("stop", "length")
-}
+_STOPPED, _CUT = b',"done":true,"done_reason":"stop"', b',"done":true,"done_reason":"length"'
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
@@ -177,11 +173,11 @@ class OllamaRenderer:
         text = thinking = ""
         calls: list[ToolCall] = []
         for part in answer.parts:
-            if isinstance(part, (Text, Refusal)):
+            if type(part) is Text or type(part) is Refusal:
                 text += part.text
-            elif isinstance(part, Reasoning):
+            elif type(part) is Reasoning:
                 thinking += part.text
-            elif isinstance(part, ToolCall):
+            elif type(part) is ToolCall:
                 calls.append(part)
         if self._turns is not None:
             self._said.append(text)
@@ -236,7 +232,8 @@ class OllamaRenderer:
     ) -> bytes:
         reason = "length" if finish in ("length", "context_exceeded") else "stop"
         if not (thinking or calls or logprobs or self._turns is not None):
-            return self._figures(text + _ENDS[self._generate, reason], now)
+            end = _CUT if reason == "length" else _STOPPED
+            return self._figures(text + end if self._generate else text + b"}" + end, now)
         called = dump([call_object(position, call) for position, call in enumerate(calls)]) if calls else b""
         head = self._head(text, thinking, called, reason, now)
         told = b',"logprobs":' + dump(self._logprobs(logprobs)) if logprobs else b""

@@ -38,7 +38,9 @@ class OpenAIChatCalling:
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):
-            return build_chat(fitted(request, dialect), upstream_model, dialect)
+            if dialect.tool_names or dialect.call_ids:
+                request = fitted(request, dialect)
+            return build_chat(request, upstream_model, dialect)
         if isinstance(request, CompletionRequest):
             if not dialect.completions:
                 return build_chat(chat_of(request), upstream_model, dialect)
@@ -79,10 +81,10 @@ class OpenAIChatCalling:
         return reader if names is None else NamedReader(reader, names)
 
     def whole(self, request: Neutral, body: bytes, dialect: Dialect) -> Answer | EmbedAnswer:
-        if isinstance(request, EmbedRequest):
+        if type(request) is EmbedRequest:
             return read_vectors(body, len(request.inputs))
         answer = read_answer(body, dialect.reasoning_fields)
-        names = names_of(request, dialect) if isinstance(request, ChatRequest) else None
+        names = names_of(request, dialect) if dialect.tool_names and isinstance(request, ChatRequest) else None
         return answer if names is None else named(answer, names)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:

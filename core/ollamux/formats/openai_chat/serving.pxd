@@ -1,1 +1,3 @@
-# Compiled as it stands: the request path goes through it.
+# The types with which Cython compiles serving.py; the source is that file alone.
+
+from ollamux.formats.openai_chat.incoming cimport OpenAIIncoming

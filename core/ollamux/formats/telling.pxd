@@ -1,0 +1,1 @@
+# Compiled as it stands: the request path goes through it.
