@@ -203,6 +203,9 @@ class HedgedExchange(ModelExchange):
     def _yield(self, now: float) -> tuple[Want, ...]:
         """The second has an answer: the first is let go."""
         self._won = True
+        if self._held is not None:  # the first is over already
+            self._held = None
+            return ()
         hedging, backend, offer = self._house.guards.hedging, self._backend, self._offer
         if hedging is not None and backend is not None and offer is not None:
             hedging.seen(backend.id, offer.upstream, now - self._dispatched)  # it took that long at least

@@ -262,3 +262,17 @@ def test_a_first_attempt_whose_time_is_over_when_the_second_begins_leaves_that_o
     assert asked.asked == ["a", "b"] and asked.calls[0].cancelled and not asked.over
     asked.calls[1].stream(delta("from b"), ending())
     assert asked.text == "from b" and at_rest(run)
+
+
+def test_a_second_attempt_that_falls_silent_after_the_first_has_failed_is_not_waited_for_for_ever() -> None:
+    run = driven(ON, a={"type": "vllm", "priority": 90}, b={"type": "vllm", "timeouts": {"idle": 5}})
+    known = run.gateway.guards.hedging
+    assert known is not None
+    for _ in range(ENOUGH):
+        known.seen("a", "m", 0.5)
+    asked = late(run)
+    asked.calls[0].fail()
+    asked.calls[1].head()
+    asked.calls[1].data(delta("from b"))
+    run.pass_time(60)
+    assert asked.over and "error" in asked.lines[-1] and at_rest(run)
