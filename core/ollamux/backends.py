@@ -146,6 +146,7 @@ class Backend:
     def move(self, endpoint: str | None) -> None:
         """It listens here now; None: nowhere."""
         self._urls.clear()
+        self.health.touch()
         self.endpoint = endpoint
         if endpoint is None:
             self.root = self.base = ""

@@ -6,9 +6,21 @@ from ollamux.backends cimport Backend
 from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.circuits cimport Circuits
 from ollamux.resilience.health cimport Health
+from ollamux.routing.fleet cimport Fleet
+from ollamux.routing.plan cimport Candidate, Plan, Planner, rough
 from ollamux.routing.standing cimport Field, Standing
 from ollamux.routing.station cimport Station
 
 
-@cython.locals(admission=Admission, circuits=Circuits, any_open=bint, standing=Standing, station=Station, backend=Backend, callable_=bint, health=Health, condition=long, queued=long, apart=long, out=bint)
+@cython.locals(planner=Planner, fleet=Fleet, field=Field)
+cpdef planned(house, tuple offers, ask, double now, long waiting)
+@cython.locals(plan=Plan, found=list, standing=Standing)
+cpdef tuple decided(house, str name, tuple offers, ask, double now)
+@cython.locals(admission=Admission, circuits=Circuits, any_open=bint, standing=Standing, station=Station, backend=Backend, queued=long, apart=long, out=bint)
 cpdef brought_up_to_date(house, Field field, double now)
+@cython.locals(health=Health, condition=long, callable_=bint)
+cdef _read(Station station, Backend backend)
+@cython.locals(best=Candidate, field=Field, latency=long)
+cpdef tuple told(Plan plan, offer, tuple first, str kind=*)
+cdef tuple _headers(Candidate chosen, str reason, long latency, tuple others)
+cdef tuple _typed(str kind, tuple headers)

@@ -2,11 +2,11 @@
 
 Strategy: what is known of a backend at this moment (whether it can be called, how it is, whether its circuits are open,
 how many run and wait there) is read from the machines that own it when a plan is made, so that a plan is never older
-than what they know. Then the planner orders the offers. Where an order is given already (`auto` has ranked several
+than what they know; a backend's stamp says whether there is anything to read. Then the planner orders the offers. Where an order is given already (`auto` has ranked several
 models, or load balancing is off) it stays, and what the filters rule out is taken out of it.
 
-Rules: nothing is sent here and nothing is remembered; texts are made for headers that go out, and for nothing else; a
-plan's first few are all that a request looks at before something fails.
+Rules: nothing is sent here and nothing is remembered; texts are made for headers that go out, and for nothing else, and no
+set of them twice; a plan's first few are all that a request looks at before something fails.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ollamux.routing.affinity import marks
 from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
-from ollamux.routing.plan import Plan
+from ollamux.routing.plan import Candidate, Plan, rough
 from ollamux.routing.refusing import refuse
 from ollamux.routing.standing import Field
-from ollamux.routing.station import DEGRADED, OUT, READY
+from ollamux.routing.station import DEGRADED, OUT, READY, Station
 
 if TYPE_CHECKING:
     from ollamux.backends import Backend
@@ -34,6 +34,8 @@ __all__ = ("asked", "brought_up_to_date", "decided", "in_order", "planned", "tol
 
 _ALTERNATIVES = 3
 _BY_PREFIX = "prefix_affinity"
+_TOLD = 1024
+"""Sets of headers that are kept for each name."""
 
 
 def asked(
@@ -49,6 +51,8 @@ def asked(
     """What a request asks of a plan. `tokens` is about how long its prompt is, `elapsed` the seconds since it arrived.
     Raises InvalidRequest where it names what is not there."""
     planner = house.planner
+    if wishes is None and planner.default.name != _BY_PREFIX:
+        return planner.fleet.plain(incoming.needs, format_, int(tokens))
     strategy = wishes.strategy if wishes is not None and wishes.strategy else planner.default.name
     return planner.ask(
         wishes,
@@ -63,12 +67,18 @@ def asked(
 def planned(house: House, offers: tuple[Offer, ...], ask: Ask, now: float, waiting: int) -> Plan | None:
     """The plan, where offers of one name are to be put in order: None where their order is given. `waiting` others wait
     for a place. Raises InvalidRequest where what the request asks leaves nobody, and Busy where nobody is left now."""
-    name = offers[0].name
-    if not house.balances or not all(offer.name == name for offer in offers):
+    if not house.balances:
         return None
-    field = house.planner.fleet.field(offers)
+    planner = house.planner
+    fleet = planner.fleet
+    field = fleet.known(offers)
+    if field is None:
+        name = offers[0].name
+        if [offer for offer in offers if offer.name != name]:
+            return None
+        field = fleet.field(offers)
     brought_up_to_date(house, field, now)
-    return house.planner.plan(field, ask, now, waiting)
+    return planner.plan(field, ask, now, waiting)
 
 
 def in_order(house: House, name: str, offers: tuple[Offer, ...], ask: Ask, now: float) -> list[tuple[Offer, Backend]]:
@@ -95,33 +105,52 @@ def decided(
     plan = planned(house, offers, ask, now, house.admission.waiting)
     if plan is None:
         return in_order(house, name, offers, ask, now), None
-    return [(offer, house.backend(offer.backend)) for offer in plan.firsts], plan
+    found: list[tuple[Offer, Backend]] = []
+    for standing in plan.first:
+        backend = standing.station.source
+        assert backend is not None  # the plan was made of what this told
+        found.append((standing.offer, backend))
+    return found, plan
 
 
 def brought_up_to_date(house: House, field: Field, now: float) -> None:
-    """Tells the standings of a field what is known of their backends now."""
+    """Tells the standings of a field what is known of their backends now; where nothing changed that is a look at
+    each."""
     admission: Admission = house.admission
     circuits: Circuits = house.guards.circuits
     any_open = bool(circuits.opened)
     for standing in field.standings:
         station = standing.station
-        backend = house.backend(station.id)
-        callable_ = backend.callable
-        if callable_ != station.callable or not callable_:
-            station.allow(callable_, backend.trouble)
-        health = backend.health
-        if not health.usable:
-            condition = OUT
-        else:
-            condition = DEGRADED if health.condition == "degraded" else READY
+        backend = station.source
+        if backend is None:
+            backend = station.source = house.backend(station.id)
+        if backend.health.stamp != station.seen or not station.callable or backend.token is not None:
+            _read(station, backend)
         queued = admission.waiting_for(station.id)
-        apart = max(admission.running(station.id) - station.running, 0)
-        if condition != station.condition or queued != station.queued or apart != station.apart:
-            station.reading(condition=condition, queued=queued, apart=apart)
+        apart = admission.running(station.id) - station.running
+        if apart < 0:
+            apart = 0
+        if queued != station.queued or apart != station.apart:
+            station.reading(queued=queued, apart=apart)
         if any_open or standing.out:
             out = any_open and circuits.standing(station.id, standing.offer.upstream, now) == "open"
             if out != standing.out:
                 standing.reading(now, condition=OUT if out else READY)
+
+
+def _read(station: Station, backend: Backend) -> None:
+    """How a backend is, and whether it can be called."""
+    health = backend.health
+    station.seen = health.stamp
+    callable_ = backend.callable
+    if callable_ != station.callable or not callable_:
+        station.allow(callable_, backend.trouble)
+    if not health.usable:
+        condition = OUT
+    else:
+        condition = DEGRADED if health.condition == "degraded" else READY
+    if condition != station.condition:
+        station.reading(condition=condition)
 
 
 def why(plan: Plan, offer: Offer) -> str:
@@ -131,23 +160,45 @@ def why(plan: Plan, offer: Offer) -> str:
     return f"{plan.strategy.name}: {offer.backend}, for {plan.best.backend} failed or had no place"
 
 
-def told(plan: Plan, offer: Offer) -> HeaderPairs:
-    """The headers that say why this offer answers; none where it was no candidate of the plan."""
+def told(plan: Plan, offer: Offer, first: HeaderPairs, kind: str = "") -> HeaderPairs:
+    """The headers by which a client is told who answers, after those of the media type `kind` where it is given:
+    `first`, the backend's own, and why, which an offer that was no candidate of the plan has none of. Where the same
+    is told again it is the same tuple, so that a front may keep its encoded form."""
     best = plan.best
-    if offer is best.offer:
-        chosen, reason, others = best, plan.reason, plan.alternatives
-    else:
-        found = [each for each in plan.candidates if each.offer is offer]
-        if not found:
-            return ()
-        chosen, reason = found[0], why(plan, offer)
-        others = tuple([each.backend for each in plan.candidates if each is not chosen])
+    if offer is not best.standing.offer:
+        return _typed(kind, first + _rarely_told(plan, offer))
+    field = plan.field
+    latency = rough(best.latency_ms)
+    key = (kind, plan.strategy, plan.ask.leaning, best.tier, best.primary, latency, best.watts, *plan.first)
+    found = field.told.get(key)
+    if found is None:
+        found = _typed(kind, first + _headers(best, plan.reason, latency, plan.alternatives))
+        if len(field.told) >= _TOLD:
+            field.told.clear()
+        field.told[key] = found
+    return found
+
+
+def _rarely_told(plan: Plan, offer: Offer) -> HeaderPairs:
+    """Why one answers who was not the first choice."""
+    found = [each for each in plan.candidates if each.offer is offer]
+    if not found:
+        return ()
+    others = tuple([each.backend for each in plan.candidates if each is not found[0]])
+    return _headers(found[0], why(plan, offer), rough(found[0].latency_ms), others)
+
+
+def _headers(chosen: Candidate, reason: str, latency: int, others: tuple[str, ...]) -> HeaderPairs:
     pairs = [
         ("X-Provider-Used", chosen.standing.station.provider),
         ("X-Routing-Reason", reason),
-        ("X-Estimated-Latency-Ms", f"{chosen.latency_ms:.0f}"),
+        ("X-Estimated-Latency-Ms", str(latency)),
         ("X-Estimated-Power-Watts", f"{chosen.watts:g}"),
     ]
     if others:
         pairs.append(("X-Alternatives", ", ".join(others[:_ALTERNATIVES])))
     return tuple(pairs)
+
+
+def _typed(kind: str, headers: HeaderPairs) -> HeaderPairs:
+    return (("Content-Type", kind), *headers) if kind else headers

@@ -74,7 +74,7 @@ class Prospect:
         if self._stuck:
             return ""
         plan, waited = self.plan, now - self._arrived
-        if plan.goes(waited, first_round=first_round):
+        if plan.goes(waited, first_round):
             return plan.best.backend
         if not first_round:
             patience = plan.patience

@@ -6,6 +6,8 @@ from ollamux.backends cimport Backend
 from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.routing.plan cimport Plan
+from ollamux.routing.standing cimport Standing
 
 
 cdef class SearchState(CountingState):
@@ -25,6 +27,7 @@ cdef class SearchState(CountingState):
     cdef _decide(self, double now, failure)
     cdef _given_up(self, found, double now)
     cdef _wishes(self)
+    @cython.locals(plan=Plan, standing=Standing)
     cdef _took(self, offer)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)

@@ -209,7 +209,10 @@ class SearchState(CountingState):
         """A call goes out that a plan is behind."""
         plan = self._plan
         assert plan is not None
-        plan.strategy.took(plan.field, self._house.planner.fleet.standing(offer), plan.ask)
+        standing = plan.best.standing
+        if offer is not standing.offer:
+            standing = self._house.planner.fleet.standing(offer)
+        plan.strategy.took(plan.field, standing, plan.ask)
 
     def _patience(self, now: float) -> float:
         """Until when the next call has to begin: a wait for it lasts no longer than the queue allows, nor than the

@@ -196,13 +196,16 @@ class ModelState(Exchange):
         assert backend is not None
         if plan is None or offer is None or not backend.decision:
             return backend.decision
-        return backend.decision + deciding.told(plan, offer)
+        return deciding.told(plan, offer, backend.decision)
 
     def _typed(self, kind: str) -> HeaderPairs:
         """The headers of a whole answer: its media type, and the decision."""
         backend = self._backend
         assert backend is not None
-        return backend.typed(kind) if self._plan is None else (("Content-Type", kind), *self._decision())
+        plan, offer = self._plan, self._offer
+        if plan is None or offer is None or not backend.decision:
+            return backend.typed(kind)
+        return deciding.told(plan, offer, backend.decision, kind)
 
     def _stream_head(self) -> Head:
         told = self._decision() + heads.passed_on(self._head_headers, self._relaying)

@@ -7,6 +7,7 @@ from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.circuits cimport Pass
 from ollamux.resilience.guards cimport Guards
 from ollamux.resilience.quota cimport Quota
+from ollamux.routing.fleet cimport Fleet
 from ollamux.routing.standing cimport Standing
 
 
@@ -16,7 +17,8 @@ cdef class Tries:
     cdef Backend _backend
     cdef Pass _pass
     cdef Quota _quota
-    cdef object _offer, _fleet
+    cdef object _offer
+    cdef Fleet _fleet
     cdef Standing _standing
     cdef double _began, _first
     cdef list _counts, _full

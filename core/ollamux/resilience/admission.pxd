@@ -10,5 +10,7 @@ cdef class Admission:
     cdef public object refusal
 
     cpdef bint has_room(self) except -1
+    cpdef long running(self, str backend) except -1
+    cpdef long waiting_for(self, str backend) except -1
     cpdef bint take(self, str backend, who=*) except -1
     cpdef give_back(self, str backend, double now=*)

@@ -123,6 +123,8 @@ class Admission:
 
     def waiting_for(self, backend: str) -> int:
         """How many wait who would take a place on this backend."""
+        if not self._some:
+            return 0
         counts = self._wanting.get(backend)
         return 0 if counts is None else sum(counts)
 

@@ -5,6 +5,7 @@ cdef class Health:
     cdef double _slow_after, _trouble
     cdef str _kind
     cdef public bint answered
+    cdef public long stamp
     cdef public str reason, state
     cdef public double response_time
     cdef public object history

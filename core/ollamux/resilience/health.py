@@ -46,7 +46,8 @@ class Record(msgspec.Struct, frozen=True):
 
 class Health:
     """Counts failures and successes. `response_time` is a decaying average over its probes, in seconds, negative before
-    the first; `history` holds the last changes of its condition, the oldest first."""
+    the first; `history` holds the last changes of its condition, the oldest first. `stamp` is another number whenever
+    something may have changed, so that whoever asks often looks no further."""
 
     __slots__ = (
         "_failures",
@@ -60,6 +61,7 @@ class Health:
         "history",
         "reason",
         "response_time",
+        "stamp",
         "state",
     )
 
@@ -75,6 +77,7 @@ class Health:
         self.answered = False
         self.reason = ""
         self.response_time = -1.0
+        self.stamp = 0
         self.history: deque[Record] = deque(maxlen=KEPT)
 
     @property
@@ -102,6 +105,7 @@ class Health:
         if self.state == "ready" and self._trouble == 0.0 and took < 0.0:
             return
         before = self.condition
+        self.stamp += 1
         self._failures = 0
         self.answered = True
         if took >= 0.0:
@@ -124,6 +128,7 @@ class Health:
         if self.state == "refused":
             return
         before = self.condition
+        self.stamp += 1
         self._failures += 1
         self._trouble += _WEIGHT * (1.0 - self._trouble)
         self._kind = kind
@@ -135,9 +140,14 @@ class Health:
     def refuse(self, reason: str, now: float = 0.0) -> None:
         """It must never be called."""
         before = self.condition
+        self.stamp += 1
         self.state = "refused"
         self.reason = reason
         self._note(before, now)
+
+    def touch(self) -> None:
+        """Its backend is another than before, in a way that no call has told yet."""
+        self.stamp += 1
 
     def _note(self, before: Condition, now: float) -> None:
         condition = self.condition

@@ -18,5 +18,7 @@ cdef class Ask:
     cdef bint _limited
     cdef double _soonest
 
+    @cython.locals(found=Ask)
+    cpdef Ask sized(self, double tokens_in)
     @cython.locals(station=Station, first=double)
     cpdef long filtered(self, Standing standing, long needs) except -1

@@ -122,6 +122,28 @@ class Ask:
         self._soonest = math.inf
         self.wishes: Constraints | None = None
 
+    def sized(self, tokens_in: float) -> Ask:
+        """The same for a prompt of so many tokens; it has no wishes."""
+        found = Ask.__new__(Ask)
+        found.needs = self.needs
+        found.format = self.format
+        found.tokens_in = tokens_in
+        found.extra = self.extra + tokens_in - self.tokens_in
+        found.tokens_out = self.tokens_out
+        found.strategy = self.strategy
+        found.prefix = self.prefix
+        found.latency = self.latency
+        found.power = self.power
+        found.price = self.price
+        found.leaning = self.leaning
+        found.strict = False
+        found.target = found.provider = found.region = -1
+        found.media = 0
+        found.max_watts = found.max_latency_ms = found.deadline_ms = found._soonest = self._soonest
+        found._limited = False
+        found.wishes = None
+        return found
+
     def restrict(
         self,
         *,

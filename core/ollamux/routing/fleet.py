@@ -119,6 +119,11 @@ class Fleet:
             self._fields[name] = found
         return found
 
+    def known(self, offers: tuple[Offer, ...]) -> Field | None:
+        """Their field where it was made for these very offers."""
+        found = self._fields.get(offers[0].name)
+        return found if found is not None and found.offers is offers else None
+
     def standing(self, offer: Offer) -> Standing:
         """What is known of one offer; kept from one set of offers to the next."""
         key = (offer.backend, offer.name)
@@ -167,15 +172,8 @@ class Fleet:
     ) -> Ask:
         """What a request asks. Tokens 0 are not known; `elapsed_ms` is what has passed of its deadline. Raises
         InvalidRequest where a name is unknown, which lists those that are known."""
-        if wishes is None and strategy is None and not (tokens_in or tokens_out or prefix):
-            found = self._asks.get((needs, format_))
-            if found is None:
-                found = Ask(self.mask(needs), self._format(format_))
-                if self._leaning is not None:
-                    found.lean(*self._leaning)
-                if len(self._asks) < _ASKS:
-                    self._asks[needs, format_] = found
-            return found
+        if wishes is None and strategy is None and not (tokens_out or prefix):
+            return self.plain(needs, format_, tokens_in)
         found = Ask(
             self.mask(needs),
             self._format(format_),
@@ -189,6 +187,17 @@ class Fleet:
         if wishes is not None:
             self._wish(found, wishes, elapsed_ms)
         return found
+
+    def plain(self, needs: frozenset[str], format_: str, tokens_in: float) -> Ask:
+        """The same of a request without wishes."""
+        found = self._asks.get((needs, format_))
+        if found is None:
+            found = Ask(self.mask(needs), self._format(format_))
+            if self._leaning is not None:
+                found.lean(*self._leaning)
+            if len(self._asks) < _ASKS:
+                self._asks[needs, format_] = found
+        return found.sized(tokens_in) if tokens_in else found
 
     def lean(self, weights: tuple[float, float, float] | None) -> None:
         """What latency, power and price weigh from now on for requests that say nothing of it themselves; None: the

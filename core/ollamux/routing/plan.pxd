@@ -24,9 +24,12 @@ cdef class Plan:
     cdef public Strategy strategy
     cdef public double now
     cdef public Candidate best
-    cdef list _first, _all
+    cdef public list first
+    cdef list _all
     cdef public long needs, waiting
     cdef tuple _left_out
+
+    cpdef bint goes(self, double waited, bint first_round=*) except -1
 
 
 cdef class Planner:
@@ -43,4 +46,5 @@ cdef class Planner:
 cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
 @cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)
 cdef tuple _freed(Field field, Ask ask, Strategy strategy, long needs, double least, double than_ms)
+cpdef long rough(double number) except -1
 cdef bint _before(Standing one, Standing other) except -1

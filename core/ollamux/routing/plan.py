@@ -25,7 +25,7 @@ from ollamux.routing.standing import Field, Standing
 from ollamux.routing.strategies import make
 from ollamux.routing.strategies.base import Strategy
 
-__all__ = ("Candidate", "Plan", "Planner")
+__all__ = ("Candidate", "Plan", "Planner", "rough")
 
 _KEPT = 4
 """How many of the best are put in order at once."""
@@ -72,10 +72,10 @@ class Candidate(Terms):
 
 
 class Plan:
-    """See the module. `best` is the first choice; `needs` are the capabilities that were asked for, as bits: none where
-    nobody has them."""
+    """See the module. `best` is the first choice; `first` are the best few in order, `needs` the capabilities that were asked
+    for, as bits: none where nobody has them."""
 
-    __slots__ = ("_all", "_first", "_left_out", "ask", "best", "field", "needs", "now", "strategy", "waiting")
+    __slots__ = ("_all", "_left_out", "ask", "best", "field", "first", "needs", "now", "strategy", "waiting")
 
     def __init__(
         self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int, waiting: int
@@ -85,7 +85,7 @@ class Plan:
         self.strategy = strategy
         self.now = now
         self.waiting = waiting
-        self._first = first
+        self.first = first
         self.needs = needs
         self._all: list[Candidate] | None = None
         self._left_out: tuple[tuple[Standing, str], ...] = ()
@@ -108,12 +108,12 @@ class Plan:
     @property
     def firsts(self) -> list[Offer]:
         """What the best few offer, in order: all that a request needs nearly always."""
-        return [standing.offer for standing in self._first]
+        return [standing.offer for standing in self.first]
 
     @property
     def alternatives(self) -> tuple[str, ...]:
         """The backends after the first choice: the next few."""
-        return tuple(standing.station.id for standing in self._first[1:])
+        return tuple([standing.station.id for standing in self.first[1:]])
 
     @property
     def latency_ms(self) -> float:
@@ -144,7 +144,7 @@ class Plan:
             return 0.0
         return (best.latency_ms - first) / 1000.0
 
-    def goes(self, waited: float, *, first_round: bool = False) -> bool:
+    def goes(self, waited: float, first_round: bool = False) -> bool:
         """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
 
         Where several wait and a place comes free they are asked in two rounds, by age. In the first they go where their
@@ -164,7 +164,7 @@ class Plan:
         """Why the first choice is it, in one line of ASCII."""
         best = self.best
         why = self.strategy.why(best.standing, self.ask, best.primary)
-        told = f"{self.strategy.name}: {best.backend}, {why}; {best.latency_ms:.0f} ms to the first token"
+        told = f"{self.strategy.name}: {best.backend}, {why}; {rough(best.latency_ms)} ms to the first token"
         if best.watts > 0:
             told += f", {best.watts:g} W"
         if best.state != "ready":
@@ -204,7 +204,7 @@ class Plan:
         """Puts the rest in order. Who was among the first stays there."""
         ask, strategy = self.ask, self.strategy
         strategy.prepare(self.field, ask)
-        known = {id(standing) for standing in self._first}
+        known = {id(standing) for standing in self.first}
         found: list[Standing] = []
         left_out: list[tuple[Standing, str]] = []
         for standing in self.field.standings:
@@ -219,7 +219,7 @@ class Plan:
             standing.rate = strategy.rate(standing, ask)
             found.append(standing)
         found.sort(key=lambda standing: (-standing.tier, -standing.primary, -standing.rate))
-        self._all = [self.best, *(Candidate(standing, ask) for standing in (*self._first[1:], *found))]
+        self._all = [self.best, *(Candidate(standing, ask) for standing in (*self.first[1:], *found))]
         self._left_out = tuple(left_out)
 
 
@@ -291,6 +291,14 @@ class Planner:
         standing = candidate.standing
         plan.strategy.took(plan.field, standing, plan.ask)
         standing.began(now)
+
+
+def rough(number: float) -> int:
+    """An estimate as it is told: to the unit below 100, to two digits above, so that it is not another one each time."""
+    scale = 1.0
+    while number >= 100.0 * scale:
+        scale *= 10.0
+    return round(number / scale) * int(scale)
 
 
 def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[Standing]) -> int:

@@ -40,6 +40,7 @@ cdef class Standing:
 cdef class Field:
     cdef public str name
     cdef public tuple offers, standings
+    cdef public dict told
     cdef public double turn, due, quickest
 
     @cython.locals(standing=Standing)

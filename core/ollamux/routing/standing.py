@@ -352,9 +352,10 @@ class Standing:
 
 class Field:
     """The standings of one name, in the order of the configuration. `turn` is where the rotation stands,
-    `quickest` the milliseconds to the first token of the quickest that was measured."""
+    `quickest` the milliseconds to the first token of the quickest that was measured. `told` keeps what was told of
+    decisions over it, by all that it says (`exchange.deciding`)."""
 
-    __slots__ = ("due", "name", "offers", "quickest", "standings", "turn")
+    __slots__ = ("due", "name", "offers", "quickest", "standings", "told", "turn")
 
     def __init__(self, name: str, offers: tuple[Offer, ...], standings: Iterable[Standing]) -> None:
         self.name = name
@@ -363,6 +364,7 @@ class Field:
         self.turn = 0.0
         self.quickest = math.inf
         self.due = 0.0
+        self.told: dict[tuple[object, ...], tuple[tuple[str, str], ...]] = {}
 
     def refresh(self, now: float) -> None:
         """Brings up to date what drifts with time, and tells each how quick the others are."""

@@ -9,6 +9,8 @@ cdef class Station:
     cdef public bint local, callable, blocked, full
     cdef public double weight, watts, heat, burden, busy_ms, queue_ms, excluded_until, guess_first_ms, guess_token_ms
     cdef public list standings
+    cdef public object source
+    cdef public long seen
 
     @cython.locals(running=long)
     cpdef crowd(self)

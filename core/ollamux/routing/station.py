@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ollamux.backends import Backend
     from ollamux.routing.standing import Standing
 
 __all__ = ("DEGRADED", "DEGRADED_COSTS", "OUT", "READY", "Station")
@@ -37,7 +38,8 @@ class Station:
     answers; `heat` a penalty in points; `excluded_by` names what rules it out now (`thermal`, `efficiency`, ...), until
     `excluded_until` where that is known (0: it is not). `running` are the requests that a plan may have sent there,
     `apart` those that no plan was behind. `tier` is 2 where it is ready, 1 where it is full, 0 where it is out, which
-    is the order in which they are asked. `trouble` says for people why it cannot be called."""
+    is the order in which they are asked. `trouble` says for people why it cannot be called. `source` is the
+    backend itself and `seen` the stamp of its health when it was read, for whoever brings this up to date."""
 
     __slots__ = (
         "apart",
@@ -62,7 +64,9 @@ class Station:
         "region",
         "region_number",
         "running",
+        "seen",
         "slots",
+        "source",
         "standings",
         "tier",
         "trouble",
@@ -114,6 +118,8 @@ class Station:
         self.queue_ms = 0.0
         self.full = False
         self.standings: list[Standing] = []
+        self.source: Backend | None = None
+        self.seen = -1
 
     def reading(
         self,

@@ -1,0 +1,22 @@
+# The types with which Cython compiles prospect.py; the source is that file alone.
+
+from ollamux.routing.ask cimport Ask
+from ollamux.routing.plan cimport Plan
+
+
+cdef class Prospect:
+    cdef object _house
+    cdef Ask _ask
+    cdef str _name
+    cdef tuple _offers
+    cdef double _arrived
+    cdef bint _stuck
+    cdef public Plan plan
+    cdef public str group
+    cdef public double alarm
+    cdef public tuple wanted
+
+    cpdef bint goes_at_once(self, double now) except -1
+    cpdef waits(self)
+    cpdef str goes(self, double now, bint first_round)
+    cdef bint _plan_anew(self, double now) except -1

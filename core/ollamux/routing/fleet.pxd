@@ -1,0 +1,20 @@
+# The types with which Cython compiles fleet.py; the source is that file alone.
+
+cimport cython
+
+from ollamux.routing.ask cimport Ask
+from ollamux.routing.standing cimport Field, Standing
+
+
+cdef class Fleet:
+    cdef public dict stations
+    cdef object _allowed, _vendors, _formats, _leaning
+    cdef double _kwh_price
+    cdef dict _providers, _regions, _bits, _configs, _preferred, _standings, _fields, _asks, _loaded
+
+    @cython.locals(found=Field)
+    cpdef Field known(self, tuple offers)
+    @cython.locals(found=Standing)
+    cpdef Standing standing(self, offer)
+    @cython.locals(found=Ask)
+    cpdef Ask plain(self, needs, str format_, double tokens_in)
