@@ -174,12 +174,16 @@ _NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")
 """No value of a header may end its line, whoever wrote it."""
 
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+def _line(value: str) -> str:
+    return value if value.isprintable() else value.translate(_NO_CONTROLS)
+
+
 def _encoded(status: int, headers: HeaderPairs) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    lines = "".join(f"{name}: {value.translate(_NO_CONTROLS)}\r\n" for name, value in headers)
+    phrase = _PHRASES.get(status, "")
+    lines = "".join([f"{name}: {_line(value)}\r\n" for name, value in headers])
     return f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
 
 

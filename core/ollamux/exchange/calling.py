@@ -82,7 +82,10 @@ class CallState(SendState):
         else:
             try:
                 pairs = self._ordered(offers, now)
-                reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
+                if self._plan is not None:  # it leaves out who cannot be called
+                    reachable = pairs
+                else:
+                    reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
             except OllamuxError as error:
                 reachable = pairs = self._following(now) if isinstance(error, Busy) else []
                 if not reachable:

@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.backends cimport Backend
+from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.circuits cimport Circuits
 from ollamux.resilience.health cimport Health
@@ -12,6 +13,8 @@ from ollamux.routing.standing cimport Field, Standing
 from ollamux.routing.station cimport Station
 
 
+@cython.locals(planner=Planner, fleet=Fleet)
+cpdef asked(house, Incoming incoming, str format_, wishes, body=*, double tokens=*, double elapsed=*)
 @cython.locals(planner=Planner, fleet=Fleet, field=Field)
 cpdef planned(house, tuple offers, ask, double now, long waiting)
 @cython.locals(plan=Plan, found=list, standing=Standing)

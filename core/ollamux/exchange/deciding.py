@@ -2,11 +2,12 @@
 
 Strategy: what is known of a backend at this moment (whether it can be called, how it is, whether its circuits are open,
 how many run and wait there) is read from the machines that own it when a plan is made, so that a plan is never older
-than what they know; a backend's stamp says whether there is anything to read. Then the planner orders the offers. Where an order is given already (`auto` has ranked several
-models, or load balancing is off) it stays, and what the filters rule out is taken out of it.
+than what they know; a backend's stamp says whether there is anything to read. Then the planner orders the offers. Where
+an order is given already (`auto` has ranked several models, or load balancing is off) it stays, and what the filters
+rule out is taken out of it.
 
-Rules: nothing is sent here and nothing is remembered; texts are made for headers that go out, and for nothing else, and no
-set of them twice; a plan's first few are all that a request looks at before something fails.
+Rules: nothing is sent here and nothing is remembered; texts are made for headers that go out, and for nothing else, and
+no set of them twice; a plan's first few are all that a request looks at before something fails.
 """
 
 from __future__ import annotations
@@ -43,7 +44,6 @@ def asked(
     incoming: Incoming,
     format_: str,
     wishes: Constraints | None,
-    *,
     body: bytes = b"",
     tokens: float = 0.0,
     elapsed: float = 0.0,
@@ -52,7 +52,8 @@ def asked(
     Raises InvalidRequest where it names what is not there."""
     planner = house.planner
     if wishes is None and planner.default.name != _BY_PREFIX:
-        return planner.fleet.plain(incoming.needs, format_, int(tokens))
+        fleet = planner.fleet
+        return fleet.plain(incoming.needs, format_, int(tokens))
     strategy = wishes.strategy if wishes is not None and wishes.strategy else planner.default.name
     return planner.ask(
         wishes,
@@ -107,9 +108,7 @@ def decided(
         return in_order(house, name, offers, ask, now), None
     found: list[tuple[Offer, Backend]] = []
     for standing in plan.first:
-        backend = standing.station.source
-        assert backend is not None  # the plan was made of what this told
-        found.append((standing.offer, backend))
+        found.append((standing.offer, standing.station.source))
     return found, plan
 
 
@@ -121,7 +120,7 @@ def brought_up_to_date(house: House, field: Field, now: float) -> None:
     any_open = bool(circuits.opened)
     for standing in field.standings:
         station = standing.station
-        backend = station.source
+        backend: Backend | None = station.source
         if backend is None:
             backend = station.source = house.backend(station.id)
         if backend.health.stamp != station.seen or not station.callable or backend.token is not None:

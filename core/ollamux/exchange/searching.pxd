@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.backends cimport Backend
 from ollamux.exchange.counting cimport CountingState
+from ollamux.exchange.deciding cimport asked, decided, planned
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.routing.plan cimport Plan
@@ -13,6 +14,7 @@ from ollamux.routing.standing cimport Standing
 cdef class SearchState(CountingState):
     cdef tuple _visible(self, tuple offers)
     cdef tuple _chosen(self, Incoming incoming)
+    @cython.locals(incoming=Incoming, backend=Backend, plan=Plan, found=list, tokens=double)
     cdef list _ordered(self, tuple offers, double now)
     cdef list _narrowed(self, list pairs)
     cdef list _all_of(self, plan)

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.errors import Busy, OllamuxError
-from ollamux.exchange import deciding, failures, sharing
+from ollamux.exchange import failures, sharing
 from ollamux.exchange.counting import CountingState
+from ollamux.exchange.deciding import asked, decided, planned
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.trying import Tries
@@ -66,17 +67,10 @@ class SearchState(CountingState):
             backend = house.backend(offers[0].backend)
             if not (backend.callable and (backend.restricted or self._among is not None)):
                 return [(offers[0], backend)]
-        ask = deciding.asked(
-            house,
-            incoming,
-            self._serving.name,
-            wishes,
-            body=self._request.body or b"",
-            tokens=self._estimated(incoming, offers[0]),
-            elapsed=now - self._arrived,
-        )
+        body, tokens = self._request.body or b"", self._estimated(incoming, offers[0])
+        ask = asked(house, incoming, self._serving.name, wishes, body, tokens, now - self._arrived)
         try:
-            found, plan = deciding.decided(house, incoming.model, offers, ask, now)
+            found, plan = decided(house, incoming.model, offers, ask, now)
         except Busy:
             pairs = [(offer, house.backend(offer.backend)) for offer in offers]
             if [pair for pair in pairs if pair[1].callable]:
@@ -86,7 +80,7 @@ class SearchState(CountingState):
             self._plan = plan
         if self._among is not None:
             return self._narrowed(found if plan is None else self._all_of(plan))
-        if plan is not None and plan.alternatives:
+        if plan is not None and len(plan.first) > 1:
             self._prospect = Prospect(house, plan, ask, incoming.model, offers, self._arrived)
         return found
 
@@ -184,7 +178,7 @@ class SearchState(CountingState):
         tries.add(pairs if self._among is None else self._narrowed(pairs))
         if house.guards.policy.mode == "best_alternative":
             try:
-                anew = deciding.planned(house, plan.field.offers, plan.ask, now, house.admission.waiting)
+                anew = planned(house, plan.field.offers, plan.ask, now, house.admission.waiting)
             except OllamuxError:  # nobody is left now, so the old order is as good as any
                 anew = plan
             tries.rank([each.offer for each in (anew or plan).candidates])

@@ -119,7 +119,8 @@ class Admission:
 
     def running(self, backend: str) -> int:
         """How many requests run on a backend."""
-        return self._running.get(backend, 0)
+        found = self._running.get(backend)
+        return 0 if found is None else found
 
     def waiting_for(self, backend: str) -> int:
         """How many wait who would take a place on this backend."""

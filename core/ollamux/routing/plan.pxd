@@ -9,13 +9,16 @@ from ollamux.routing.station cimport Station
 from ollamux.routing.strategies.base cimport Strategy
 
 cdef long _KEPT, _OUT, _READY
-cdef double _LOADS, _SLOW
+cdef double _LOADS, _LONGEST, _SLOW
 
 
 cdef class Candidate(Terms):
     cdef public Standing standing
     cdef public long tier
     cdef public double primary, latency_ms, watts
+
+    @cython.locals(station=Station)
+    cdef _take_down(self, Standing standing, Ask ask)
 
 
 cdef class Plan:
@@ -46,5 +49,6 @@ cdef class Planner:
 cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
 @cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)
 cdef tuple _freed(Field field, Ask ask, Strategy strategy, long needs, double least, double than_ms)
+@cython.locals(scale=long)
 cpdef long rough(double number) except -1
 cdef bint _before(Standing one, Standing other) except -1

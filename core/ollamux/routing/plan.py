@@ -35,6 +35,7 @@ _READY = 2
 _STATES = ("out", "full", "ready")
 """By their tiers: see `station`."""
 
+_LONGEST = 1e9
 _LOADS = 16.0
 _SLOW = 2.0
 
@@ -46,6 +47,9 @@ class Candidate(Terms):
     __slots__ = ("latency_ms", "primary", "standing", "tier", "watts")
 
     def __init__(self, standing: Standing, ask: Ask) -> None:
+        self._take_down(standing, ask)
+
+    def _take_down(self, standing: Standing, ask: Ask) -> None:
         station = standing.station
         self.standing = standing
         self.tier = standing.tier
@@ -72,8 +76,8 @@ class Candidate(Terms):
 
 
 class Plan:
-    """See the module. `best` is the first choice; `first` are the best few in order, `needs` the capabilities that were asked
-    for, as bits: none where nobody has them."""
+    """See the module. `best` is the first choice, `first` are the best few in order; `needs` are the capabilities that
+    were asked for, as bits: none where nobody has them."""
 
     __slots__ = ("_all", "_left_out", "ask", "best", "field", "first", "needs", "now", "strategy", "waiting")
 
@@ -294,11 +298,12 @@ class Planner:
 
 
 def rough(number: float) -> int:
-    """An estimate as it is told: to the unit below 100, to two digits above, so that it is not another one each time."""
-    scale = 1.0
+    """An estimate as it is told: to the unit below 100, to two digits above, so that it is often the same."""
+    number = min(number, _LONGEST)
+    scale = 1
     while number >= 100.0 * scale:
-        scale *= 10.0
-    return round(number / scale) * int(scale)
+        scale *= 10
+    return int(number / scale + 0.5) * scale
 
 
 def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[Standing]) -> int:

@@ -4,6 +4,8 @@ cimport cython
 
 from ollamux.routing.station cimport Station
 
+cdef double STEP, MEMORY, FRESH, EAGER, DOUBT, _LINE_STEP, _FIRST_MS, _LOCAL_SHARE, _CLOUD_SHARE, _TOKEN_MS
+
 
 cdef class Standing:
     cdef public Station station

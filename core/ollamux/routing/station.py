@@ -13,10 +13,9 @@ degraded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ollamux.backends import Backend
     from ollamux.routing.standing import Standing
 
 __all__ = ("DEGRADED", "DEGRADED_COSTS", "OUT", "READY", "Station")
@@ -118,7 +117,7 @@ class Station:
         self.queue_ms = 0.0
         self.full = False
         self.standings: list[Standing] = []
-        self.source: Backend | None = None
+        self.source: Any = None
         self.seen = -1
 
     def reading(

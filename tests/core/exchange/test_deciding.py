@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.driving import IN_ORDER, Asked, Driven, delta, driven, ending
+
+from ollamux.exchange import deciding
+from ollamux.routing.ask import Ask
+from ollamux.routing.plan import Plan
+from ollamux.routing.station import DEGRADED, OUT, READY
 
 WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]}
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
@@ -134,3 +140,72 @@ def test_a_strategy_may_be_named_for_one_request() -> None:
 def test_a_region_that_is_not_allowed_is_refused_where_it_is_the_only_one() -> None:
     run = driven({"routing": {"regions": ["eu"]}}, a={"type": "vllm", "region": "us"})
     assert ask(run).status == 400
+
+
+def planned(run: Driven) -> Plan:
+    house = run.gateway
+    found = deciding.planned(house, house.catalog.find("m"), Ask(), run.now, 0)
+    assert found is not None
+    return found
+
+
+def test_what_changes_of_a_backend_is_known_to_the_next_plan() -> None:
+    run = driven(a="vllm", b="vllm")
+    backend, station = run.gateway.backend("a"), run.gateway.fleet.stations["a"]
+    assert planned(run).best.backend == "a" and station.condition == READY
+    backend.health.bad("slow", run.now)
+    planned(run)
+    assert station.condition == DEGRADED
+    for _ in range(3):
+        backend.health.bad("gone", run.now)
+    assert planned(run).best.backend == "b" and station.condition == OUT
+    for _ in range(30):
+        backend.health.good(run.now)
+    assert planned(run).best.backend == "a" and station.condition == READY
+
+
+def test_a_backend_that_moves_or_must_not_be_called_any_more_is_seen_at_once() -> None:
+    run = driven(a="vllm", b="vllm")
+    backend, station = run.gateway.backend("a"), run.gateway.fleet.stations["a"]
+    planned(run)
+    backend.move(None)
+    assert planned(run).best.backend == "b" and not station.callable
+    backend.move("http://a:2")
+    assert planned(run).best.backend == "a" and station.callable
+    backend.health.refuse("it is this gateway", run.now)
+    assert planned(run).best.backend == "b" and station.trouble == "it is this gateway"
+
+
+def test_calls_that_no_plan_was_behind_count_until_they_are_over() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.gateway.admission.take("a")
+    planned(run)
+    station = run.gateway.fleet.stations["a"]
+    assert (station.apart, station.running) == (1, 0)
+    run.gateway.admission.give_back("a")
+    planned(run)
+    assert station.apart == 0
+
+
+def test_the_same_decision_is_told_in_the_same_tuple_and_another_one_is_not() -> None:
+    run = driven(a="vllm", b="vllm")
+    first = (("X-Backend-Used", "a"),)
+    plan = planned(run)
+    told = deciding.told(plan, plan.best.offer, first)
+    again = planned(run)
+    assert deciding.told(again, again.best.offer, first) is told
+    typed = deciding.told(plan, plan.best.offer, first, "application/json")
+    assert typed == (("Content-Type", "application/json"), *told)
+    run.gateway.fleet.stations["a"].reading(watts=7.0)
+    other = planned(run)
+    assert dict(deciding.told(other, other.best.offer, first))["X-Estimated-Power-Watts"] == "7"
+    second = plan.candidates[1].offer
+    assert dict(deciding.told(plan, second, ()))["X-Alternatives"] == "a"
+
+
+def test_offers_of_several_names_have_no_plan() -> None:
+    run = driven(a="vllm", b="vllm")
+    offers = run.gateway.catalog.find("m")
+    assert deciding.planned(run.gateway, offers, Ask(), run.now, 0) is not None
+    other = msgspec.structs.replace(offers[1], name="another")
+    assert deciding.planned(run.gateway, (offers[0], other), Ask(), run.now, 0) is None

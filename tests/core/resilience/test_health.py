@@ -136,3 +136,24 @@ def test_calls_without_a_change_leave_no_trace() -> None:
     for second in range(100):
         found.good(float(second))
     assert len(found.history) == 1
+
+
+def test_its_stamp_changes_whenever_something_may_have_and_not_by_calls_that_say_nothing_new() -> None:
+    found = health()
+    stamps = [found.stamp]
+    found.good()
+    stamps.append(found.stamp)
+    found.good(1.0, 0.5)
+    stamps.append(found.stamp)
+    found.bad("x")
+    stamps.append(found.stamp)
+    found.refuse("x")
+    stamps.append(found.stamp)
+    found.touch()
+    stamps.append(found.stamp)
+    assert len(set(stamps)) == len(stamps)
+    found = health()
+    found.good()
+    stamp = found.stamp
+    found.good(1.0)
+    assert found.stamp == stamp

@@ -9,6 +9,8 @@ from ollamux.routing.ask import AVAILABILITY, CAPABILITIES, FILTERS, LOAD, Ask
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
 
+NAMES = [name for name in Ask.__slots__ if not name.startswith("_")]
+
 FLEET = Fleet(formats=lambda offer: ("ollama",))
 CONFIGS = [
     backend("home", watts=55.0, first_ms=150.0, region="eu", max_concurrent_requests=1),
@@ -88,3 +90,12 @@ def test_a_long_prompt_counts_against_a_limit_of_time() -> None:
         ask.restrict(max_latency_ms=300.0)
     assert home.read_ms > 0
     assert (short.filtered(home, 0), FILTERS[long.filtered(home, 0)]) == (0, "X-Max-Latency-Ms")
+
+
+def test_an_ask_for_a_prompt_of_another_length_differs_in_nothing_else() -> None:
+    ask = Ask(3, 4)
+    ask.lean(2.0, 3.0, 4.0)
+    sized, made = ask.sized(1234.0), Ask(3, 4, tokens_in=1234.0)
+    made.lean(2.0, 3.0, 4.0)
+    assert [getattr(sized, name) for name in NAMES] == [getattr(made, name) for name in NAMES]
+    assert (ask.tokens_in, ask.extra) == (500.0, 0.0)

@@ -62,6 +62,13 @@ def test_a_field_is_kept_until_the_catalog_has_other_offers_and_what_was_measure
     assert standing.running == 1
 
 
+def test_a_field_is_known_by_the_very_offers_it_was_made_for() -> None:
+    fleet = Fleet()
+    field = field_of(fleet, [backend("a"), backend("b")])
+    assert fleet.known(field.offers) is field
+    assert fleet.known(field.offers[:1]) is None
+
+
 def test_standings_that_nobody_asks_for_are_dropped_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ollamux.routing.fleet._STANDINGS", 10)
     monkeypatch.setattr("ollamux.routing.fleet._FIELDS", 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.fleets import backend, field_of, planner_of, standing_of
 from ollamux.errors import Busy, InvalidRequest
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
-from ollamux.routing.plan import Plan, Planner
+from ollamux.routing.plan import Plan, Planner, rough
 from ollamux.routing.standing import Field
 from ollamux.routing.station import OUT
 from ollamux.routing.strategies import names
@@ -272,3 +273,12 @@ def test_no_candidate_is_lost_and_the_same_is_planned_for_the_same(
 def test_ties_keep_the_order_of_the_configuration(count: int, strategy: str) -> None:
     planner, field = planner_of(*(backend(f"b{place}") for place in range(count)), strategy=strategy)
     assert order(ask_of(planner, field)) == [f"b{place}" for place in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0.0, 0), (0.4, 0), (99.4, 99), (100.0, 100), (149.0, 150), (1249.0, 1200), (1250.0, 1300), (9960.0, 10000)],
+)
+def test_estimates_are_told_in_two_digits(number: float, told: int) -> None:
+    assert rough(number) == told
+    assert rough(math.inf) == 1e9
