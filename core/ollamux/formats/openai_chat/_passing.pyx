@@ -17,6 +17,35 @@ from ollamux.streaming._json cimport (
 )
 from ollamux.streaming._scan cimport fill, text_end
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__) && defined(__SSE2__)
+    #include <emmintrin.h>
+    #endif
+    static int ollamux_holds(const char *p, Py_ssize_t size, const char *word, Py_ssize_t length) {
+        const char *end = p + size - length + 1, *last = p + length - 1;
+        if (length < 1 || size < length) return length < 1;
+    #if defined(__GNUC__) && defined(__SSE2__)
+        const __m128i first_of = _mm_set1_epi8(word[0]), last_of = _mm_set1_epi8(word[length - 1]);
+        for (; end - p >= 16; p += 16, last += 16) {
+            __m128i at_first = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), first_of);
+            __m128i at_last = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)last), last_of);
+            unsigned marks = (unsigned)_mm_movemask_epi8(_mm_and_si128(at_first, at_last));
+            for (; marks; marks &= marks - 1)
+                if (memcmp(p + __builtin_ctz(marks), word, (size_t)length) == 0) return 1;
+        }
+    #endif
+        for (; p < end; p++) {
+            p = (const char *)memchr(p, word[0], (size_t)(end - p));
+            if (!p) return 0;
+            if (memcmp(p, word, (size_t)length) == 0) return 1;
+        }
+        return 0;
+    }
+    """
+    bint holds_word "ollamux_holds" (const char* p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil
+
+
 cdef unsigned char KINDS[256]
 fill(KINDS)
 
@@ -73,6 +102,12 @@ cdef bytes _under(bytes body, Span model, bytes name):
     memcpy(out + before, PyBytes_AS_STRING(name), size)
     memcpy(out + before + size, start + behind, rest)
     return made
+
+
+def holds(bytes body, bytes word):
+    """Whether the word is somewhere in the body. Its first byte and its last are looked for, 16 places at a time: where
+    both are quotation marks, hardly anything else has them so far apart."""
+    return holds_word(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word))
 
 
 def renamed(bytes body, bytes name):

@@ -20,7 +20,7 @@ from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
-from ollamux.formats.openai_chat.plain import asked_as
+from ollamux.formats.openai_chat.plain import asked_as, holds
 from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, error_message, read_answer, read_vectors
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Reader
@@ -97,7 +97,4 @@ class OpenAIChatCalling:
 
 def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
     """Whether a body may hold something that its dialect does not know."""
-    found = -1
-    for cue in cues:  # `in` would try a text as a number first, with an exception for each
-        found = max(found, body.find(cue))
-    return found >= 0
+    return any([holds(body, cue) for cue in cues])

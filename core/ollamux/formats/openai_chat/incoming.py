@@ -21,7 +21,7 @@ from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Neutral, RenderContext, Served, WholeRenderer
 from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
 from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
-from ollamux.formats.openai_chat.plain import route_of
+from ollamux.formats.openai_chat.plain import holds, route_of
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.openai_chat.request import (
     ChatBody,
@@ -68,8 +68,8 @@ class OpenAIIncoming(Incoming):
             self.plain = self.include_usage or not self.stream
         if routing.tools:
             self.needs |= {"tools"}
-            self.plain = self.plain and body.find(b'"allowed_tools"') < 0
-        if body.find(b'"image_url"') >= 0:
+            self.plain = self.plain and not holds(body, b'"allowed_tools"')
+        if holds(body, b'"image_url"'):
             self.needs |= {"vision"}
         if not (
             routing.options is None and routing.keep_alive is None and routing.num_ctx is None and routing.think is None

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ("asked_as", "passed", "read_plain", "renamed", "route_of", "usage_of")
+__all__ = ("asked_as", "holds", "passed", "read_plain", "renamed", "route_of", "usage_of")
 
 if TYPE_CHECKING:
-    from ollamux.formats.openai_chat._passing import asked_as, passed, renamed, route_of
+    from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of
     from ollamux.formats.openai_chat._plain import read_plain, usage_of
 else:
     try:
@@ -24,7 +24,7 @@ else:
             """Nothing is read quickly."""
 
     try:
-        from ollamux.formats.openai_chat._passing import asked_as, passed, renamed, route_of
+        from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of
     except ImportError:
 
         def route_of(body: bytes) -> None:
@@ -32,6 +32,10 @@ else:
 
         def asked_as(body: bytes, name: bytes) -> None:
             """Nothing is renamed quickly."""
+
+        def holds(body: bytes, word: bytes) -> bool:
+            """Whether the word is somewhere in the body."""
+            return body.find(word) >= 0  # `in` would try the word as a number first, with an exception
 
         def renamed(body: bytes, name: bytes) -> None:
             """Nothing is renamed quickly."""

@@ -14,7 +14,7 @@ from ollamux import _build
 from ollamux.errors import OllamuxError
 from ollamux.formats.openai_chat.embeddings import passed_vectors, read_embedding
 from ollamux.formats.openai_chat.incoming import routing_of, routing_told
-from ollamux.formats.openai_chat.plain import asked_as, passed, read_plain, renamed, route_of, usage_of
+from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, usage_of
 from ollamux.formats.openai_chat.reading import read_answer_carefully
 from ollamux.formats.openai_chat.request import StreamOptions
 from ollamux.formats.splice import replace
@@ -240,6 +240,12 @@ def test_a_text_of_every_length_ends_where_it_ends() -> None:
             agree(body.replace(b"aa", b"a\x1f", 1))
             agree(body.replace(b"aa", b"a\xc3", 1))
             agree(body[: size + 16])
+
+
+@given(st.text('"ab', max_size=80), st.text('"ab', max_size=5), st.integers(0, 40))
+def test_a_word_is_found_wherever_it_stands(text: str, word: str, before: int) -> None:
+    body = b"-" * before + text.encode()
+    assert holds(body, word.encode()) is (word.encode() in body)
 
 
 VECTORS: dict[str, Any] = {
