@@ -49,6 +49,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.answering",
     "ollamux.formats.asking",
     "ollamux.formats.ollama._plain",
+    "ollamux.formats.ollama._vectors",
     "ollamux.formats.ollama.gojson",
     "ollamux.formats.ollama.gotext",
     "ollamux.formats.ollama.incoming",

@@ -19,7 +19,7 @@ import msgspec
 from ollamux.conversation import Answer, Text, Timings, Usage
 
 cdef unsigned char KINDS[256]
-fill(KINDS, b"")
+fill(KINDS)
 
 cdef object make_answer = Answer, make_text = Text, make_usage = Usage, make_timings = Timings
 cdef object decode_text = msgspec.json.Decoder(str).decode
