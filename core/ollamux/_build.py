@@ -56,6 +56,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.ollama.mapping",
     "ollamux.formats.ollama.rendering",
     "ollamux.formats.ollama.serving",
+    "ollamux.formats.openai_chat._passing",
     "ollamux.formats.openai_chat._plain",
     "ollamux.formats.openai_chat.building",
     "ollamux.formats.openai_chat.calling",
