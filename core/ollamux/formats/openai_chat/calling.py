@@ -97,4 +97,4 @@ class OpenAIChatCalling:
 
 def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
     """Whether a body may hold something that its dialect does not know."""
-    return any([holds(body, cue) for cue in cues])
+    return any(holds(body, cue) for cue in cues)
