@@ -5,11 +5,15 @@ The backends' streams are what the formats' own renderers write. `ns_per_event` 
 stand in extra_info, and `empty_calls`: the same in empty calls of Python functions, measured beside it.
 
     pytest bench/test_converters.py --benchmark-columns=median     everything
-    python -m bench.test_converters                                the table of bench/README.md
+    python -m bench.test_converters                                the table of bench/README.md, with both builds
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,6 +24,7 @@ import msgspec
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.frames import frame
 from ollamux.clock import Clock
 from ollamux.conversation import Event, ReasoningDelta, Start, TextDelta, ToolCallDelta, ToolCallStart
 from ollamux.formats import calling, servings
@@ -33,8 +38,8 @@ EVENTS = 400
 CLOCK = Clock()
 CLOCK.set(1_790_000_000.0, 0, 0.0)
 SERVINGS = {serving.name: serving for serving in servings()}
-SOURCES = ("openai_chat", "ollama", "anthropic", "gemini", "openai_responses")
-TARGETS = ("ollama", "openai_chat", "anthropic", "openai_responses")
+SOURCES = ("openai_chat", "ollama", "anthropic", "gemini", "openai_responses", "bedrock")
+TARGETS = ("ollama", "openai_chat", "anthropic", "openai_responses", "gemini")
 KINDS = ("text", "thinking", "arguments")
 WHOLE = ("ollama", "gemini")
 """Formats whose calls come whole."""
@@ -66,12 +71,37 @@ def delta(kind: str, n: int) -> Event:
 
 def streamed(source: str, kind: str, count: int = EVENTS) -> tuple[bytes, list[bytes]]:
     """What a backend sends before the deltas, with the first of them, and the deltas, one by one."""
+    if source == "bedrock":
+        return frames(kind, count)
     writer = SERVINGS[source].renderer(asked(source), RenderContext("up", CLOCK, 0.0, 0.0))
     begun: list[Event] = [Start("r1", "up", 1_790_000_000)]
     begun += [ToolCallStart(0, "c1", "f"), ToolCallDelta(0, '{"a":[')] if kind == "arguments" else []
     begun += [delta(kind, n) for n in range(3)]
     head = b"".join([writer.events([event], 1.0) for event in begun])
     return head, [writer.events([delta(kind, n)], 1.0) for n in range(count)]
+
+
+def frames(kind: str, count: int) -> tuple[bytes, list[bytes]]:
+    """The same as Converse streams it, which no client speaks and no renderer writes."""
+
+    def piece(n: int) -> bytes:
+        told = delta(kind, n)
+        if isinstance(told, TextDelta):
+            what: dict[str, Any] = {"text": told.text}
+        elif isinstance(told, ReasoningDelta):
+            what = {"reasoningContent": {"text": told.text}}
+        else:
+            assert isinstance(told, ToolCallDelta)
+            what = {"toolUse": {"input": told.arguments}}
+        return frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": what})
+
+    head = frame("messageStart", {"role": "assistant"})
+    if kind == "arguments":
+        head += frame(
+            "contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "c1", "name": "f"}}}
+        )
+        head += frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": '{"a":['}}})
+    return head + b"".join(map(piece, range(3))), list(map(piece, range(count)))
 
 
 def translated(source: str, target: str) -> Converter:
@@ -185,13 +215,30 @@ def test_the_cost_of_a_delta(
     benchmark.extra_info["empty_calls"] = round(seconds / EVENTS * 1e9 / empty_call(50), 2)
 
 
+def one_a_read(rounds: int) -> dict[str, float]:
+    """Nanoseconds for an event of every case, by the build that runs."""
+    return {case: best(passes(case, 1)[0], rounds) for case in CASES}
+
+
+def in_pure_python() -> dict[str, float]:
+    """The same, by an interpreter without the extensions."""
+    env = {**os.environ, "OLLAMUX_PURE": "1"}
+    told = subprocess.run([sys.executable, "-m", __spec__.name, "--json"], env=env, capture_output=True, check=True)
+    found: dict[str, float] = json.loads(told.stdout)
+    return found
+
+
 def table() -> None:
     """Every case as a row of Markdown: ns for an event, and empty calls where it is one a read."""
     front = convert._front
     empty = empty_call()
+    pure = in_pure_python()
     print(f"An empty call: {empty:.0f} ns.\n")
-    print("| stream | compiled, 1 a read | in empty calls | compiled, 20 a read | MB/s | general, 1 a read | factor |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| stream | compiled, 1 a read | in empty calls | compiled, 20 a read | MB/s "
+        "| general, compiled | factor | pure, 1 a read |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for case in CASES:
         one = best(passes(case, 1)[0], 60)
         twenty, size = passes(case, 20)
@@ -202,10 +249,13 @@ def table() -> None:
         speed = size / EVENTS / twenties * 1000
         print(
             f"| {case} | {one:.0f} | {one / empty:.1f} | {twenties:.0f} | {speed:.0f} | {general:,.0f} "
-            f"| {general / one:.0f} |",
+            f"| {general / one:.0f} | {pure[case]:,.0f} |",
             flush=True,
         )
 
 
 if __name__ == "__main__":
-    table()
+    if "--json" in sys.argv:
+        print(json.dumps(one_a_read(40)))
+    else:
+        table()

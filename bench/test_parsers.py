@@ -39,7 +39,7 @@ def noted(benchmark: BenchmarkFixture, once: Callable[[], object], size: int, me
     """Measures it, and notes what one message took and what went through in a second."""
     benchmark(once)
     if benchmark.stats is not None:  # None where benchmarks are switched off
-        seconds = benchmark.stats.stats.median
+        seconds = float(benchmark.stats.stats.median)  # pyright: ignore[reportArgumentType]
         benchmark.extra_info["ns"] = round(seconds / messages * 1e9)
         benchmark.extra_info["mb_per_s"] = round(size / seconds / 1e6)
 

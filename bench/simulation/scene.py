@@ -198,7 +198,8 @@ def _host(draw: random.Random, number: int, length: float) -> Host:
     troubles: list[Trouble] = []
     at = draw.uniform(-0.3, 0.5) * length
     while at < length and draw.random() < 0.75:
-        mood = draw.choices([mood for mood, _ in _MOODS], [share for _, share in _MOODS])[0]
+        moods: list[Mood] = [mood for mood, _ in _MOODS]
+        mood = draw.choices(moods, [share for _, share in _MOODS])[0]
         seconds = draw.expovariate(1 / (length / 3))
         troubles.append(Trouble(max(at, 0.0), seconds, mood))
         at += seconds + draw.expovariate(1 / (length / 3))

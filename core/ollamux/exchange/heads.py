@@ -76,9 +76,10 @@ def place(position: int, seconds: float | None) -> HeaderPairs:
     return told if seconds is None else (*told, ("X-Queue-Wait-Ms", str(round(seconds * 1000))))
 
 
-def place_told(kind: str, position: int, seconds: float | None) -> bytes:
-    """The same as a comment, for streams of a media type that has comments; nothing for others."""
-    if not kind.startswith("text/event-stream"):
+def place_told(sign: bytes, position: int, seconds: float | None) -> bytes:
+    """The same as a comment, for streams whose sign of life is one, too; nothing for others: not every client of an
+    event stream reads past comments."""
+    if not sign.startswith(b":"):
         return b""
     about = "" if seconds is None else f", about {seconds:.0f} s"
     return f": place {position} in the queue{about}\n\n".encode()

@@ -416,7 +416,7 @@ class ModelExchange(CallState):
         if self._phase is _QUEUED:
             admission = self._house.admission
             place, seconds = admission.position(self), admission.expected(self)
-            sign = place_told(kind, place, seconds) + sign
+            sign = place_told(sign, place, seconds) + sign
             told += place_of(place, seconds)
         piece = Data(sign)
         wake = WakeAt(self._next_wake(now))

@@ -21,7 +21,7 @@ from ollamux.conversation import Timings, Usage
 __all__ = ("PlainChunk", "read_chunk")
 
 cdef unsigned char KINDS[256]
-fill(KINDS, b"")
+fill(KINDS)
 
 cdef object make_usage = Usage, make_timings = Timings
 

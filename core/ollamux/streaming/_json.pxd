@@ -138,7 +138,7 @@ cdef struct Row:
 
 
 cdef struct Span:
-    # The value of a member; NULL where it was not there, or null.
+    # The value of a member; NULL where it was not there, or null, which has an end.
     const unsigned char* start
     const unsigned char* end
 
@@ -175,6 +175,7 @@ cdef inline const unsigned char* walk(
             return NULL
         elif p[0] == 110:
             p = word_end(p)
+            spans[i].end = p
         else:
             kind = rows[i].kind
             if kind == TEXT:

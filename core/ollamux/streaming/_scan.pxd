@@ -6,39 +6,80 @@ looked for is an end given.
 
 from libc.string cimport memchr, memcpy
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #if defined(__GNUC__) && defined(__SSE2__)
+    #include <emmintrin.h>
+    #define OLLAMUX_STEP 16
+    typedef unsigned ollamux_mask;
+    static inline ollamux_mask ollamux_marks(const unsigned char *p) {
+        __m128i x = _mm_loadu_si128((const __m128i *)p); /* bytes from 0x80 are below zero */
+        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')), _mm_cmpeq_epi8(x, _mm_set1_epi8(92)));
+        return (unsigned)_mm_movemask_epi8(_mm_or_si128(odd, _mm_cmplt_epi8(x, _mm_set1_epi8(32))));
+    }
+    #define OLLAMUX_FIRST(m) __builtin_ctz(m)
+    #elif defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    #define OLLAMUX_STEP 8
+    typedef uint64_t ollamux_mask;
+    static inline ollamux_mask ollamux_marks(const unsigned char *p) {
+        const uint64_t ones = 0x0101010101010101u;
+        uint64_t x; /* a borrow reaches only bytes above one that is marked rightly */
+        memcpy(&x, p, 8);
+        return (x | (x - ones * 32) | ((x ^ ones * 34) - ones) | ((x ^ ones * 92) - ones)) & ones * 128;
+    }
+    #define OLLAMUX_FIRST(m) (__builtin_ctzll(m) >> 3)
+    #endif
+    static inline const unsigned char *ollamux_ascii_end(const unsigned char *p) {
+    #ifdef OLLAMUX_STEP
+        ollamux_mask marks;
+        if (((uintptr_t)p & 4095) <= 4096 - OLLAMUX_STEP) {
+            marks = ollamux_marks(p);
+            if (marks) return p + OLLAMUX_FIRST(marks);
+            p = (const unsigned char *)(((uintptr_t)p + OLLAMUX_STEP) & ~(uintptr_t)(OLLAMUX_STEP - 1));
+        }
+        for (; (uintptr_t)p & (OLLAMUX_STEP - 1); p++)
+            if (*p < 32 || *p > 127 || *p == 34 || *p == 92) return p;
+        while (!(marks = ollamux_marks(p))) p += OLLAMUX_STEP;
+        return p + OLLAMUX_FIRST(marks);
+    #else
+        while (*p >= 32 && *p < 128 && *p != 34 && *p != 92) p++;
+        return p;
+    #endif
+    }
+    """
+    # The first byte from p that is no ASCII, a control character, a quote or a backslash. Steps of 16 or 8 bytes may
+    # read past the end of a `bytes` object, but never into a page that it has no part of.
+    const unsigned char* ascii_end "ollamux_ascii_end" (const unsigned char* p) noexcept nogil
+
+
 cdef enum Byte:
     PLAIN, QUOTE, BACKSLASH, LEAD, OTHER
 
 
-cdef inline void fill(unsigned char* kinds, const char* unwanted) noexcept:
+cdef inline void fill(unsigned char* kinds) noexcept:
     cdef int byte
     for byte in range(256):
         kinds[byte] = PLAIN if 0x20 <= byte < 0x80 else LEAD if 0xC2 <= byte <= 0xF4 else OTHER
     kinds[34] = QUOTE
     kinds[92] = BACKSLASH
-    while unwanted[0]:
-        kinds[<unsigned char>unwanted[0]] = OTHER
-        unwanted += 1
 
 
 cdef inline const unsigned char* text_end(const unsigned char* p, const unsigned char* kinds) noexcept nogil:
     """The quote that ends a string whose inside begins at p, or NULL where the text is not simple: where a renderer
-    might spell it differently, or a decoder refuse it. `kinds` has every byte's class; where `<` is plain, so are the
-    escapes that have another spelling."""
+    might spell it differently, or a decoder refuse it. `kinds` has every byte's class."""
     cdef unsigned char kind, byte
     while True:
-        while kinds[p[0]] == PLAIN and kinds[p[1]] == PLAIN and kinds[p[2]] == PLAIN and kinds[p[3]] == PLAIN:
-            p += 4
+        p = ascii_end(p)
         kind = kinds[p[0]]
-        if kind == PLAIN:
-            p += 1
-        elif kind == QUOTE:
+        if kind == QUOTE:
             return p
         elif kind == BACKSLASH:
             byte = p[1]
             if byte == 110 or byte == 34 or byte == 92 or byte == 116 or byte == 114:  # n " \ t r
                 p += 2
-            elif kinds[60] == PLAIN and (byte == 47 or byte == 98 or byte == 102):  # / b f
+            elif byte == 47 or byte == 98 or byte == 102:  # / b f
                 p += 2
             else:
                 return NULL

@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef inline void fill_kinds(unsigned char* kinds, bint html) noexcept:
-    fill(kinds, b"")
+    fill(kinds)
     if html:
         kinds[0] = HTML
         kinds[60] = kinds[62] = kinds[38] = ESCAPED  # < > &

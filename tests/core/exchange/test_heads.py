@@ -64,8 +64,8 @@ def test_only_server_sent_events_ask_not_to_be_kept() -> None:
     assert stream_head("application/x-ndjson", ()).headers == (("Content-Type", "application/x-ndjson"),)
 
 
-def test_a_place_in_the_queue_is_told_in_headers_and_as_a_comment_where_streams_have_comments() -> None:
+def test_a_place_in_the_queue_is_told_in_headers_and_as_a_comment_where_a_sign_of_life_is_one() -> None:
     assert place(3, 1.5) == (("X-Queue-Position", "3"), ("X-Queue-Wait-Ms", "1500"))
     assert place(1, None) == (("X-Queue-Position", "1"),)
-    assert place_told("text/event-stream", 3, 1.6) == b": place 3 in the queue, about 2 s\n\n"
-    assert place_told("application/x-ndjson", 3, 1.6) == b""
+    assert place_told(b": keepalive\n\n", 3, 1.6) == b": place 3 in the queue, about 2 s\n\n"
+    assert place_told(b"\n", 3, 1.6) == place_told(b'{"done":false}\n', 3, 1.6) == b""

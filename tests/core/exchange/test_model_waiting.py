@@ -433,3 +433,12 @@ def test_nobody_is_called_for_a_wait_that_was_slept_through() -> None:
     run.now += 3600
     run.pass_time(0)
     assert len(asked.calls) == 1 and asked.status == 502 and at_rest(run)
+
+
+def test_a_client_that_reads_no_comments_is_told_his_place_in_the_head_alone() -> None:
+    run = driven(a=TINY)
+    run.chat().called.head()
+    body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    asked = run.ask("POST", "/v1beta/models/m:streamGenerateContent?alt=sse", body)
+    run.pass_time(16)
+    assert asked.headers["x-queue-position"] == "1" and b":" not in asked.body

@@ -20,7 +20,7 @@ from ollamux.clock import Clock
 
 cdef object AT_THE_EPOCH = Clock()
 cdef unsigned char KINDS[256]
-fill(KINDS, b"")
+fill(KINDS)
 
 cdef enum:
     LONGEST_OPTIONS = 512  # what is longer is not remembered

@@ -163,11 +163,11 @@ def _common(number: float, size: float) -> str:
     scale, width = (1e7, 7) if size >= 0.1 else (1e8, 8) if size >= 0.01 else (1e9, 9)
     room = ulp(size) * _HALF_ULP
     whole = round(size * scale)
-    if abs(whole / scale - size) >= room:
+    if abs(whole - size * scale) >= room * scale:
         scale *= 10.0
         width += 1
         whole = round(size * scale)
-        if abs(whole / scale - size) >= room:
+        if abs(whole - size * scale) >= room * scale:
             return f"{number:.9g}"
     return f"{'-0.' if number < 0.0 else '0.'}{str(whole).rjust(width, '0').rstrip('0')}"
 

@@ -41,8 +41,9 @@ from ollamux.errors import BackendError, NotSupported, OllamuxError
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
-from ollamux.formats.ollama.gotext import dump, embedding_text, float64_text, normalised
+from ollamux.formats.ollama.gotext import dump, float64_text
 from ollamux.formats.ollama.plain import ending, metrics, stamp
+from ollamux.formats.ollama.vectors import vector_text
 from ollamux.streaming.translator import STAMP, TEXT, Delta, Frame
 
 __all__ = ("OllamaRenderer", "call_object")
@@ -194,12 +195,7 @@ class OllamaRenderer:
             numbers = ",".join([float64_text(value) for value in array("f", answer.vectors[0])])
             return b'{"embedding":[' + numbers.encode() + b"]}"
         cut = self._dimensions or 0
-        vectors: list[bytes] = []
-        for values in answer.vectors:
-            vector = normalised(values)
-            if 0 < cut < len(vector):
-                vector = normalised(vector[:cut])
-            vectors.append(embedding_text(vector))
+        vectors = [vector_text(values, cut) for values in answer.vectors]
         self._usage, self._timings = Usage(answer.input_tokens), Timings()
         model = dump(self._context.model)
         return b'{"model":' + model + b',"embeddings":[' + b",".join(vectors) + b"]" + self._metrics(now) + b"}"

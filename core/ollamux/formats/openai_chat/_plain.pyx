@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memset
 
-from ollamux.streaming._json cimport ANY, COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
+from ollamux.streaming._json cimport COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport fill
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from ollamux.conversation import Answer, Text, Timings, Usage
 
 cdef unsigned char KINDS[256]
-fill(KINDS, b"")
+fill(KINDS)
 
 cdef object make_answer = Answer, make_text = Text, make_usage = Usage, make_timings = Timings
 cdef object decode_text = msgspec.json.Decoder(str).decode
@@ -77,21 +77,6 @@ FIRST[WRITTEN] = THOUGHT
 FIRST[TIMES] = CACHE_N
 FIRST[LEVELS] = ROWS
 
-
-cdef enum:
-    PASSING
-
-cdef enum:
-    MODEL_TOO, ERROR_TOO, CHOICES_TOO, PASSED_ROWS
-
-cdef Row PASSED[PASSED_ROWS]
-PASSED[MODEL_TOO] = Row(b"model", 5, TEXT, 0)
-PASSED[ERROR_TOO] = Row(b"error", 5, NOTHING, 0)
-PASSED[CHOICES_TOO] = Row(b"choices", 7, ANY, 0)
-
-cdef int PASSED_FIRST[2]
-PASSED_FIRST[0] = 0
-PASSED_FIRST[1] = PASSED_ROWS
 
 cdef enum:
     FARTHEST = 2048  # bytes before the end of an answer in which its cost is looked for
@@ -160,27 +145,6 @@ def usage_of(bytes body):
             if numbers[i] == -2:
                 return None
     return _usage(spans, numbers)
-
-
-def renamed(bytes body, bytes name):
-    """A whole answer under this name for its model, JSON text; None where it is not one that may pass as it is."""
-    cdef Span spans[ROWS]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
-    cdef const unsigned char* p
-    cdef Py_ssize_t before, size
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), PASSING, PASSED, PASSED_FIRST, spans, KINDS, False)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
-        return None
-    if spans[CHOICES_TOO].start == NULL or spans[CHOICES_TOO].start[0] != 91:
-        return None
-    if spans[MODEL_TOO].start == NULL:
-        return body
-    before = spans[MODEL_TOO].start - 1 - start
-    size = spans[MODEL_TOO].end + 1 - start
-    if size - before == PyBytes_GET_SIZE(name) and memcmp(start + before, PyBytes_AS_STRING(name), size - before) == 0:
-        return body
-    return body[:before] + name + body[size:]
 
 
 def read_plain(bytes body):

@@ -20,6 +20,7 @@ from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
+from ollamux.formats.openai_chat.plain import asked_as, holds
 from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, error_message, read_answer, read_vectors
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Reader
@@ -55,7 +56,9 @@ class OpenAIChatCalling:
         if defaults or dialect.extra or not incoming.plain or (dialect.cues and _shows(body, dialect.cues)):
             return self._adapted(incoming, upstream_model, defaults, dialect)
         if upstream_model != incoming.model:
-            body = replace(body, {"model": _encode(upstream_model)})
+            name = _encode(upstream_model)
+            quick = asked_as(body, name)
+            body = replace(body, {"model": name}) if quick is None else quick
         if incoming.stream and not incoming.include_usage and dialect.stream_options:
             body = with_usage(body)
         return Outgoing(incoming.path, body)
@@ -94,7 +97,4 @@ class OpenAIChatCalling:
 
 def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
     """Whether a body may hold something that its dialect does not know."""
-    found = -1
-    for cue in cues:  # `in` would try a text as a number first, with an exception for each
-        found = max(found, body.find(cue))
-    return found >= 0
+    return any(holds(body, cue) for cue in cues)

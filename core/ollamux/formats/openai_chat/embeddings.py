@@ -25,6 +25,7 @@ from ollamux.formats.failures import unreadable
 from ollamux.formats.openai_chat.faults import error_body
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
 from ollamux.formats.openai_chat.knobs import sampling_of
+from ollamux.formats.openai_chat.plain import passed
 from ollamux.formats.openai_chat.reading import error_message
 from ollamux.formats.openai_chat.request import ChatBody, Routing
 from ollamux.formats.splice import replace
@@ -116,6 +117,13 @@ def _inputs(told: Any) -> list[str]:
 
 def passed_vectors(incoming: EmbeddingsIncoming, body: bytes) -> bytes:
     """An answer of a server of this format, as the client asked for it. Raises as `relay_whole`."""
+    name = _encode(incoming.model)
+    quick = passed(body, name, incoming.base64, incoming.dimensions)
+    return _looked_at(incoming, body, name) if quick is None else quick
+
+
+def _looked_at(incoming: EmbeddingsIncoming, body: bytes, name: bytes) -> bytes:
+    """The same for an answer that may have to change."""
     try:
         outline = _decode_outline(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -128,7 +136,6 @@ def passed_vectors(incoming: EmbeddingsIncoming, body: bytes) -> bytes:
     if not data:
         raise unreadable(body)
     values: dict[str, bytes] = {}
-    name = _encode(incoming.model)
     if bytes(outline.model) not in (b"", name):
         values["model"] = name
     rows = _reshaped(incoming, data)

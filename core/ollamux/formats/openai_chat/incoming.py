@@ -21,12 +21,20 @@ from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Neutral, RenderContext, Served, WholeRenderer
 from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
 from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
+from ollamux.formats.openai_chat.plain import holds, route_of
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
-from ollamux.formats.openai_chat.request import ChatBody, ResponseFormatIn, Routing, decode_chat, decode_routing
+from ollamux.formats.openai_chat.request import (
+    ChatBody,
+    ResponseFormatIn,
+    Routing,
+    StreamOptions,
+    decode_chat,
+    decode_routing,
+)
 from ollamux.formats.openai_chat.turns import choice_of, messages_of, tool_of
 from ollamux.formats.thinking import thinkable
 
-__all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of")
+__all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of", "routing_told")
 
 _COMPLETION: frozenset[str] = frozenset(("completion",))
 
@@ -60,8 +68,8 @@ class OpenAIIncoming(Incoming):
             self.plain = self.include_usage or not self.stream
         if routing.tools:
             self.needs |= {"tools"}
-            self.plain = self.plain and body.find(b'"allowed_tools"') < 0
-        if body.find(b'"image_url"') >= 0:
+            self.plain = self.plain and not holds(body, b'"allowed_tools"')
+        if holds(body, b'"image_url"'):
             self.needs |= {"vision"}
         if not (
             routing.options is None and routing.keep_alive is None and routing.num_ctx is None and routing.think is None
@@ -140,6 +148,18 @@ def read_route(body: bytes) -> OpenAIChatIncoming:
 
 def routing_of(body: bytes) -> Routing:
     """What routing needs, on every route. Raises InvalidRequest."""
+    quick = route_of(body)
+    return routing_told(body) if quick is None else _routing(*quick)
+
+
+def _routing(model: str, stream: bool | None, tools: bool | None, choices: int | None, usage: int) -> Routing:
+    """What was read quickly. Of tools it is told whether there are any, of usage what `stream_options` say."""
+    options = UNSET if usage == -1 else None if usage == -2 else StreamOptions(bool(usage))
+    return Routing(model, stream, options, [msgspec.Raw()] if tools else None, n=choices)
+
+
+def routing_told(body: bytes) -> Routing:
+    """The same, and what is wrong with the body. Raises InvalidRequest."""
     try:
         routing = decode_routing(body)
         body.decode()

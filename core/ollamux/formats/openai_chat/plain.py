@@ -1,19 +1,20 @@
-"""What is hot and simple about answers of OpenAI-style servers, compiled where it can be.
+"""What is hot and simple about requests and answers of OpenAI's kind, compiled where it can be.
 
-Rules: without the compiled module nothing is read quickly, and everything is read by the general readers.
+Rules: without the compiled modules nothing is read or renamed quickly, and everything is left to the general ways.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ("read_plain", "renamed", "usage_of")
+__all__ = ("asked_as", "holds", "passed", "read_plain", "renamed", "route_of", "usage_of")
 
 if TYPE_CHECKING:
-    from ollamux.formats.openai_chat._plain import read_plain, renamed, usage_of
+    from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of
+    from ollamux.formats.openai_chat._plain import read_plain, usage_of
 else:
     try:
-        from ollamux.formats.openai_chat._plain import read_plain, renamed, usage_of
+        from ollamux.formats.openai_chat._plain import read_plain, usage_of
     except ImportError:
 
         def read_plain(body: bytes) -> None:
@@ -22,5 +23,22 @@ else:
         def usage_of(body: bytes) -> None:
             """Nothing is read quickly."""
 
+    try:
+        from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of
+    except ImportError:
+
+        def route_of(body: bytes) -> None:
+            """Nothing is read quickly."""
+
+        def asked_as(body: bytes, name: bytes) -> None:
+            """Nothing is renamed quickly."""
+
+        def holds(body: bytes, word: bytes) -> bool:
+            """Whether the word is somewhere in the body."""
+            return body.find(word) >= 0  # `in` would try the word as a number first, with an exception
+
         def renamed(body: bytes, name: bytes) -> None:
             """Nothing is renamed quickly."""
+
+        def passed(body: bytes, name: bytes, packed: bool, most: int) -> None:
+            """Nothing passes quickly."""

@@ -1,4 +1,5 @@
-"""In turn, by weight: over any run of decisions a backend gets its share to within one request.
+"""In turn, by weight: over any run of decisions a backend gets its share to within one request, and to within its share
+of half a request more for each of the others, since equals may have their turns at one moment.
 
 Strategy: each standing carries the moment of its next turn, in rounds, and who is next is the earliest. A turn puts it
 off by 1 / weight, and the first is half of that, so that the turns of a heavy one lie between those of the others. Who

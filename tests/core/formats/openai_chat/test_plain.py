@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 
 from ollamux import _build
 from ollamux.errors import OllamuxError
-from ollamux.formats.openai_chat.plain import read_plain, renamed, usage_of
+from ollamux.formats.openai_chat.embeddings import passed_vectors, read_embedding
+from ollamux.formats.openai_chat.incoming import routing_of, routing_told
+from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, usage_of
 from ollamux.formats.openai_chat.reading import read_answer_carefully
+from ollamux.formats.openai_chat.request import StreamOptions
+from ollamux.formats.splice import replace
 
 compiled = pytest.mark.skipif(
-    not _build.compiled(("ollamux.formats.openai_chat._plain",)), reason="the quick reader is not compiled"
+    not _build.compiled(("ollamux.formats.openai_chat._passing", "ollamux.formats.openai_chat._plain")),
+    reason="the quick readers are not compiled",
 )
 
 PLAIN: dict[str, Any] = {
@@ -170,3 +175,132 @@ def test_a_quick_renaming_is_the_general_one(changes: list[tuple[tuple[Any, ...]
         told = json.loads(body)
         assert json.loads(quick) == ({**told, "model": name} if told.get("model") is not None else told)
         assert not told.get("error") and isinstance(told["choices"], list)
+
+
+ASKED: dict[str, Any] = {
+    "model": "m",
+    "messages": [{"role": "user", "content": [{"type": "text", "text": 'w\u00f6rld \U0001f600\n"x" ' * 9}]}],
+    "stream": True,
+    "stream_options": {"include_usage": True, "new": [1]},
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}],
+    "n": 2,
+    "temperature": 0.5,
+}
+FIELDS = st.sampled_from(["model", "messages", "stream", "stream_options", "tools", "n", "options", "think", "new"])
+
+
+def agree(body: bytes) -> None:
+    """Both ways say the same, or refuse with the same words."""
+    told: list[Any] = []
+    for read in (routing_of, routing_told):
+        try:
+            found = read(body)
+            usage = found.stream_options
+            if isinstance(usage, StreamOptions):
+                usage.include_usage = bool(usage.include_usage)
+            told.append((bool(found.tools), found.model, found.stream, usage, found.n, found.options, found.think))
+        except OllamuxError as error:
+            told.append(error.message)
+    assert told[0] == told[1]
+
+
+@compiled
+def test_what_routing_needs_is_read_quickly() -> None:
+    assert route_of(json.dumps(ASKED, ensure_ascii=False).encode()) == ("m", True, True, 2, 1)
+    assert route_of(b'{"model":"m","tools":[ ],"stream_options":null}') == ("m", None, False, None, -2)
+    assert route_of(b' {"x":"' + b"text " * 2000 + b'","model":"m"}\n') == ("m", None, None, None, -1)
+
+
+@given(st.dictionaries(FIELDS, VALUES | st.just({"include_usage": None})), st.booleans())
+def test_what_routing_needs_is_the_same_read_either_way(changes: dict[str, Any], ascii_only: bool) -> None:
+    agree(json.dumps(ASKED | changes, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
+
+
+@given(st.integers(0, 2000), st.sampled_from(JUNK))
+def test_a_broken_request_is_refused_with_the_same_words(at: int, junk: bytes) -> None:
+    body = json.dumps(ASKED, ensure_ascii=False).encode()
+    at %= len(body)
+    agree(body[:at] + junk + body[at + 1 :])
+
+
+@given(st.dictionaries(FIELDS, VALUES), st.sampled_from(["m", "other", 'with "quotes"']))
+def test_a_request_is_renamed_the_same_way_quickly(changes: dict[str, Any], name: str) -> None:
+    body = json.dumps(ASKED | changes, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    value = json.dumps(name).encode()
+    quick = asked_as(body, value)
+    if quick is not None:
+        assert quick == replace(body, {"model": value})
+
+
+def test_a_text_of_every_length_ends_where_it_ends() -> None:
+    for size in range(80):
+        for odd in ('"', "\\", "\n", "\x7f", "\u00e9", "\u2029", "<", ""):
+            body = json.dumps({"model": "m", "x": "a" * size + odd + "b" * (80 - size)}, ensure_ascii=False).encode()
+            agree(body)
+            agree(body.replace(b"aa", b"a\x1f", 1))
+            agree(body.replace(b"aa", b"a\xc3", 1))
+            agree(body[: size + 16])
+
+
+@given(st.text('"ab', max_size=80), st.text('"ab', max_size=5), st.integers(0, 40))
+def test_a_word_is_found_wherever_it_stands(text: str, word: str, before: int) -> None:
+    body = b"-" * before + text.encode()
+    assert holds(body, word.encode()) is (word.encode() in body)
+
+
+VECTORS: dict[str, Any] = {
+    "object": "list",
+    "data": [
+        {"object": "embedding", "embedding": [0.25, -1e-05, 3.0], "index": 0},
+        {"index": 1, "embedding": [1.0, 2.0, 0.5], "object": "embedding"},
+    ],
+    "model": "m",
+    "usage": {"prompt_tokens": 8, "total_tokens": 8},
+}
+ROWS = st.sampled_from(
+    [
+        *(
+            {},
+            {"embedding": []},
+            {"embedding": [[0.5]]},
+            {"embedding": "AACAPg=="},
+            {"embedding": ""},
+            {"embedding": None},
+        ),
+        *({"embedding": [0.5] * 4}, {"embedding": [0.5], "index": None}, {"embedding": ["x"]}, {"embedding": [{}]}, 7),
+        *({"embedding": "AACAPgAAgD4="}, {"embedding": "\\"}, {"embedding": [1], "x": {"embedding": "a"}}),
+    ]
+)
+
+
+def outcome(told: str, packed: bool, dimensions: int, body: bytes) -> Any:
+    asked: dict[str, Any] = {"model": told, "input": "a", "encoding_format": "base64" if packed else "float"}
+    incoming = read_embedding(json.dumps(asked | ({"dimensions": dimensions} if dimensions else {})).encode())
+    try:
+        return passed_vectors(incoming, body)
+    except OllamuxError as error:
+        return str(error)
+
+
+@given(
+    *(st.lists(ROWS, max_size=3), st.dictionaries(st.sampled_from(["data", "model", "error", "new"]), VALUES)),
+    *(st.sampled_from(["m", "other"]), st.booleans(), st.integers(0, 4)),
+)
+def test_vectors_pass_quickly_as_they_pass_slowly(
+    rows: list[Any], changes: dict[str, Any], name: str, packed: bool, dimensions: int
+) -> None:
+    body = json.dumps(VECTORS | ({"data": rows} if rows else {}) | changes, ensure_ascii=False).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ollamux.formats.openai_chat.embeddings.passed", lambda *_: None)
+        slowly = outcome(name, packed, dimensions, body)
+    assert outcome(name, packed, dimensions, body) == slowly
+
+
+@compiled
+def test_vectors_that_may_stay_pass_without_being_read() -> None:
+    body = json.dumps(VECTORS).encode()
+    assert passed(body, b'"m"', False, 3) == passed(body, b'"m"', False, 0) == body
+    assert passed(body, b'"you"', False, 0) == body.replace(b'"m"', b'"you"')
+    assert passed(body, b'"m"', False, 2) is None
+    assert passed(body, b'"m"', True, 0) is None
+    assert not any(passed(body[:cut], b'"m"', False, 0) for cut in range(len(body)))
