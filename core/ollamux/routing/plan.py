@@ -299,7 +299,7 @@ class Planner:
 
 def rough(number: float) -> int:
     """An estimate as it is told: to the unit below 100, to two digits above, so that it is often the same."""
-    number = min(number, _LONGEST)
+    number = min(max(number, 0.0), _LONGEST)
     scale = 1
     while number >= 100.0 * scale:
         scale *= 10

@@ -196,7 +196,8 @@ def test_the_same_decision_is_told_in_the_same_tuple_and_another_one_is_not() ->
     assert deciding.told(again, again.best.offer, first) is told
     typed = deciding.told(plan, plan.best.offer, first, "application/json")
     assert typed == (("Content-Type", "application/json"), *told)
-    run.gateway.fleet.stations["a"].reading(watts=7.0)
+    for station in run.gateway.fleet.stations.values():
+        station.reading(watts=7.0)
     other = planned(run)
     assert dict(deciding.told(other, other.best.offer, first))["X-Estimated-Power-Watts"] == "7"
     second = plan.candidates[1].offer

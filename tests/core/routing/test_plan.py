@@ -277,7 +277,7 @@ def test_ties_keep_the_order_of_the_configuration(count: int, strategy: str) -> 
 
 @pytest.mark.parametrize(
     ("number", "told"),
-    [(0.0, 0), (0.4, 0), (99.4, 99), (100.0, 100), (149.0, 150), (1249.0, 1200), (1250.0, 1300), (9960.0, 10000)],
+    [(-2.0, 0), (0.4, 0), (99.4, 99), (100.0, 100), (149.0, 150), (1249.0, 1200), (1250.0, 1300), (9960.0, 10000)],
 )
 def test_estimates_are_told_in_two_digits(number: float, told: int) -> None:
     assert rough(number) == told
