@@ -50,9 +50,9 @@ _LETTERS = 4
 
 class Sent:
     """What a client has been sent of one answer. `usable` says whether another backend could go on with it,
-    `chat` whether it answers a conversation, else a text."""
+    `chat` whether it answers a conversation, else a text, `closed` whether the client knows the text is over."""
 
-    __slots__ = ("_reasoning", "_size", "_text", "chat", "gap", "start", "usable")
+    __slots__ = ("_reasoning", "_size", "_text", "chat", "closed", "gap", "start", "usable")
 
     def __init__(self, request: Neutral) -> None:
         whole = isinstance(request, ChatRequest) or (isinstance(request, CompletionRequest) and request.suffix is None)
@@ -63,6 +63,7 @@ class Sent:
         self._size = 0
         self.start: Start | None = None
         self.gap = ""
+        self.closed = False
 
     @property
     def text(self) -> str:
@@ -97,8 +98,8 @@ class Sent:
 
     @property
     def resumable(self) -> bool:
-        """Whether another backend could go on now: not in the middle of thinking."""
-        return self.usable and (bool(self._text) or not self._reasoning)
+        """Whether another backend could go on now: not in the middle of thinking, nor behind the end of the text."""
+        return self.usable and not self.closed and (bool(self._text) or not self._reasoning)
 
     def again(self) -> list[Event]:
         """What was sent, as events: for a renderer that was not there."""
@@ -131,11 +132,15 @@ class Sent:
 
 
 class Witness:
-    """A converter, and beside it a reader of the same bytes that notes what goes out."""
+    """A converter, and beside it a reader of the same bytes that notes what goes out. `block` are the lines by which
+    the client's format opens and closes a text, where it does."""
 
-    __slots__ = ("_converter", "_reader", "_sent", "fault", "usage")
+    __slots__ = ("_block", "_converter", "_reader", "_sent", "fault", "usage")
 
-    def __init__(self, converter: Converter, reader: Reader, sent: Sent) -> None:
+    def __init__(
+        self, converter: Converter, reader: Reader, sent: Sent, block: tuple[bytes, bytes] | None = None
+    ) -> None:
+        self._block = block
         self._converter = converter
         self._reader = reader
         self._sent = sent
@@ -156,6 +161,10 @@ class Witness:
         """Converts, and notes."""
         out = self._converter.feed(data, now)
         self._note(data)
+        if self._block is not None and out:
+            opened, closed = (out.rfind(line) for line in self._block)
+            if opened != closed:  # else neither is there
+                self._sent.closed = closed > opened
         return out
 
     def close(self, now: float) -> bytes:

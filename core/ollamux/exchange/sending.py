@@ -29,6 +29,8 @@ _FETCHING = Phase.FETCHING
 _NAMES_ITS_PARTS = "openai_responses"
 """The format in whose streams each part has a name, which nobody else can go on with."""
 _PLAIN = ("stop", "tool_calls")
+_BLOCKS = {"anthropic": (b"event: content_block_start", b"event: content_block_stop")}
+"""The lines by which a format opens and closes a text in a stream that passes through."""
 
 
 class SendState(EndState):
@@ -101,7 +103,8 @@ class SendState(EndState):
         except (OllamuxError, RecursionError):
             return converter
         self._sent = sent
-        return Witness(converter, reader, sent) if sent.usable else converter
+        block = _BLOCKS.get(self._serving.name) if self._relaying else None
+        return Witness(converter, reader, sent, block) if sent.usable else converter
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
         assert self._dialect is not None

@@ -85,6 +85,9 @@ class _Chatted(msgspec.Struct):
     eval_count: int | None = None
 
 
+_FARTHEST = 1024
+"""So many bytes from the beginning of an answer vectors are announced, and from its end it is told what they cost."""
+
 _chat = msgspec.json.Decoder(_Chat).decode
 _response = msgspec.json.Decoder(_Response).decode
 _message = msgspec.json.Decoder(_Message).decode
@@ -129,8 +132,23 @@ def _of_content(body: bytes) -> Usage | None:
 
 
 def _of_chatted(body: bytes) -> Usage | None:
-    told = _chatted(body)
+    told = _behind_vectors(body) or _chatted(body)
     return Usage(told.prompt_eval_count, None, None, told.eval_count)
+
+
+def _behind_vectors(body: bytes) -> _Chatted | None:
+    """What is told behind the vectors of a long answer, read without them. What follows two brackets is the end of the
+    outermost object where it is JSON together with the beginning of one."""
+    if len(body) <= _FARTHEST or body.find(b'"embeddings"', 0, _FARTHEST) < 0:
+        return None
+    at = body.rfind(b"]]", len(body) - _FARTHEST)
+    if at < 0:
+        return None
+    try:
+        told = _chatted(b'{"":0' + body[at + 2 :])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return None if told.prompt_eval_count is None else told
 
 
 _BY_FORMAT: dict[str, Callable[[bytes], Usage | None]] = {

@@ -162,6 +162,20 @@ def test_a_client_of_anthropic_sees_one_message_with_one_block(first: str, secon
     assert text == "The quick brown fox" and run.running == 0
 
 
+def test_nobody_goes_on_behind_the_end_of_a_text_that_passed_through() -> None:
+    run = driven(ON, a={"type": "anthropic", "api_key": "k"}, b={"type": "anthropic", "api_key": "k"})
+    body = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    asked = run.ask("POST", "/v1/messages", body)
+    called = asked.called
+    called.head()
+    called.data(event("message_start", message=MESSAGE))
+    called.data(event("content_block_start", index=0, content_block={"type": "text", "text": ""}))
+    called.data(event("content_block_delta", index=0, delta={"type": "text_delta", "text": "All"}))
+    called.data(event("content_block_stop", index=0))
+    called.fail("reset")
+    assert len(asked.calls) == 1 and told(asked)[-1]["type"] == "error" and run.running == 0
+
+
 def test_a_response_is_complete_with_what_both_said() -> None:
     run = run_of()
     asked = run.ask("POST", "/v1/responses", {"model": "m", "input": "hi", "stream": True})

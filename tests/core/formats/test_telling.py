@@ -101,3 +101,23 @@ def test_a_part_larger_than_its_sum_leaves_nothing_and_never_less(whole: int, pa
     body = {"usage": {"prompt_tokens": whole, "prompt_tokens_details": {"cached_tokens": part}}}
     usage = usage_told("openai_chat", json.dumps(body).encode())
     assert usage is not None and usage.input_uncached == max(whole - part, 0)
+
+
+@pytest.mark.parametrize(
+    "end", ["", ',"prompt_eval_count":7', ',"a":[[1]],"prompt_eval_count":7', ',"a":"]]","eval_count":2']
+)
+@pytest.mark.parametrize("begin", ["", '"prompt_eval_count":9,'])
+def test_what_vectors_cost_is_told_before_or_behind_them(begin: str, end: str) -> None:
+    vectors = "[" + ",".join(["[0.25,0.5]"] * 500) + "]"
+    body = f'{{{begin}"embeddings":{vectors}{end}}}'.encode()
+    told = json.loads(body)
+    usage = usage_told("ollama", body)
+    assert usage == Usage(told.get("prompt_eval_count"), None, None, told.get("eval_count"))
+
+
+def test_two_brackets_in_a_text_are_not_the_end_of_vectors() -> None:
+    for text in (']],"prompt_eval_count":7}', "]]", "]],", ']]}"'):
+        body = json.dumps({"response": "a" * 2000 + text, "prompt_eval_count": 3, "eval_count": 4}).encode()
+        assert usage_told("ollama", body) == Usage(3, None, None, 4)
+    body = json.dumps({"a": "x" * 2000, "message": {"m": [[1]], "prompt_eval_count": 7}, "eval_count": 4}).encode()
+    assert usage_told("ollama", body) == Usage(None, None, None, 4)
