@@ -200,7 +200,7 @@ class ModelExchange(CallState):
     def client_resumed(self, now: float) -> Wants:
         if self._paused_at is None:
             return None
-        self._dispatched += now - self._paused_at
+        self._dispatched += now - max(self._paused_at, self._dispatched)  # it may have been called in the pause
         self._activity = now
         self._paused_at = None
         if self._keepalive_at < now:  # the silence was the client's own

@@ -348,6 +348,21 @@ def test_the_clocks_stand_still_while_the_client_is_paused() -> None:
     assert asked.called.cancelled and at_rest(run)
 
 
+def test_a_call_that_goes_out_while_the_client_is_paused_gains_only_the_rest_of_the_pause() -> None:
+    run = driven({"retry": {"base": "2s", "jitter": 0}, "routing": {"fallback": "retry_same"}}, a=timed(first_byte=10))
+    asked = run.chat()
+    asked.called.answer(503, {"error": {"message": "not now"}})
+    asked.pause()
+    run.pass_time(3)
+    assert len(asked.calls) == 2  # after 2 s
+    run.pass_time(4)
+    asked.resume()
+    run.pass_time(9)
+    assert asked.called.open
+    run.pass_time(2)
+    assert not asked.calls[1].open
+
+
 def test_a_paused_client_is_not_woken_for_nothing_and_hears_no_sign_of_life() -> None:
     run = driven(a=timed(first_byte=30))
     asked = run.chat()

@@ -21,6 +21,7 @@ from ollamux.streaming.naming import with_model
 __all__ = ("AnthropicRelay",)
 
 _PASSING = (b"event: content_block_delta\n", b"event: content_block_start\n", b"event: content_block_stop\n")
+_FIELDS = (b"", b"event", b"id", b"retry")
 _PING = b"event: ping\n"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -74,11 +75,11 @@ class AnthropicRelay:
             field, _, value = line.partition(b":")
             if field == b"data":
                 parts.append(value.removeprefix(b" "))
-            else:
+            elif field in _FIELDS:
                 others.append(line)
+        if not parts:  # comments; a line that is no field is garbage, and goes to nobody
+            return b"" if last or not others or block.startswith(b"event:") else b"\n".join(others) + b"\n\n"
         whole = block + b"\n\n"
-        if not parts:
-            return b"" if last or block.startswith(b"event:") else whole
         payload = b"\n".join(parts)
         try:
             event = decode_event(payload)

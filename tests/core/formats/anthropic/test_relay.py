@@ -74,6 +74,11 @@ def test_nothing_goes_on_behind_the_end() -> None:
     assert passed(STREAM + BODY)[0] == begin("m") + BODY + STOP
 
 
+def test_a_line_that_is_no_field_goes_to_nobody() -> None:
+    out, relay = passed(b"\xff\xfe\n\n" + b": still here\nabc\n\n" + begin())
+    assert out == b": still here\n\n" + begin("m") and relay.fault is None
+
+
 def test_comments_and_pings_without_json_go_on() -> None:
     data = b": hello\n\nevent: ping\ndata: -\n\n" + STOP
     assert passed(data)[0] == data
