@@ -2,7 +2,7 @@
 
 Rules: a setting that happens to be exported on a machine (a key, a proxy, an address) is taken away for the length of
 each test; a test that needs one sets it itself. How long an example takes is the machine's business; what hangs is
-ended by the limit for each test.
+ended by the limit for each test. HYPOTHESIS_PROFILE=few plays fewer examples, for a second run of the same tests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("untimed", settings(), deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "untimed"))
 
 _PREFIXES = ("ANTHROPIC_", "AWS_", "AZURE_", "GEMINI_", "GOOGLE_", "LLAMACPP_", "OLLAMA_", "OLLAMUX_", "OPENAI_")
 _NAMES = ("HOST", "LOG_LEVEL", "PORT", "SERVICE_API_KEY", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
