@@ -86,6 +86,11 @@ class Row(msgspec.Struct, frozen=True):
     ratio: Spread | None
     samples: list[dict[str, float]]
 
+    @classmethod
+    def once(cls, name: str, figures: dict[str, float]) -> Row:
+        """What was measured once and is compared with nothing."""
+        return cls(name, {key: Spread(value, value, value) for key, value in figures.items()}, None, [figures])
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One table. `columns` are (figure, heading, decimals); `tolerance` is a share of 1, over the rounds."""

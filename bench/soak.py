@@ -17,7 +17,7 @@ from bench.configs import ALL
 from bench.harness import Rig
 from bench.load import BenchError, Load
 from bench.process import Server
-from bench.rounds import Options, Result, Row, Spread
+from bench.rounds import Options, Result, Row
 from bench.traffic import OLLAMA, OPENAI
 
 __all__ = ("SUMMARY", "run")
@@ -71,8 +71,7 @@ def run(options: Options) -> list[Result]:
                 "pss_mb": server.memory("Pss") / 1e6,
                 "cpu_us": cpu,
             }
-            spreads = {name: Spread(value, value, value) for name, value in figures.items()}
-            rows.append(Row(f"{(part + 1) * 100 // _PARTS} %", spreads, None, [figures]))
+            rows.append(Row.once(f"{(part + 1) * 100 // _PARTS} %", figures))
     settled, last = rows[_SETTLED - 1].samples[0]["rss_mb"], rows[-1].samples[0]["rss_mb"]
     if last - settled > _MOST_MB:
         problems.append(f"memory grew by {last - settled:.1f} MB after the first {_SETTLED * 100 // _PARTS} %")

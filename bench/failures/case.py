@@ -20,7 +20,7 @@ import msgspec
 from bench.failures.clients import Seen, ask_for
 from bench.failures.fleet import Fleet
 from bench.load import BenchError
-from bench.rounds import Options, Result, Row, Spread
+from bench.rounds import Options, Result, Row
 
 __all__ = ("SUMMARY", "run")
 
@@ -122,7 +122,7 @@ def run(options: Options) -> list[Result]:
             print(f"failures: {scenario.name}", file=sys.stderr)
             seen = _play(fleet, scenario, seconds)
             figures = _figures(seen)
-            rows.append(Row(scenario.name, {k: Spread(v, v, v) for k, v in figures.items()}, None, [dict(figures)]))
+            rows.append(Row.once(scenario.name, dict(figures)))
             wrong = [one for one in seen if one.outcome == "before"]
             if wrong:
                 told = Counter(f"{one.backend or 'nobody'}: {one.said}" for one in wrong).most_common(3)

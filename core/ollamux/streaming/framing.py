@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from ollamux.errors import BackendUnavailable
 
-__all__ = ("DEFAULT_LIMIT", "FrameTooLarge", "NdjsonDecoder", "SseBlocks", "SseDecoder")
+__all__ = ("DEFAULT_LIMIT", "OTHER_FIELDS", "FrameTooLarge", "NdjsonDecoder", "SseBlocks", "SseDecoder")
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
 """Bytes that one event or one line may have."""
+
+OTHER_FIELDS = (b"", b"event", b"id", b"retry")
+"""What a line of an event may begin with beside `data`; before a comment stands nothing."""
 
 _BOM = b"\xef\xbb\xbf"
 

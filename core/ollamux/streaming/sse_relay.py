@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ollamux.conversation import StreamFault, Usage
-from ollamux.streaming.framing import DEFAULT_LIMIT, SseBlocks
+from ollamux.streaming.framing import DEFAULT_LIMIT, OTHER_FIELDS, SseBlocks
 from ollamux.streaming.mending import Spoken, numbered, with_id, with_role
 from ollamux.streaming.naming import with_model
 
@@ -40,7 +40,6 @@ __all__ = ("SseRelay",)
 
 _DONE = b"data: [DONE]\n\n"
 _NOTHING = (b"", b"null")
-_FIELDS = (b"", b"event", b"id", b"retry")
 """What may stand beside data: a comment, and the fields that there are."""
 _NO_CALLS = (b"", b"null", b"[]")
 _KINDS = {400: "bad_request", 408: "timeout", 429: "rate_limit", 503: "overloaded", 504: "timeout", 529: "overloaded"}
@@ -190,7 +189,7 @@ class SseRelay:
                 continue
             if field == b"event":
                 name = value.removeprefix(b" ")
-            if field in _FIELDS:
+            if field in OTHER_FIELDS:
                 others.append(line)
         self.steady = False
         made = self._event(b"\n".join(parts), name.decode("utf-8", "replace"), last) if parts else b""

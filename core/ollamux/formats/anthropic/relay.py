@@ -15,13 +15,12 @@ from ollamux.conversation import StreamFault, Usage
 from ollamux.formats.anthropic.faults import fault_of
 from ollamux.formats.anthropic.reading import Counter
 from ollamux.formats.anthropic.schema import decode_event
-from ollamux.streaming.framing import DEFAULT_LIMIT, SseBlocks
+from ollamux.streaming.framing import DEFAULT_LIMIT, OTHER_FIELDS, SseBlocks
 from ollamux.streaming.naming import with_model
 
 __all__ = ("AnthropicRelay",)
 
 _PASSING = (b"event: content_block_delta\n", b"event: content_block_start\n", b"event: content_block_stop\n")
-_FIELDS = (b"", b"event", b"id", b"retry")
 _PING = b"event: ping\n"
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -75,7 +74,7 @@ class AnthropicRelay:
             field, _, value = line.partition(b":")
             if field == b"data":
                 parts.append(value.removeprefix(b" "))
-            elif field in _FIELDS:
+            elif field in OTHER_FIELDS:
                 others.append(line)
         if not parts:  # comments; a line that is no field is garbage, and goes to nobody
             return b"" if last or not others or block.startswith(b"event:") else b"\n".join(others) + b"\n\n"
