@@ -1,5 +1,6 @@
 # The types with which Cython compiles gateway.py; the source is that file alone.
 
+from ollamux.contract cimport ClientRequest
 from ollamux.gate cimport Gate
 from ollamux.premises cimport Premises
 from ollamux.routes cimport Router
@@ -14,5 +15,5 @@ cdef class Gateway(Premises):
     cdef dict _servings
     cdef set _apart
 
-    cpdef open(self, request, double now, serving=*)
-    cdef _serve(self, target, request, str path, double now, str query)
+    cpdef open(self, ClientRequest request, double now, serving=*)
+    cdef _serve(self, target, ClientRequest request, str path, double now, str query)
