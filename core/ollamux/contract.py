@@ -6,8 +6,8 @@ core keeps no reference to a socket, a timer or a task, and the I/O layer takes 
 
 Rules: time is always an argument, `now`, in monotonic seconds; a want means what it says even when it comes a second
 time (`Cancel` of an attempt that is over does nothing); header names that the core writes are spelled as they go out,
-names that it is given are looked up in lower case, so `headers` of a request must be a case-insensitive or a
-lower-cased mapping; what is said is not changed any more, and compiled it cannot be.
+names that it is given are in lower case: `headers` of a request is a mapping of such names; what is said is not changed
+any more, and compiled it cannot be.
 """
 
 from __future__ import annotations

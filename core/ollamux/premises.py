@@ -161,9 +161,9 @@ class Premises(Machines):
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
-    def proved(self, backend: Backend, now: float) -> None:
-        """A probe of this backend was answered well: what is open there is tried again."""
-        self.guards.tell(self.guards.circuits.probed(backend.id, now))
+    def proved(self, backend: Backend, asked: float, now: float) -> None:
+        """A probe of this backend was answered well that was `asked` then: what was open there is tried again."""
+        self.guards.tell(self.guards.circuits.probed(backend.id, asked, now))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""

@@ -12,14 +12,14 @@ looked at again, so the two parsers never see different halves of one stream.
 from __future__ import annotations
 
 from abc import ABCMeta
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import httptools
 
 from ollamux_aiohttp.heads import Names, PlainHeaders, read_post
 
-__all__ = ("BODY_LIMIT", "GIVEN_UP", "MORE", "WHOLE", "LaneHeaders", "LaneParser")
+__all__ = ("BODY_LIMIT", "GIVEN_UP", "MORE", "WHOLE", "LaneHeaders", "LaneParser", "headers_of")
 
 BODY_LIMIT: Final = 1024 * 1024
 """Bytes of a body that are collected here; a larger one is read with back-pressure."""
@@ -68,6 +68,14 @@ class LaneHeaders:
 
 
 cast(ABCMeta, Mapping).register(LaneHeaders)  # not its base: a class that Cython compiles has none in Python
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> LaneHeaders:
+    """Headers that another parser read, as the lane has them."""
+    fields: dict[str, bytes] = {}
+    for name, value in raw:
+        fields.setdefault(_names.lower(name), value)
+    return LaneHeaders(fields)
 
 
 class LaneParser:
@@ -207,6 +215,7 @@ class LaneParser:
             or self._count > _HEADERS_LIMIT
             or self._head_size > self._head_limit
             or self.path[:1] != "/"
+            or ("host" not in self._fields and parser.get_http_version() == "1.1")
             or not self._takes(self.method, self.path)
         ):
             self._odd = True

@@ -23,6 +23,7 @@ cdef class Pump:
     cdef public Deadlines deadlines
     cdef public Upstreams upstreams
     cdef public object loop, drain, staying, closing, body_limit
+    cdef public bint lane
     cdef dict _heads
     cdef tuple _told
     cdef int _told_status
