@@ -5,9 +5,9 @@ known at once and is cut into words, so that it streams as a real one does; ever
 (tools, structured output, thinking, images, stop sequences, a limit of tokens) is served in the simplest way that is
 correct.
 
-A tool is called where `tool_choice` demands it, or where the user's last message names it or shares a word with its
-name or the first sentence of its description; otherwise, and once tools have answered, the answer is a text, so that
-an agent that goes on as long as there are calls comes to an end.
+A tool is called where `tool_choice` demands it, where it is the only one, or where the user's last message names it or
+shares a word with its name or the first sentence of its description; otherwise, and once tools have answered, the
+answer is a text, so that an agent that goes on as long as there are calls comes to an end.
 
 Rules: pure and deterministic; the same request has the same answer. It says plainly what it is, and never pretends
 to be a model. About four characters are a token.
@@ -195,7 +195,7 @@ def _tool(request: _Generation, said: str) -> Tool | None:
     by_name = (tool for tool in tools if words & _stems(_NAME_WORDS.findall(tool.name)))
     by_purpose = (tool for tool in tools if words & _stems(_WORDS.findall(_purpose(tool))))
     found = next(named, None) or next(by_name, None) or next(by_purpose, None)
-    return tools[0] if found is None and mode == "required" else found
+    return tools[0] if found is None and (mode == "required" or len(request.tools) == 1) else found
 
 
 def _stems(words: list[str]) -> set[str]:

@@ -130,9 +130,13 @@ def test_the_tool_that_the_message_hints_at_is_called(text: str, called: str) ->
 def test_a_message_that_speaks_of_no_tool_is_answered_with_a_text_that_says_how_one_is_called(
     text: str, tool: Tool
 ) -> None:
-    events = demo.answer(chat(text, tools=(tool,)))
-    assert f"It may call “{tool.name}”, where a message names it." in text_of(events)
+    events = demo.answer(chat(text, tools=(tool, CLOCK)))
+    assert f"It may call “{tool.name}”, “clock”, where a message names it." in text_of(events)
     assert events[-1] == Finish("stop")
+
+
+def test_the_only_tool_is_called_whatever_the_message_says() -> None:
+    assert demo.answer(chat("hi", tools=(WEATHER,)))[-1] == Finish("tool_calls")
 
 
 def test_what_a_program_puts_beside_the_words_of_its_user_is_not_taken_for_them() -> None:
@@ -143,7 +147,7 @@ def test_what_a_program_puts_beside_the_words_of_its_user_is_not_taken_for_them(
         [Message("user", [beside, Text("hi")])],
         [Message("user", [Text("hi")]), before],
     ):
-        assert "You said: “hi”" in text_of(demo.answer(chat(messages=messages, tools=(WEATHER,))))
+        assert "You said: “hi”" in text_of(demo.answer(chat(messages=messages, tools=(WEATHER, CLOCK))))
 
 
 def test_only_tools_that_are_allowed_are_called() -> None:
