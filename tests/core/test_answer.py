@@ -13,7 +13,7 @@ def test_answers_that_say_the_same_are_equal() -> None:
     assert one == Answer([Text("a")], "stop", Usage(1), Timings(2), LOGPROBS, "i", "m", 3, "eos", "x")
     assert one != Answer([Text("b")], "stop", Usage(1), Timings(2), LOGPROBS, "i", "m", 3, "eos", "x")
     assert one != Answer([Text("a")]) and one != "a"
-    assert "Text(text='a')" in repr(one)
+    assert "Text(text='a'" in repr(one)
 
 
 def test_an_answer_may_have_other_parts_and_another_cost() -> None:

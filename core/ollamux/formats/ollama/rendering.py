@@ -250,7 +250,7 @@ class OllamaRenderer:
         return self._figures(None, b"", now)
 
     def _figures(self, said: bytes | None, behind: bytes, now: float) -> bytes:
-        """The same, or with all that stands in front of them, where `said` and `behind` follow the time stamp. Where the
+        """The same, or with all that stands in front of them, `said` and `behind` after the time stamp. Where the
         backend does not say how long it took, what was seen from here stands for it."""
         context = self._context
         usage, timings = self._usage, self._timings
