@@ -432,7 +432,8 @@ def _usage(reply: schema.Reply) -> UsageUpdate | None:
 
 
 def _nanoseconds(millis: float | None) -> int | None:
-    return None if millis is None else int(millis * 1_000_000)
+    """None where it is not told, or no time that anything takes."""
+    return int(millis * 1_000_000) if millis is not None and 0 <= millis < 1e12 else None
 
 
 def _logprobs(raw: msgspec.Raw | None) -> tuple[LogProb, ...] | None:
