@@ -18,6 +18,7 @@ cdef class Premises:
     cdef object _probing, _unloading
     cdef str _instance
     cdef dict _backends, _fallbacks, _states
+    cdef set _stale
     cdef list _ready
 
     cpdef bint has_ready(self) except -1

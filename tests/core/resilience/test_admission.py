@@ -16,6 +16,23 @@ def test_without_limits_everybody_runs() -> None:
     assert admission.running("a") == 1000
 
 
+def test_whatever_changes_its_numbers_is_told() -> None:
+    stale: set[str] = set()
+    admission = Admission(stale=stale)
+    guest = Guest("a")
+
+    def told(changed: object) -> set[str]:
+        found = set(stale)
+        stale.clear()
+        return found
+
+    assert told(admission.take("a")) == {"a"}
+    assert told(admission.wait(guest)) >= {"a"}
+    assert told(admission.leave(guest)) >= {"a"}
+    assert told(admission.give_back("a")) == {"a"}
+    assert told(admission.running("a")) == set()
+
+
 def test_a_backend_takes_no_more_than_its_limit() -> None:
     admission = Admission()
     admission.limit("a", 1)
