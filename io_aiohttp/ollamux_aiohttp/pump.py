@@ -314,9 +314,11 @@ class Driver(Listener):
         for want in wants:
             kind = type(want)
             if kind is Call:
-                self._transfers[want.attempt] = self._pump.upstreams.start(want, self)  # type: ignore[union-attr,arg-type]
+                call: Call = want  # type: ignore[assignment]
+                self._transfers[call.attempt] = self._pump.upstreams.start(call, self)
             elif kind is WakeAt:
-                self._pump.deadlines.set(self._client, want.when)  # type: ignore[union-attr]
+                wake: WakeAt = want  # type: ignore[assignment]
+                self._pump.deadlines.set(self._client, wake.when)
             elif kind is Data:
                 piece: Data = want  # type: ignore[assignment]
                 data = data + piece.data if data else piece.data

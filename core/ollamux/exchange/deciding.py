@@ -135,7 +135,7 @@ def _read(house: House, station: Station, stale: set[str]) -> None:
     if backend is None:
         backend = station.source = house.backend(station.id)
     health = backend.health
-    callable_ = backend.callable
+    callable_ = backend.can_be_called()
     if callable_ != station.callable or not callable_:
         station.allow(callable_, backend.trouble)
     if not callable_ or backend.token is not None:

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux.routing.catalog cimport Offer
 from ollamux.routing.station cimport Station
 
 cdef double _PROMPT, _TOKENS, _PACE, _JOULE, _DOLLAR, _IN, _OUT
@@ -21,7 +22,7 @@ cdef class Standing:
     cdef public long native, running, condition
     cdef public bint cold, measured, told
     cdef public str name
-    cdef public object offer
+    cdef public Offer offer
     cdef bint _energy
     cdef double _avg_first, _avg_token, _avg_load, _first_at, _token_at, _load_at, _loaded_at
     cdef double _avg_prompt, _variance, _covariance
