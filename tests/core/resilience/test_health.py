@@ -9,8 +9,8 @@ import pytest
 from ollamux.resilience.health import KEPT, Health, Kind, Record
 
 
-def health(**settings: int) -> Health:
-    return Health(**({"unhealthy_after": 3, "healthy_after": 1} | settings))
+def health(*, unhealthy_after: int = 3, healthy_after: int = 1, slow_after: float = 2.5) -> Health:
+    return Health(unhealthy_after=unhealthy_after, healthy_after=healthy_after, slow_after=slow_after)
 
 
 def test_a_backend_is_tried_before_anything_is_known_of_it() -> None:
