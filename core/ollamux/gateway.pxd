@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux.contract cimport ClientRequest
 from ollamux.exchange.base cimport Exchange
 from ollamux.gate cimport Gate
 from ollamux.premises cimport Premises
@@ -19,6 +20,6 @@ cdef class Gateway(Premises):
     cdef set _apart
 
     @cython.locals(exchange=Exchange)
-    cpdef open(self, request, double now, serving=*)
-    cdef str _let_in(self, target, request, str query, double now)
-    cdef _serve(self, target, request, str path, double now, str query)
+    cpdef open(self, ClientRequest request, double now, serving=*)
+    cdef str _let_in(self, target, ClientRequest request, str query, double now)
+    cdef _serve(self, target, ClientRequest request, str path, double now, str query)

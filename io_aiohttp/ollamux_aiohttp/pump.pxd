@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.accounting.ledger cimport Ledger
+from ollamux.contract cimport Call, ClientRequest, Data, End, Head, WakeAt
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
@@ -46,15 +47,16 @@ cdef class Driver(Answering):
     cpdef attempt_data(self, long attempt, bytes data)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
+    @cython.locals(piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
-    cdef _call(self, call)
+    cdef _call(self, Call call)
     cdef _under_way(self, long attempt)
     cdef _ended(self, long attempt)
     cdef _do_rarely(self, want)
-    cdef _begin(self, head, bytes data)
-    cdef _end(self, head, bytes data, end)
-    cdef _whole(self, head, bytes data)
-    cdef _headers(self, head)
+    cdef _begin(self, Head head, bytes data)
+    cdef _end(self, Head head, bytes data, End end)
+    cdef _whole(self, Head head, bytes data)
+    cdef tuple _headers(self, Head head)
     cdef bytes _connection_line(self)
     cdef _write(self, bytes data)
     cdef _send(self, bytes data)

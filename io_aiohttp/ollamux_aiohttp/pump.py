@@ -240,7 +240,8 @@ class Driver(Answering):
             if kind is Call:
                 self._call(want)  # type: ignore[arg-type]
             elif kind is WakeAt:
-                self._pump.deadlines.set(self._client, want.when)  # type: ignore[union-attr]
+                wake: WakeAt = want  # type: ignore[assignment]
+                self._pump.deadlines.set(self._client, wake.when)
             elif kind is Data:
                 piece: Data = want  # type: ignore[assignment]
                 data = data + piece.data if data else piece.data
