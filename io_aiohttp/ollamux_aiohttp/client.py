@@ -62,7 +62,7 @@ class Client(Sleeper):
     address it comes from, who answers it now, and since when the lane is free (monotonic seconds).
 
     It is the transport's protocol as long as requests are ordinary: one that came whole goes to the lane from here.
-    All else is its `connection`'s business, and where `reader` gives a request up, the whole of it is. `busy`: a request
+    All else is its `connection`'s business, which takes its place where `reader` gives a request up. `busy`: a request
     is in the lane, and what follows it is `held`. `closing`: no further one is begun. `head_bytes`: what has come of a
     request that is not whole."""
 

@@ -313,7 +313,12 @@ class Driver(Answering):
         if not sized and self._old:
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        out = self._pump.heads.encoded(head.status, self._headers(head), self._now) + extra + self._connection_line() + b"\r\n"
+        out = (
+            self._pump.heads.encoded(head.status, self._headers(head), self._now)
+            + extra
+            + self._connection_line()
+            + b"\r\n"
+        )
         if data and not self._head_only:
             out += chunked(data) if self._chunked else data
         self._send(out)
