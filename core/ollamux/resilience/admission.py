@@ -123,7 +123,7 @@ class Admission:
 
     def has_room(self) -> bool:
         """Whether `admitted` may have somebody to call."""
-        return self._free and (self._queue.live > 0 or bool(self._untold))
+        return self._free and ((self._some and self._queue.live > 0) or bool(self._untold))
 
     def running(self, backend: str) -> int:
         """How many requests run on a backend."""
