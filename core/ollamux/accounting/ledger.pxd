@@ -14,7 +14,7 @@ cdef class Row:
     cdef public Histogram first_token, per_token, input_tokens, output_tokens
 
     cpdef failed(self, str kind, double seconds, double now)
-    @cython.locals(again=longlong, once=longlong, written=longlong)
+    @cython.locals(again=longlong, once=longlong, hidden=longlong, written=longlong)
     cpdef long long used(self, usage, price) except -1
 
 

@@ -12,6 +12,7 @@ from tests.support.scripted import sse
 from ollamux.clock import Clock
 from ollamux.conversation import (
     Answer,
+    Event,
     Finish,
     Start,
     Text,
@@ -80,19 +81,19 @@ def test_candidates_are_called_for_one_after_the_other_and_told_as_one_answer() 
 
 def test_candidates_are_streamed_one_after_the_other_with_their_numbers() -> None:
     found = asked(2, stream=True)
-    usage = b'data: {"id":"x","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}\n\n'
+    spent = b'data: {"id":"x","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}\n\n'
     for place, text in enumerate(("one", "two")):
-        pieces = [sse(text, role="assistant"), sse(" more"), sse(" and more"), sse(finish="stop"), usage]
+        pieces = [sse(text, role="assistant"), sse(" more"), sse(" and more"), sse(finish="stop"), spent]
         found.calls[place].stream(*pieces, b"data: [DONE]\n\n")
-    pieces = told(found.body)
+    chunks = told(found.body)
     texts = ["", ""]
-    for piece in pieces:
+    for piece in chunks:
         (candidate,) = piece["candidates"]
         texts[candidate["index"]] += candidate["content"]["parts"][0]["text"]
     assert texts == ["one more and more", "two more and more"]
-    assert [piece["candidates"][0]["index"] for piece in pieces if "finishReason" in piece["candidates"][0]] == [0, 1]
-    assert [piece["usageMetadata"]["totalTokenCount"] for piece in pieces if "usageMetadata" in piece] == [10]
-    assert {piece["responseId"] for piece in pieces} == {"x"}
+    assert [piece["candidates"][0]["index"] for piece in chunks if "finishReason" in piece["candidates"][0]] == [0, 1]
+    assert [piece["usageMetadata"]["totalTokenCount"] for piece in chunks if "usageMetadata" in piece] == [10]
+    assert {piece["responseId"] for piece in chunks} == {"x"}
 
 
 def test_a_candidate_that_fails_fails_the_whole() -> None:
@@ -113,7 +114,7 @@ def test_a_stream_without_events_stays_one_array() -> None:
 def test_calls_belong_to_their_candidate() -> None:
     one = renderer()
     out = one.events([Start(), TextDelta("a"), Finish("stop")], 1.0) + one.end(1.0)
-    call = [ToolCallStart(0, "c", "f"), ToolCallDelta(0, '{"a":1}')]
+    call: list[Event] = [ToolCallStart(0, "c", "f"), ToolCallDelta(0, '{"a":1}')]
     out += one.events([Start(), *call, UsageUpdate(Usage(1, output_text=1)), Finish("tool_calls")], 1.0) + one.end(1.0)
     candidate = told(out)[-1]["candidates"][0]
     assert candidate["index"] == 1 and candidate["content"]["parts"][0]["functionCall"]["args"] == {"a": 1}
