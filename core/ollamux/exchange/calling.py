@@ -203,6 +203,8 @@ class CallState(SendState):
             failure = failures.told_by(error)
         tries = self._tries
         assert tries is not None
+        if self._backend is not None:
+            self._backend.cover(error)
         tries.failed(failures.outcome(failure), now)
         self._lost = error
         self._erred(error)
