@@ -4,14 +4,11 @@ What is counted: first of all that every stream arrives whole; one that does not
 CPU for one chunk, and the memory of a server that was started afresh, both in a window in which all streams are under
 way; and how late a stream's last chunk is: what it takes beyond its upstream's clock was added. Each sample starts a
 server anew. 8,000 streams are 16,000 sockets of the server: the limit on open files has to allow for them.
-
-    python -m bench.scale          both; or `python -m bench thousand`, `python -m bench eight_thousand`
 """
 
 from __future__ import annotations
 
 import resource
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -123,9 +120,3 @@ def thousand(options: Options) -> list[Result]:
 def eight_thousand(options: Options) -> list[Result]:
     """One table; a third of the rounds. Raises BenchError, as where the limit on open files is too low."""
     return _run("eight_thousand", options, _Crowd(8000, 31 if options.quick else 51, 500, 8000), ndjson=False)
-
-
-if __name__ == "__main__":
-    from bench.__main__ import main
-
-    sys.exit(main([*SUMMARIES, *sys.argv[1:]]))

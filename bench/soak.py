@@ -4,8 +4,6 @@ What is counted: memory of the server after every twentieth of the requests, and
 requests take turns, passed through and translated, whole and streamed (20 chunks), with 32 connections that are opened
 anew for each of 80 runs; everything is switched on that a deployment has. Memory that grows by more than 2 MB after the
 first fifth is a problem, and the run fails: up to then, caches and the allocator's pools fill.
-
-    python -m bench.soak [--requests N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -88,9 +86,3 @@ def run(options: Options) -> list[Result]:
             notes=[f"memory after the first {_SETTLED * 100 // _PARTS} %: {last - settled:+.2f} MB"],
         )
     ]
-
-
-if __name__ == "__main__":
-    from bench.__main__ import main
-
-    sys.exit(main(["soak", *sys.argv[1:]]))

@@ -9,8 +9,6 @@ for until it is there), and it stands beside the dependencies. nginx is there fo
 are none.
 
 Bars: the core 25 ms, the server 60 ms, the first answer 200 ms, each more than what stands before it.
-
-    python -m bench.startup
 """
 
 from __future__ import annotations
@@ -110,9 +108,3 @@ def run(options: Options) -> list[Result]:
         if bar is not None and added is not None and added.median > bar:
             problems.append(f"{row.name}: {added.median:.0f} ms were added, where {bar:.0f} are allowed")
     return [msgspec.structs.replace(result, problems=problems)]
-
-
-if __name__ == "__main__":
-    from bench.__main__ import main
-
-    sys.exit(main(["startup", *sys.argv[1:]]))

@@ -19,14 +19,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "untimed"))
 
 _PREFIXES = ("ANTHROPIC_", "AWS_", "AZURE_", "GEMINI_", "GOOGLE_", "LLAMACPP_", "OLLAMA_", "OLLAMUX_", "OPENAI_")
 _NAMES = ("HOST", "LOG_LEVEL", "PORT", "SERVICE_API_KEY", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-_OF_THE_BUILD = ("OLLAMUX_NO_EXTENSIONS", "OLLAMUX_PURE", "OLLAMUX_REQUIRE_EXTENSIONS")
+_OF_THE_RUN = ("OLLAMUX_LANE", "OLLAMUX_NO_EXTENSIONS", "OLLAMUX_PURE", "OLLAMUX_REQUIRE_EXTENSIONS")
 
 
 @pytest.fixture(autouse=True)
 def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in tuple(os.environ):
         wanted = name.upper()
-        if wanted not in _OF_THE_BUILD and (wanted in _NAMES or wanted.startswith(_PREFIXES)):
+        if wanted not in _OF_THE_RUN and (wanted in _NAMES or wanted.startswith(_PREFIXES)):
             monkeypatch.delenv(name)
 
 

@@ -1,6 +1,8 @@
 # The types with which Cython compiles backends.py; the source is that file alone.
 
+from ollamux.contract cimport Call
 from ollamux.resilience.health cimport Health
+from ollamux.routing.catalog cimport Offer
 
 
 cdef class Backend:
@@ -9,17 +11,18 @@ cdef class Backend:
     cdef public dict others
     cdef public object loaded
     cdef public str id, misconfigured, root, base
-    cdef public double connect_timeout, first_byte, idle, total
+    cdef public double connect_timeout, first_byte, idle, timeout, total
     cdef public tuple decision, headers
-    cdef public bint loading, models_seen, restricted, watched
+    cdef public bint loading, manages, models_seen, restricted, watched
     cdef object _target, _clock, _dialect_hook, _url_hook, _signer, _ring
     cdef str _via
     cdef dict _named, _dialects, _joins, _typed, _urls
     cdef tuple _headers_of, _queries
     cdef bint _shaped
 
-    cpdef calling_for(self, offer, str client, str operation)
+    cpdef bint can_be_called(self) except -1
+    cpdef calling_for(self, Offer offer, str client, str operation)
     cpdef dialect_for(self, str upstream)
     cpdef tuple typed(self, str kind)
-    cpdef call(self, long attempt, outgoing, str upstream=*, long key=*, double now=*)
+    cpdef Call call(self, long attempt, outgoing, str upstream=*, long key=*, double now=*)
     cpdef tuple _joined(self, long key, tuple extra)

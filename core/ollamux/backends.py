@@ -46,7 +46,8 @@ class Backend:
     `watched` says whether it has to hear of each answer's status; `loaded` are the models in its memory, as it told
     last, `keeping` follows what is there, None where requests have no say in that; `named` tells what the provider
     itself calls a model that has another name here (a deployment); `restricted` says that something may rule it out
-    (its heat, its region), so that a plan decides even where it is the only one."""
+    (its heat, its region), so that a plan decides even where it is the only one. It `manages` models where its server
+    loads them by itself; `timeout` is for a whole answer, in seconds, 0.0 for any."""
 
     __slots__ = (
         "_clock",
@@ -80,6 +81,7 @@ class Backend:
         "keeping",
         "loaded",
         "loading",
+        "manages",
         "misconfigured",
         "models_seen",
         "others",
@@ -87,6 +89,7 @@ class Backend:
         "provider",
         "restricted",
         "root",
+        "timeout",
         "token",
         "total",
         "watched",
@@ -115,6 +118,8 @@ class Backend:
         self.first_byte = config.timeouts.first_byte
         self.idle = config.timeouts.idle
         self.total = config.timeouts.total
+        self.timeout = config.timeout or 0.0
+        self.manages = provider.manages_models
         self.decision: HeaderPairs = (("X-Backend-Used", config.id),) if decision_headers else ()
         self.loaded: frozenset[str] = frozenset()
         self.keeping: Keeping | None = None
@@ -156,6 +161,10 @@ class Backend:
     @property
     def callable(self) -> bool:
         """Whether a request may be sent to it at all."""
+        return self.can_be_called()
+
+    def can_be_called(self) -> bool:
+        """The same, for whoever asks at every request."""
         located = self.answers_itself is not None or bool(self.base)
         allowed = not self.misconfigured and (self.token is None or bool(self.token.value))
         return located and allowed and self.health.state != "refused"

@@ -6,16 +6,14 @@ core keeps no reference to a socket, a timer or a task, and the I/O layer takes 
 
 Rules: time is always an argument, `now`, in monotonic seconds; a want means what it says even when it comes a second
 time (`Cancel` of an attempt that is over does nothing); header names that the core writes are spelled as they go out,
-names that it is given are looked up in lower case, so `headers` of a request must be a case-insensitive or a
-lower-cased mapping.
+names that it is given are in lower case: `headers` of a request is a mapping of such names; what is said is not changed
+any more, and compiled it cannot be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
-
-import msgspec
 
 __all__ = (
     "Call",
@@ -31,6 +29,7 @@ __all__ = (
     "Read",
     "ReadBody",
     "Target",
+    "Value",
     "WakeAt",
     "Want",
     "Wants",
@@ -44,93 +43,168 @@ Target: TypeAlias = Literal["http", "local"]
 """Who takes a call: a server, or code in this very process."""
 
 
-class ClientRequest(msgspec.Struct, frozen=True, gc=False):
+class Value:
+    """What is equal where it says the same. `__match_args__` are its fields, in their order."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__match_args__)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in self.__match_args__))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__name__}({fields})"
+
+
+class ClientRequest(Value):
     """One request as a front received it. `path` is the raw request target (`/api/chat?x=1`), undecoded; `body` is
     None where it streams (`Gateway.body_streams`); `peer` is the client's address, for logs and limits by address."""
 
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes | None = b""
-    peer: str = ""
+    __slots__ = __match_args__ = ("method", "path", "headers", "body", "peer")
+
+    def __init__(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = b"", peer: str = ""
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.peer = peer
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
+class Call(Value):
     """Make an HTTP request to a backend. A `body` of None is followed by `CallData` and `CallEnd`; then a
     Content-Length among the headers decides the framing, else it is chunked. `headers` is the same tuple object for
     every call to one backend wherever it can be, so that a client may keep its encoded form. Where `target` is `local`,
     the backend is Python code: its provider's `code` takes the call."""
 
-    attempt: int
-    backend: str
-    method: str
-    url: str
-    headers: HeaderPairs
-    body: bytes | None
-    target: Target = "http"
-    connect_timeout: float = 5.0
-    public_only: bool = False
+    __slots__ = __match_args__ = (
+        "attempt",
+        "backend",
+        "method",
+        "url",
+        "headers",
+        "body",
+        "target",
+        "connect_timeout",
+        "public_only",
+    )
+
+    def __init__(
+        self,
+        attempt: int,
+        backend: str,
+        method: str,
+        url: str,
+        headers: HeaderPairs,
+        body: bytes | None,
+        target: Target = "http",
+        connect_timeout: float = 5.0,
+        public_only: bool = False,
+    ) -> None:
+        self.attempt = attempt
+        self.backend = backend
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.target: Target = target
+        self.connect_timeout = connect_timeout
+        self.public_only = public_only
 
 
-class CallData(msgspec.Struct, frozen=True, gc=False):
+class CallData(Value):
     """The next piece of an upload."""
 
-    attempt: int
-    data: bytes
+    __slots__ = __match_args__ = ("attempt", "data")
+
+    def __init__(self, attempt: int, data: bytes) -> None:
+        self.attempt = attempt
+        self.data = data
 
 
-class CallEnd(msgspec.Struct, frozen=True, gc=False):
+class CallEnd(Value):
     """The upload is complete."""
 
-    attempt: int
+    __slots__ = __match_args__ = ("attempt",)
+
+    def __init__(self, attempt: int) -> None:
+        self.attempt = attempt
 
 
-class Cancel(msgspec.Struct, frozen=True, gc=False):
+class Cancel(Value):
     """Close the attempt's connection at once and report nothing more of it."""
 
-    attempt: int
+    __slots__ = __match_args__ = ("attempt",)
+
+    def __init__(self, attempt: int) -> None:
+        self.attempt = attempt
 
 
-class Read(msgspec.Struct, frozen=True, gc=False):
+class Read(Value):
     """Read on from the backend, or leave its bytes where they are."""
 
-    attempt: int
-    on: bool
+    __slots__ = __match_args__ = ("attempt", "on")
+
+    def __init__(self, attempt: int, on: bool) -> None:
+        self.attempt = attempt
+        self.on = on
 
 
-class ReadBody(msgspec.Struct, frozen=True, gc=False):
+class ReadBody(Value):
     """Read on from the client's body, or leave its bytes where they are."""
 
-    on: bool
+    __slots__ = __match_args__ = ("on",)
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
 
 
-class Head(msgspec.Struct, frozen=True, gc=False):
+class Head(Value):
     """The answer's status and headers. A Content-Length among them, or its absence, decides the framing. It is
     written together with the first `Data`, or at once where `now` is set."""
 
-    status: int
-    headers: HeaderPairs
-    now: bool = False
+    __slots__ = __match_args__ = ("status", "headers", "now")
+
+    def __init__(self, status: int, headers: HeaderPairs, now: bool = False) -> None:
+        self.status = status
+        self.headers = headers
+        self.now = now
 
 
-class Data(msgspec.Struct, frozen=True, gc=False):
+class Data(Value):
     """The next bytes of the answer's body, unframed."""
 
-    data: bytes
+    __slots__ = __match_args__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
 
-class End(msgspec.Struct, frozen=True, gc=False):
+class End(Value):
     """The answer is complete. `close` asks that the connection to the client ends with it; `broken` that it ends
     without the framing's own end, so that nobody takes the answer for a whole one."""
 
-    close: bool = False
-    broken: bool = False
+    __slots__ = __match_args__ = ("close", "broken")
+
+    def __init__(self, close: bool = False, broken: bool = False) -> None:
+        self.close = close
+        self.broken = broken
 
 
-class WakeAt(msgspec.Struct, frozen=True, gc=False):
+class WakeAt(Value):
     """Call `woken` at this time or soon after. Each one replaces the last; infinity asks for none."""
 
-    when: float
+    __slots__ = __match_args__ = ("when",)
+
+    def __init__(self, when: float) -> None:
+        self.when = when
 
 
 Want: TypeAlias = Call | CallData | CallEnd | Cancel | Read | ReadBody | Head | Data | End | WakeAt

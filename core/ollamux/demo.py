@@ -5,6 +5,10 @@ known at once and is cut into words, so that it streams as a real one does; ever
 (tools, structured output, thinking, images, stop sequences, a limit of tokens) is served in the simplest way that is
 correct.
 
+A tool is called where `tool_choice` demands it, where it is the only one, or where the user's last message names it or
+shares a word with its name or the first sentence of its description; otherwise, and once tools have answered, the
+answer is a text, so that an agent that goes on as long as there are calls comes to an end.
+
 Rules: pure and deterministic; the same request has the same answer. It says plainly what it is, and never pretends
 to be a model. About four characters are a token.
 """
@@ -72,6 +76,15 @@ _CHARACTERS_PER_TOKEN = 4
 _PIECES = re.compile(r"\s*\S+(?:\s+$)?|\s+")
 _WORDS = re.compile(r"\w+")
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_CONTEXT = re.compile(r"\s*<([a-z][\w-]*)>.*</\1>\s*", re.DOTALL)
+"""What a program puts beside the words of its user: `<system-reminder>`, `<environment_context>`."""
+_SENTENCE = re.compile(r"[^.!?\n]*")
+_STEM = 5
+_SAYING_NOTHING = frozenset(
+    "about all and any are can for from get give has have hello how into its let make new not now one out please say "
+    "some tell that the them then there these they this tool use used using want was what when where which will with "
+    "you your".split()
+)
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -143,11 +156,12 @@ class _Budget:
 
 
 def _said(request: _Generation) -> str:
-    """The text of the user's last message."""
+    """The text of the user's last message, without what a program put beside it."""
     if isinstance(request, CompletionRequest):
         return request.prompt
     for message in reversed(request.messages):
-        text = _plain(message.parts)
+        texts = [part.text for part in message.parts if isinstance(part, Text)]
+        text = "".join(text for text in texts if not _CONTEXT.fullmatch(text))
         if message.role == "user" and text:
             return text
     return ""
@@ -164,7 +178,7 @@ def _thinks(options: ReasoningOptions | None) -> bool:
 
 
 def _tool(request: _Generation, said: str) -> Tool | None:
-    """The tool to call now, if any: the one that is demanded, else the one that the message names or hints at."""
+    """The tool to call now, if any; see the module."""
     if isinstance(request, CompletionRequest) or not request.tools:
         return None
     choice = request.tool_choice
@@ -173,11 +187,26 @@ def _tool(request: _Generation, said: str) -> Tool | None:
         return None
     if choice is not None and mode == "named":
         return next((tool for tool in request.tools if tool.name == choice.name), request.tools[0])
+    allowed = choice.allowed if choice is not None else ()
+    tools = [tool for tool in request.tools if not allowed or tool.name in allowed] or list(request.tools)
     lowered = said.lower()
-    words = set(_WORDS.findall(lowered))
-    named = (tool for tool in request.tools if tool.name.lower() in lowered)
-    hinted = (tool for tool in request.tools if words & {word.lower() for word in _NAME_WORDS.findall(tool.name)})
-    return next(named, None) or next(hinted, None) or request.tools[0]
+    named = (tool for tool in tools if re.search(rf"(?<!\w){re.escape(tool.name.lower())}(?!\w)", lowered))
+    words = _stems(_WORDS.findall(lowered))
+    by_name = (tool for tool in tools if words & _stems(_NAME_WORDS.findall(tool.name)))
+    by_purpose = (tool for tool in tools if words & _stems(_WORDS.findall(_purpose(tool))))
+    found = next(named, None) or next(by_name, None) or next(by_purpose, None)
+    return tools[0] if found is None and (mode == "required" or len(request.tools) == 1) else found
+
+
+def _stems(words: list[str]) -> set[str]:
+    """The beginnings of the words that say something."""
+    lowered = (word.lower() for word in words)
+    return {word[:_STEM] for word in lowered if len(word) > 2 and word not in _SAYING_NOTHING}
+
+
+def _purpose(tool: Tool) -> str:
+    found = _SENTENCE.match((tool.description or "").lstrip())
+    return found[0] if found else ""
 
 
 def _arguments(tool: Tool, said: str) -> str:
@@ -230,7 +259,15 @@ def _text(request: _Generation, said: str) -> str:
     pictures = _pictures(request.messages)
     seen = f"It was given {pictures}. " if pictures else ""
     echo = f"You said: {_short(said)} " if said else ""
-    return f"{_WHAT_IT_IS} {seen}{echo}{_HOW_TO_CONNECT}"
+    return f"{_WHAT_IT_IS} {seen}{echo}{_offered(request.tools)}{_HOW_TO_CONNECT}"
+
+
+def _offered(tools: Sequence[Tool]) -> str:
+    """How to have one of these tools called."""
+    if not tools:
+        return ""
+    names = ", ".join(f"“{tool.name}”" for tool in tools[:3])
+    return f"It may call {names}{', …' if len(tools) > 3 else ''}, where a message names it. "
 
 
 def _structured(output: JsonFormat, said: str) -> str:

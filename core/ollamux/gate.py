@@ -4,8 +4,8 @@ Strategy: all that can be decided when the configuration loads is decided then; 
 that was seen before and with no keys configured costs two look-ups.
 
 Rules: an Origin that is not allowed is 403 on every path; the Host check (against DNS rebinding) holds on every bind
-and is skipped for a request with a valid key; keys are compared by their SHA-256 in constant time, and the text of a
-key is not kept.
+and is skipped for a request with a valid key; keys are compared by their SHA-256 in constant time. What was found to
+be a key is known by its text from then on, and nothing else ever is: who guesses learns from no time that is taken.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _VARY: HeaderPairs = (
     ("Vary", "Access-Control-Request-Headers"),
 )
 _REMEMBERED_HOSTS = 256
+_KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 
 
 class IssuedKey(NamedTuple):
@@ -69,6 +70,7 @@ class Gate:
         addresses: Iterable[str] = (),
     ) -> None:
         self._keys = tuple(keys)
+        self._shown: dict[str, IssuedKey] = {}  # at most as many as there are keys
         self.guarded = bool(self._keys)
         patterns = (*origins, *_DEFAULT_ORIGINS)
         self._any_origin = "*" in patterns
@@ -121,21 +123,32 @@ class Gate:
         """The issued key that a request carries, in whichever way its protocol does."""
         if not self._keys:
             return None
-        authorization = headers.get("authorization", "")
-        scheme, _, token = authorization.partition(" ")
-        offered = [
-            token.strip() if scheme.lower() in ("bearer", "token") else "",
-            headers.get("x-api-key", ""),
-            headers.get("x-goog-api-key", ""),
-            headers.get("api-key", ""),
-            *(parse_qs(query).get("key", ()) if query else ()),
-        ]
-        found: IssuedKey | None = None
-        for text in filter(None, offered):
+        authorization = headers.get("authorization")
+        if authorization:
+            scheme, _, token = authorization.partition(" ")
+            found = self._issued(token.strip()) if scheme == "Bearer" or scheme.lower() in ("bearer", "token") else None
+            if found is not None:
+                return found
+        for name in _KEY_HEADERS:
+            found = self._issued(headers.get(name, ""))
+            if found is not None:
+                return found
+        for token in parse_qs(query).get("key", ()) if query else ():
+            found = self._issued(token)
+            if found is not None:
+                return found
+        return None
+
+    def _issued(self, text: str) -> IssuedKey | None:
+        """The key that this text is, if it is one."""
+        found = self._shown.get(text)
+        if found is None and text:
             digest = sha256(text.encode("utf-8", "surrogateescape")).digest()
             for key in self._keys:
                 if compare_digest(digest, key.sha256) and found is None:
                     found = key
+            if found is not None:
+                self._shown[text] = found
         return found
 
     def _judge(self, host: str) -> bool:

@@ -1,18 +1,25 @@
 # The types with which Cython compiles gateway.py; the source is that file alone.
 
+cimport cython
+
+from ollamux.contract cimport ClientRequest
+from ollamux.exchange.base cimport Exchange
 from ollamux.gate cimport Gate
 from ollamux.premises cimport Premises
+from ollamux.resilience.limits cimport ClientLimits
 from ollamux.routes cimport Router
 
 
 cdef class Gateway(Premises):
     cdef Gate _gate
     cdef Router _router
-    cdef bint _careful, _hedges
-    cdef object _limits
+    cdef bint _hedges
+    cdef ClientLimits _limits
     cdef object _management, _lists, _responses, _status
     cdef dict _servings
     cdef set _apart
 
-    cpdef open(self, request, double now, serving=*)
-    cdef _serve(self, target, request, str path, double now, str query)
+    @cython.locals(exchange=Exchange)
+    cpdef open(self, ClientRequest request, double now, serving=*)
+    cdef str _let_in(self, target, ClientRequest request, str query, double now)
+    cdef _serve(self, target, ClientRequest request, str path, double now, str query)

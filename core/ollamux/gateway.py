@@ -17,8 +17,8 @@ from ollamux.config import Config
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.derived import issued_keys
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
-from ollamux.exchange import Exchange, HedgedExchange, ModelExchange, Settled, SurveyExchange
-from ollamux.exchange.base import JSON_UTF8
+from ollamux.exchange import HedgedExchange, ModelExchange, Settled, SurveyExchange
+from ollamux.exchange.base import JSON_UTF8, Exchange
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.explaining import Explaining
 from ollamux.formats import servings
@@ -96,7 +96,6 @@ class Gateway(Premises):
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._hedges = self.guards.hedging is not None
-        self._careful = self._gate.guarded or self._limits.any
         self._management = Management(self)
         self._lists = Listing(self, self._servings, self._mark)
         self._status = Status(self, version, self._mark)
@@ -132,9 +131,14 @@ class Gateway(Premises):
             target = self._router.hot(request.method, path)
         host = headers.get("host", "")
         gate = self._gate
-        plain = "origin" not in headers and "x-ollamux-via" not in headers and not self._careful
-        if target is not None and plain and gate.knows_host(host):
-            return self._serve(target, request, path, now, query)
+        if target is not None and "origin" not in headers and gate.knows_host(host):
+            try:
+                caller = self._let_in(target, request, query, now)
+            except OllamuxError as error:
+                return self._kept_out(error, request, path, query, ())
+            exchange = self._serve(target, request, path, now, query)
+            exchange.caller = caller
+            return exchange
         return self._open_carefully(request, path, query, host, now)
 
     def open_among(self, request: ClientRequest, serving: Serving, among: frozenset[str]) -> Exchange:
@@ -181,24 +185,35 @@ class Gateway(Premises):
             return Settled(404, (*_TEXT, *self._mark, *cors), b"404 page not found")
         if found.target is None:
             return Settled(405, (*_TEXT, *allow, *cors), b"405 method not allowed")
-        caller = ""
         try:
-            if gate.guarded and found.target.scope is not None:
-                caller = gate.admit(headers, query, found.target.scope)
-            if self._instance in headers.get("x-ollamux-via", ""):
-                raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
-            if self._limits.any and found.target.serving is not None:
-                exceeded = self._limits.take(caller, request.peer, now)
-                if exceeded is not None:
-                    raise RateLimited(exceeded.text, retry_after=exceeded.seconds)
+            caller = self._let_in(found.target, request, query, now)
         except OllamuxError as error:
-            status, pairs, body = self._serving_of(path, headers, query).failure(error, streaming=False)
-            extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
-            return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
+            return self._kept_out(error, request, path, query, cors)
         exchange = self._serve(found.target, request, unquote(path), now, query)
         exchange.extra_headers = cors
         exchange.caller = caller
         return exchange
+
+    def _let_in(self, target: Target, request: ClientRequest, query: str, now: float) -> str:
+        """The name of the caller's key, empty where none is asked for. Raises what keeps the request out."""
+        caller, headers = "", request.headers
+        if self._gate.guarded and target.scope is not None:
+            caller = self._gate.admit(headers, query, target.scope)
+        if "x-ollamux-via" in headers and self._instance in headers["x-ollamux-via"]:
+            raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
+        if self._limits.any and target.serving is not None:
+            exceeded = self._limits.take(caller, request.peer, now)
+            if exceeded is not None:
+                raise RateLimited(exceeded.text, retry_after=exceeded.seconds)
+        return caller
+
+    def _kept_out(
+        self, error: OllamuxError, request: ClientRequest, path: str, query: str, cors: HeaderPairs
+    ) -> Exchange:
+        """What a request is told that may not come in."""
+        status, pairs, body = self._serving_of(path, request.headers, query).failure(error, streaming=False)
+        extra: HeaderPairs = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
+        return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
 
     def _serve(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
         handler, _, serving, route, place, _ = target

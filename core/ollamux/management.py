@@ -119,7 +119,7 @@ class Management:
             raise InvalidRequest(action.malformed.format(name=name))
         if path == "/api/show":
             return self._show(request, name, offers, now)
-        homes = [offer for offer in offers if self._house.backend(offer.backend).provider.manages_models]
+        homes = [offer for offer in offers if self._house.backend(offer.backend).manages]
         if action.missing and not offers:
             raise RequestError(action.missing.format(name=name), status=404)
         if action.missing and not homes:
@@ -136,7 +136,7 @@ class Management:
         if not offers:
             raise RequestError(f"model '{listing.listed_name(name.strip())}' not found", status=404)
         backend = self._house.backend(offers[0].backend)
-        if backend.provider.manages_models and backend.callable:
+        if backend.manages and backend.callable:
             body = _renamed(request.body or b"", name, offers[0].upstream)
             return self._forward(backend, request.path, body, changes=False)
         return answer(200, JSON_UTF8, listing.show(offers[0], self._house.clock, now))

@@ -20,6 +20,7 @@ from ollamux.config import BackendConfig, Config
 from ollamux.contract import FailureKind
 from ollamux.derived import fleet, guards, keep_alive, machine
 from ollamux.exchange import Exchange
+from ollamux.exchange.machines import Machines
 from ollamux.formats.ollama.names import canonical_key
 from ollamux.hardware.machine import Condition
 from ollamux.hardware.readings import Readings
@@ -45,7 +46,7 @@ __all__ = ("Premises",)
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
-class Premises:
+class Premises(Machines):
     """See the module. `instance` tells this gateway from every other one. `part` says which of several workers it is:
     its limits are that part of the configured ones, and `circle` is its place among the others. `workers` are the
     requests of each, where somebody tells of all of them."""
@@ -92,8 +93,8 @@ class Premises:
         self._ready: list[Exchange] = []
         self.hurry = False
         for backend in self._backends.values():
-            self._settle_in(self.machine.add(backend.config, backend.endpoint, unloads=backend.provider.manages_models))
-            if backend.provider.manages_models:
+            self._settle_in(self.machine.add(backend.config, backend.endpoint, unloads=backend.manages))
+            if backend.manages:
                 backend.keeping = self.machine.vram.keeping
             self.admission.limit(backend.id, backend.config.max_concurrent_requests)
             if backend.answers_itself is not None:
@@ -160,9 +161,9 @@ class Premises:
             if self.feed.heard:
                 self.feed.tell(HealthChange(now, backend.id, before, state, backend.health.reason))
 
-    def proved(self, backend: Backend, now: float) -> None:
-        """A probe of this backend was answered well: what is open there is tried again."""
-        self.guards.tell(self.guards.circuits.probed(backend.id, now))
+    def proved(self, backend: Backend, asked: float, now: float) -> None:
+        """A probe of this backend was answered well that was `asked` then: what was open there is tried again."""
+        self.guards.tell(self.guards.circuits.probed(backend.id, asked, now))
 
     def locate(self, backend_id: str, endpoint: str | None, reason: str = "", *, loading: bool = False) -> None:
         """A supervised backend listens here now; None: it is down, for this reason. `loading`: not for long."""
@@ -217,7 +218,7 @@ class Premises:
         backend.loaded = frozenset(model.name for model in inventory.loaded)
         self.catalog.stock(backend.id, inventory)
         self.machine.vram.told(backend.id, inventory)
-        if backend.provider.manages_models:
+        if backend.manages:
             self.fleet.loaded(backend.id, backend.loaded, now)
         self.admission.stir()
         if backend.config.max_concurrent_requests is None:
@@ -230,9 +231,6 @@ class Premises:
 
     # What exchanges ask for -------------------------------------------------------------------------------------------
 
-    def backend(self, id_: str) -> Backend:
-        return self._backends[id_]
-
     def backends(self) -> Sequence[Backend]:
         """All backends, as configured."""
         return tuple(self._backends.values())
@@ -241,7 +239,7 @@ class Premises:
         return self._fallbacks.get(canonical_key(self.catalog.target(model)), ())
 
     def managers(self) -> Sequence[Backend]:
-        found = [backend for backend in self._backends.values() if backend.provider.manages_models]
+        found = [backend for backend in self._backends.values() if backend.manages]
         return sorted(found, key=lambda backend: (not backend.health.usable, -backend.config.priority))
 
     def refresh(self, exchange: Exchange, now: float, *, older_than: float) -> bool:

@@ -71,8 +71,8 @@ class ProbedHouse(Protocol):
         """Something was learned of this backend's health."""
         ...
 
-    def proved(self, backend: Backend, now: float) -> None:
-        """A probe of this backend was answered well."""
+    def proved(self, backend: Backend, asked: float, now: float) -> None:
+        """A probe of this backend was answered well that was `asked` then."""
         ...
 
     def resume(self, exchange: Exchange) -> None:
@@ -186,7 +186,7 @@ class Probing:
             return
         self._asked[told.backend] = now
         self._due[told.backend] = now + self._interval
-        round_ = _Round(0, now - max(0.0, told.took))
+        round_ = _Round(0, now - told.lasted)
         round_.answers = {path: ProbeAnswer(status, body) for path, (status, body) in told.answers.items()}
         round_.failed, round_.kind, round_.took = told.failed, told.kind, told.took
         self._over(backend, round_, now)
@@ -238,7 +238,8 @@ class Probing:
             answers = {path: (answer.status, answer.body) for path, answer in round_.answers.items()}
             from ollamux.workers.messages import Round
 
-            self._tell(Round(backend.id, answers, round_.failed, round_.kind, round_.took))
+            lasted = now - round_.began
+            self._tell(Round(backend.id, answers, round_.failed, round_.kind, round_.took, lasted))
         self._over(backend, round_, now)
 
     def _of_a_key(self, backend: Backend, round_: _Round) -> bool:
@@ -268,8 +269,8 @@ class Probing:
             if backend.token is not None:
                 backend.token.refused(now)
         elif first.status in (404, 405, 501) and _says_what_it_has(backend):
-            backend.health.good(now, round_.took)
-            self._house.proved(backend, now)
+            backend.health.proved(round_.began, now, round_.took)
+            self._house.proved(backend, round_.began, now)
             self._house.stock(backend, Inventory(), now)
         elif first.status != 200:
             backend.health.bad(f"it answered with status {first.status}", now, "error")
@@ -279,8 +280,8 @@ class Probing:
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 backend.health.bad(f"its list of models cannot be read: {error}", now, "error")
             else:
-                backend.health.good(now, round_.took)
-                self._house.proved(backend, now)
+                backend.health.proved(round_.began, now, round_.took)
+                self._house.proved(backend, round_.began, now)
                 self._house.stock(backend, inventory, now)
 
     # Tokens -----------------------------------------------------------------------------------------------------------

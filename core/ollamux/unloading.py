@@ -77,7 +77,7 @@ class Unloading:
     def make_room(self, exchange: Exchange, backend: Backend, model: str, now: float) -> bool:
         """Whether this exchange has to wait before it sends a request for this model there, which is not loaded: it
         will be told to proceed. An exchange that waited is not made to wait again."""
-        if self._waiting.pop(exchange, None) is not None or not backend.provider.manages_models:
+        if self._waiting.pop(exchange, None) is not None or not backend.manages:
             return False
         wanted = (backend.id, model)
         made = self._rooms.get(wanted)

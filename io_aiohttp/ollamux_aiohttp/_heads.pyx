@@ -15,7 +15,6 @@ from libc.string cimport memchr, memcmp, memcpy
 from ollamux.streaming._scan cimport digits
 
 DEF LONGEST = 8192
-DEF FIELDS = 48
 
 cdef const char* HEX = b"0123456789abcdef"
 
@@ -34,7 +33,7 @@ def _tables():
 _tables()
 
 
-def sized(bytes head, bytes line, bytes body):
+cpdef bytes sized(bytes head, bytes line, bytes body):
     """A whole message: `head`, its Content-Length, `line`, the empty line and the body, in one piece."""
     cdef Py_ssize_t first = PyBytes_GET_SIZE(head), second = PyBytes_GET_SIZE(line), third = PyBytes_GET_SIZE(body)
     cdef Py_ssize_t rest = third
@@ -59,7 +58,7 @@ def sized(bytes head, bytes line, bytes body):
     return made
 
 
-def chunked(bytes data):
+cpdef bytes chunked(bytes data):
     """A piece of a body as a chunk of its own, in one piece."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data), rest = size
     cdef int count = 1
@@ -81,19 +80,14 @@ def chunked(bytes data):
     return made
 
 
-cdef struct Line:
-    unsigned short at, size  # where it stands in the head
-    bint framing  # whether it says how long the body is
-    Py_ssize_t length  # what it says: bytes, or -1 for chunks
+cpdef bytes behind(bytes data, Py_ssize_t size):
+    """What follows the first `size` bytes, which are no more than there are."""
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + size, PyBytes_GET_SIZE(data) - size)
 
 
 cdef class LastHead:
     """The head of the last answer of one server. Most of its lines come again, at the same places and byte for byte,
-    and are then not read anew."""
-
-    cdef bytes _head
-    cdef list _fields
-    cdef Line _lines[FIELDS]
+    and are then not read anew. `fields` are its headers, `chunks` what reads its body where that came in chunks."""
 
 
 cdef const char* _fields(
@@ -113,7 +107,7 @@ cdef const char* _fields(
     length[0] = -2
     if last._head is not None:
         before = PyBytes_AS_STRING(last._head)
-        left = <int>len(last._fields)
+        left = <int>len(last.fields)
     while True:
         if limit - p < 2:
             return NULL
@@ -130,7 +124,7 @@ cdef const char* _fields(
                 if length[0] != -2:
                     return NULL
                 length[0] = known.length
-            out.append(last._fields[count])
+            out.append(last.fields[count])
             count += 1
             p += known.size
             continue
@@ -143,7 +137,7 @@ cdef const char* _fields(
         for pair in out:
             if (<tuple>pair)[0] == lower:
                 return NULL
-        if count < left and (<tuple>last._fields[count])[0] != lower:
+        if count < left and (<tuple>last.fields[count])[0] != lower:
             left = 0  # it stood elsewhere, so what follows might name it again
         p += 1
         while p < limit and (p[0] == 32 or p[0] == 9):
@@ -191,18 +185,10 @@ cdef Py_ssize_t _chunked(const char* p, const char* end) noexcept:
     return -1 if end - p == 7 and memcmp(p, b"chunked", 7) == 0 else -2
 
 
-cdef struct Field:
-    unsigned short name, name_size, value, value_size
-
-
 cdef class PlainHeaders:
     """The headers of a request that was read here, by their names in lower case: their places in the head, so that a
-    value is made when somebody asks for it."""
-
-    cdef bytes _head
-    cdef Field _fields[FIELDS]
-    cdef int _count
-    cdef readonly bint extended  # whether a name begins with `x-`
+    value is made when somebody asks for it. `target` is the request's, `size` what its head takes; `extended` says
+    whether a name begins with `x-`."""
 
     cdef int _find(self, const char* name, Py_ssize_t size) noexcept:
         """The place of a field, -1 where there is none. `name` is in lower case."""
@@ -257,18 +243,20 @@ cdef class PlainHeaders:
         return [(self._name(place), self._value(place)) for place in range(self._count)]
 
     cdef const char* _scan(self, const char* p, const char* end) noexcept:
-        """Finds the fields up to the empty line; the place behind it, or NULL where the head is not plain."""
+        """Finds the fields up to the empty line; the place behind it, or NULL where the head is not plain: without a
+        Host or a length, with a connection that does not stay, with a body that is more than its bytes."""
         cdef const char* base = PyBytes_AS_STRING(self._head)
         cdef const char* line
         cdef const char* stop
         cdef Field* field
         cdef unsigned char c
-        cdef int i
+        cdef bint host = False
+        cdef int i, kind
         while True:
             if end - p < 2:
                 return NULL
             if p[0] == 13:
-                return p + 2 if p[1] == 10 else NULL
+                return p + 2 if p[1] == 10 and host and self._length_at else NULL
             if self._count == FIELDS:
                 return NULL
             field = &self._fields[self._count]
@@ -279,6 +267,9 @@ cdef class PlainHeaders:
                 return NULL
             field.name = <unsigned short>(line - base)
             field.name_size = <unsigned short>(p - line)
+            kind = _kind(line, p - line)
+            if kind == ODD:
+                return NULL
             if p - line > 2 and (line[0] == 120 or line[0] == 88) and line[1] == 45:
                 self.extended = True
             for i in range(self._count):
@@ -287,7 +278,7 @@ cdef class PlainHeaders:
             p += 1
             while p < end and (p[0] == 32 or p[0] == 9):
                 p += 1
-            field.value = <unsigned short>(p - base)
+            line = p
             while p < end:
                 c = <unsigned char>p[0]
                 if c < 32 and c != 9 or c == 127:
@@ -296,38 +287,84 @@ cdef class PlainHeaders:
             if end - p < 2 or p[0] != 13 or p[1] != 10:
                 return NULL
             stop = p
-            while stop > base + field.value and ((stop - 1)[0] == 32 or (stop - 1)[0] == 9):
+            while stop > line and ((stop - 1)[0] == 32 or (stop - 1)[0] == 9):
                 stop -= 1
-            field.value_size = <unsigned short>(stop - base - field.value)
+            field.value = <unsigned short>(line - base)
+            field.value_size = <unsigned short>(stop - line)
+            if kind == HOST:
+                host = True
+            elif kind == CONNECTION:
+                if stop - line != 10 or memcmp(line, b"keep-alive", 10) != 0:
+                    return NULL
+            elif kind == LENGTH:
+                self._length_at = self._count + 1
+                self._length = _length(line, stop)
+                if self._length < 0:
+                    return NULL
             self._count += 1
             p += 2
 
-    cdef bint _is(self, int place, const char* value, Py_ssize_t size) noexcept:
-        cdef Field* field = &self._fields[place]
-        return field.value_size == size and memcmp(PyBytes_AS_STRING(self._head) + field.value, value, size) == 0
+    cdef PlainHeaders _again(self, bytes data):
+        """These of the next request on the same connection, where its head is the same but for the length that it
+        tells and its body is whole; else None."""
+        cdef Field* field = &self._fields[self._length_at - 1]
+        cdef Py_ssize_t all = PyBytes_GET_SIZE(data), at = field.value, left = self.size - at - field.value_size
+        cdef const char* before = PyBytes_AS_STRING(self._head)
+        cdef const char* start = PyBytes_AS_STRING(data)
+        cdef const char* p = start + at
+        cdef Py_ssize_t length, more
+        cdef PlainHeaders made
+        cdef int i
+        if all <= at or memcmp(start, before, at) != 0:
+            return None
+        while 48 <= p[0] <= 57:  # a NUL ends what is there
+            p += 1
+        length = _length(start + at, p)
+        more = p - start - at - field.value_size
+        if length < 0 or all != self.size + more + length or memcmp(p, before + self.size - left, left) != 0:
+            return None
+        if not more and length == self._length:
+            return self
+        made = PlainHeaders.__new__(PlainHeaders)
+        made._head = PyBytes_FromStringAndSize(start, self.size + more)
+        made._count = self._count
+        made._length_at = self._length_at
+        made._length = length
+        made.target = self.target
+        made.size = self.size + more
+        made.extended = self.extended
+        memcpy(made._fields, self._fields, self._count * sizeof(Field))
+        made._fields[self._length_at - 1].value_size += <unsigned short>more
+        for i in range(self._length_at, self._count):
+            made._fields[i].name += <unsigned short>more
+            made._fields[i].value += <unsigned short>more
+        return made
 
-    cdef Py_ssize_t _body(self) noexcept:
-        """Content-Length, or -2 where there is none that is plain."""
-        cdef int place = self._find(b"content-length", 14)
-        cdef const char* value
-        if place < 0:
-            return -2
-        value = PyBytes_AS_STRING(self._head) + self._fields[place].value
-        return _length(value, value + self._fields[place].value_size)
 
-    cdef bint _ordinary(self) noexcept:
-        """A Host, a connection that stays, a body of nothing but its bytes."""
-        cdef int place = self._find(b"connection", 10)
-        if place >= 0 and not self._is(place, b"keep-alive", 10):
-            return False
-        return (
-            self._find(b"host", 4) >= 0
-            and self._find(b"proxy-connection", 16) < 0
-            and self._find(b"transfer-encoding", 17) < 0
-            and self._find(b"expect", 6) < 0
-            and self._find(b"upgrade", 7) < 0
-            and self._find(b"content-encoding", 16) < 0
-        )
+cdef enum:
+    HOST = 1
+    LENGTH
+    CONNECTION
+    ODD
+
+
+cdef int _kind(const char* name, Py_ssize_t size) noexcept:
+    """What a field of this name means for how a request is read."""
+    if size == 4:
+        return HOST if _same(name, b"host", 4) else 0
+    if size == 14:
+        return LENGTH if _same(name, b"content-length", 14) else 0
+    if size == 10:
+        return CONNECTION if _same(name, b"connection", 10) else 0
+    if size == 6:
+        return ODD if _same(name, b"expect", 6) else 0
+    if size == 7:
+        return ODD if _same(name, b"upgrade", 7) else 0
+    if size == 16:
+        return ODD if _same(name, b"proxy-connection", 16) or _same(name, b"content-encoding", 16) else 0
+    if size == 17:
+        return ODD if _same(name, b"transfer-encoding", 17) else 0
+    return 0
 
 
 cdef bint _same(const char* text, const char* lower, Py_ssize_t size) noexcept:
@@ -347,8 +384,9 @@ cdef bint _alike(const char* one, const char* other, Py_ssize_t size) noexcept:
     return True
 
 
-def read_post(bytes data):
-    """A POST that is whole in `data` and has a Host, a length and a connection that stays: (target, headers, body)."""
+cpdef PlainHeaders read_post(bytes data, PlainHeaders before=None):
+    """The headers of a POST that is whole in `data` and has a Host, a length and a connection that stays; None for
+    anything else. `before` are those of the request before it on the same connection."""
     cdef const char* start = PyBytes_AS_STRING(data)
     cdef const char* end = start + PyBytes_GET_SIZE(data)
     cdef const char* limit = end if end - start < LONGEST else start + LONGEST
@@ -356,6 +394,10 @@ def read_post(bytes data):
     cdef const char* line
     cdef const char* p
     cdef PlainHeaders headers
+    if before is not None:
+        headers = before._again(data)
+        if headers is not None:
+            return headers
     if end - start < 18 or memcmp(start, b"POST /", 6) != 0:
         return None
     line = target
@@ -366,16 +408,17 @@ def read_post(bytes data):
     headers = PlainHeaders.__new__(PlainHeaders)
     headers._head = data
     p = headers._scan(line + 11, limit)
-    if p == NULL or not headers._ordinary() or headers._body() != end - p:
+    if p == NULL or headers._length != end - p:
         return None
+    headers.size = p - start
+    headers.target = PyUnicode_DecodeASCII(target, line - target, NULL)
     headers._head = PyBytes_FromStringAndSize(start, p - start)
-    return PyUnicode_DecodeASCII(target, line - target, NULL), headers, PyBytes_FromStringAndSize(p, end - p)
+    return headers
 
 
-def read_answer(bytes data, dict names, LastHead last):
-    """An answer of 200 on a connection that stays: (headers, body, None) where it is whole in `data`, (headers, what
-    has come of the body, its reader) where it comes in chunks. `last` is the head of the one before, and this one's
-    from here on."""
+cpdef Py_ssize_t read_answer(bytes data, dict names, LastHead last) except -2:
+    """What the head takes of an answer of 200 on a connection that stays, whose body is whole in `data` or comes in
+    chunks; -1 for anything else. `last` is the head of the one before, and this one's from here on."""
     cdef const char* start = PyBytes_AS_STRING(data)
     cdef const char* end = start + PyBytes_GET_SIZE(data)
     cdef const char* line
@@ -384,18 +427,20 @@ def read_answer(bytes data, dict names, LastHead last):
     cdef list fields = []
     cdef Line lines[FIELDS]
     if end - start < 19 or memcmp(start, b"HTTP/1.1 200 ", 13) != 0:
-        return None
+        return -1
     line = <const char*>memchr(start, 13, end - start)
     if line == NULL or line + 1 != <const char*>memchr(start, 10, end - start):
-        return None
+        return -1
     line += 2
     p = _fields(line, end, names, last, fields, lines, &length)
     if p == NULL or (length >= 0 and length != end - p) or length == -2:
-        return None
-    last._head = PyBytes_FromStringAndSize(line, p - line)
-    last._fields = fields
-    memcpy(last._lines, lines, len(fields) * sizeof(Line))
-    return fields[:], PyBytes_FromStringAndSize(p, end - p), ChunkReader() if length == -1 else None
+        return -1
+    if last._head is None or PyBytes_GET_SIZE(last._head) != p - line or memcmp(PyBytes_AS_STRING(last._head), line, p - line) != 0:
+        last._head = PyBytes_FromStringAndSize(line, p - line)
+        memcpy(last._lines, lines, len(fields) * sizeof(Line))
+    last.fields = fields
+    last.chunks = ChunkReader() if length == -1 else None
+    return p - start
 
 
 cdef enum:
@@ -406,10 +451,6 @@ cdef class ChunkReader:
     """Takes the chunks of a body apart, cut anywhere. `feed` gives the payload of what it is fed; `done` once the last
     chunk and its trailers have passed; `more` where bytes follow them; `fault` where this is no chunked body. As lenient
     as llhttp is asked to be: lone line feeds and padded sizes pass."""
-
-    cdef int _state, _digits
-    cdef unsigned long long _left
-    cdef readonly bint done, more, fault
 
     def __init__(self):
         self._state = SIZE

@@ -24,7 +24,7 @@ async def read_whole(request: web.BaseRequest, limit: int, patience: float) -> b
     content = request.content
     length = request.content_length
     if length is not None and length > limit:
-        raise TooLarge(f"request body too large: {length} bytes, at most {limit} are accepted")
+        raise TooLarge(f"request body too large: at most {limit} bytes are accepted")
     if content.is_eof():
         whole = content.read_nowait()
         if len(whole) > limit:

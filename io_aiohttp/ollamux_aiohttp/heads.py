@@ -10,21 +10,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from ollamux_aiohttp._heads import LastHead, PlainHeaders, chunked, read_answer, read_post, sized
+    from ollamux_aiohttp._heads import LastHead, PlainHeaders, behind, chunked, read_answer, read_post, sized
 else:
     try:
-        from ollamux_aiohttp._heads import LastHead, PlainHeaders, chunked, read_answer, read_post, sized
+        from ollamux_aiohttp._heads import LastHead, PlainHeaders, behind, chunked, read_answer, read_post, sized
     except ImportError:
         PlainHeaders = dict
 
         class LastHead:
             """Nothing is remembered."""
 
-        def read_post(data: bytes) -> None:
+        def read_post(data: bytes, before: object = None) -> None:
             """Nothing is read quickly."""
 
-        def read_answer(data: bytes, names: dict[bytes, str], last: LastHead) -> None:
+        def read_answer(data: bytes, names: dict[bytes, str], last: LastHead) -> int:
             """Nothing is read quickly."""
+            return -1
+
+        def behind(data: bytes, size: int) -> bytes:
+            """What follows the first `size` bytes."""
+            return data[size:]
 
         def chunked(data: bytes) -> bytes:
             """A piece of a body as a chunk of its own, in one piece."""
@@ -35,7 +40,7 @@ else:
             return b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), line, body)
 
 
-__all__ = ("LastHead", "Names", "PlainHeaders", "chunked", "read_answer", "read_post", "sized")
+__all__ = ("LastHead", "Names", "PlainHeaders", "behind", "chunked", "read_answer", "read_post", "sized")
 
 _REMEMBERED: Final = 512
 

@@ -12,14 +12,14 @@ looked at again, so the two parsers never see different halves of one stream.
 from __future__ import annotations
 
 from abc import ABCMeta
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import httptools
 
-from ollamux_aiohttp.heads import Names, PlainHeaders, read_post
+from ollamux_aiohttp.heads import Names, PlainHeaders, behind, read_post
 
-__all__ = ("BODY_LIMIT", "GIVEN_UP", "MORE", "WHOLE", "LaneHeaders", "LaneParser")
+__all__ = ("BODY_LIMIT", "GIVEN_UP", "MORE", "WHOLE", "LaneHeaders", "LaneParser", "headers_of")
 
 BODY_LIMIT: Final = 1024 * 1024
 """Bytes of a body that are collected here; a larger one is read with back-pressure."""
@@ -70,11 +70,21 @@ class LaneHeaders:
 cast(ABCMeta, Mapping).register(LaneHeaders)  # not its base: a class that Cython compiles has none in Python
 
 
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> LaneHeaders:
+    """Headers that another parser read, as the lane has them."""
+    fields: dict[str, bytes] = {}
+    for name, value in raw:
+        fields.setdefault(_names.lower(name), value)
+    return LaneHeaders(fields)
+
+
 class LaneParser:
     """Reads one request after the other. `takes` says of a method and a target whether they may go this way;
-    `head_limit` bounds the bytes of a head. After `feed` has said WHOLE, the attributes describe the request."""
+    `head_limit` bounds the bytes of a head; without `quick`, llhttp reads every request. After `feed` has said WHOLE, the
+    attributes describe the request."""
 
     __slots__ = (
+        "_before",
         "_body",
         "_count",
         "_done",
@@ -83,8 +93,8 @@ class LaneParser:
         "_head_size",
         "_odd",
         "_parser",
+        "_quick",
         "_raw",
-        "_taken",
         "_takes",
         "body",
         "headed",
@@ -95,9 +105,10 @@ class LaneParser:
         "should_close",
     )
 
-    def __init__(self, takes: Callable[[str, str], bool], head_limit: int) -> None:
+    def __init__(self, takes: Callable[[str, str], bool], head_limit: int, *, quick: bool = True) -> None:
         self._takes = takes
-        self._taken = ""
+        self._quick = quick
+        self._before: PlainHeaders | None = None
         self._head_limit = head_limit
         self._parser: httptools.HttpRequestParser | None = None
         self._raw = bytearray()
@@ -118,7 +129,7 @@ class LaneParser:
     def feed(self, data: bytes) -> int:
         """WHOLE: the attributes hold a request, and nothing follows it. MORE: not yet. GIVEN_UP: `given_up` has all
         bytes since the last whole request."""
-        if not self._raw and self._read_plain(data):
+        if self._quick and not self._raw and self._read_plain(data):
             return WHOLE
         parser = self._parser
         if parser is None:
@@ -139,22 +150,23 @@ class LaneParser:
 
     def _read_plain(self, data: bytes) -> bool:
         """A POST that came whole in one read, with nothing about it that needs a second look."""
-        found = read_post(data)
-        if found is None:
+        headers = read_post(data, self._before)
+        if headers is None:
             return False
-        path, headers, body = found
-        if len(body) > BODY_LIMIT or len(data) - len(body) > self._head_limit:
+        size = headers.size
+        if size > self._head_limit or len(data) - size > BODY_LIMIT:
             return False
-        if path != self._taken:
-            if not self._takes("POST", path):
+        before = self._before
+        if headers is not before:
+            if (before is None or headers.target != before.target) and not self._takes("POST", headers.target):
                 return False
-            self._taken = path
+            self._before = headers
+        self.path = headers.target
         self.method = "POST"
-        self.path = self._taken  # most often the one before: what is looked up by it has its hash already
         self.should_close = False
         self.old = False
         self.headers = headers
-        self.body = body
+        self.body = behind(data, size)
         return True
 
     def given_up(self) -> bytes:
@@ -207,6 +219,7 @@ class LaneParser:
             or self._count > _HEADERS_LIMIT
             or self._head_size > self._head_limit
             or self.path[:1] != "/"
+            or ("host" not in self._fields and parser.get_http_version() == "1.1")
             or not self._takes(self.method, self.path)
         ):
             self._odd = True

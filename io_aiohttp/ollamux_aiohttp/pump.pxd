@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.accounting.ledger cimport Ledger
+from ollamux.contract cimport Call, ClientRequest, Data, End, Head, WakeAt
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
@@ -22,6 +23,7 @@ cdef class Pump:
     cdef public Deadlines deadlines
     cdef public Upstreams upstreams
     cdef public object loop, drain, staying, closing, body_limit
+    cdef public bint lane
     cdef dict _heads
     cdef tuple _told
     cdef int _told_status
@@ -54,12 +56,13 @@ cdef class Driver(Listener):
     cpdef attempt_data(self, long attempt, bytes data)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
+    @cython.locals(call=Call, piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
     cdef _do_rarely(self, want)
-    cdef _begin(self, head, bytes data)
-    cdef _end(self, head, bytes data, end)
-    cdef _whole(self, head, bytes data)
-    cdef _headers(self, head)
+    cdef _begin(self, Head head, bytes data)
+    cdef _end(self, Head head, bytes data, End end)
+    cdef _whole(self, Head head, bytes data)
+    cdef tuple _headers(self, Head head)
     cdef bytes _connection_line(self)
     cdef _write(self, bytes data)
     cdef _send(self, bytes data)

@@ -43,7 +43,7 @@ from ollamux.gateway import Gateway
 from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.heads import chunked, sized
-from ollamux_aiohttp.lane import LaneParser
+from ollamux_aiohttp.lane import LaneParser, headers_of
 from ollamux_aiohttp.upstream.choose import Upstreams
 from ollamux_aiohttp.upstream.interface import Listener, Transfer
 
@@ -70,8 +70,8 @@ class Written(web.StreamResponse):
 
 
 class Pump:
-    """What all drivers share, and the lane by which connections begin requests that came whole. `drain` is called where
-    exchanges may proceed though nothing was reported to them."""
+    """What all drivers share, and the lane by which connections begin requests that came whole, where there is one.
+    `drain` is called where exchanges may proceed though nothing was reported to them."""
 
     __slots__ = (
         "_date",
@@ -85,6 +85,7 @@ class Pump:
         "deadlines",
         "drain",
         "gateway",
+        "lane",
         "loop",
         "staying",
         "upstreams",
@@ -97,7 +98,10 @@ class Pump:
         deadlines: Deadlines,
         upstreams: Upstreams,
         drain: Callable[[], None],
+        *,
+        lane: bool = True,
     ) -> None:
+        self.lane = lane
         self.loop = loop
         self.gateway = gateway
         self.body_limit = gateway.config.server.limits.body
@@ -115,7 +119,7 @@ class Pump:
 
     def takes(self, method: str, path: str, /) -> bool:
         """Whether a request may take the lane of its connection."""
-        return not self.gateway.body_streams(method, path)
+        return self.lane and not self.gateway.body_streams(method, path)
 
     def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins a request that came whole."""
@@ -128,7 +132,8 @@ class Pump:
             method, path, headers = lane.method, lane.path, lane.headers  # type: ignore[assignment]  # registered as one
             stays, old = not lane.should_close, lane.old
         else:
-            method, path, headers = message.method, message.path, message.headers
+            method, path = message.method, message.path
+            headers = headers_of(message.raw_headers)  # type: ignore[assignment]
             stays, old = not message.should_close, message.version < (1, 1)
         if len(body) > self.body_limit:
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
@@ -309,9 +314,11 @@ class Driver(Listener):
         for want in wants:
             kind = type(want)
             if kind is Call:
-                self._transfers[want.attempt] = self._pump.upstreams.start(want, self)  # type: ignore[union-attr,arg-type]
+                call: Call = want  # type: ignore[assignment]
+                self._transfers[call.attempt] = self._pump.upstreams.start(call, self)
             elif kind is WakeAt:
-                self._pump.deadlines.set(self._client, want.when)  # type: ignore[union-attr]
+                wake: WakeAt = want  # type: ignore[assignment]
+                self._pump.deadlines.set(self._client, wake.when)
             elif kind is Data:
                 piece: Data = want  # type: ignore[assignment]
                 data = data + piece.data if data else piece.data

@@ -1,7 +1,8 @@
 """The server: sockets, the gateway, and the pump between them.
 
 Rules: one gateway for a process; the handler does nothing but read the body, open the exchange and wait for its end;
-after 408, 413 and a broken body the connection is closed, since what follows cannot be trusted.
+after 408, 413 and a broken body the connection is closed, since what follows cannot be trusted. OLLAMUX_LANE=0 has
+aiohttp read every request, as it reads those that are out of the ordinary: a request has the same answer both ways.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -31,6 +33,7 @@ from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.events import EVENTS, Events, Granted
+from ollamux_aiohttp.lane import headers_of
 from ollamux_aiohttp.logs import log_news
 from ollamux_aiohttp.pump import Driver, Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
@@ -84,7 +87,7 @@ class Server:
         taken."""
         loop = asyncio.get_running_loop()
         deadlines = Deadlines(loop)
-        self._pump = Pump(loop, self.gateway, deadlines, self._upstreams, self._drain)
+        self._pump = Pump(loop, self.gateway, deadlines, self._upstreams, self._drain, lane=_lane())
         self._chores = ChoreRunner(self.gateway, self._upstreams, deadlines, self._drain)
         limits = self.config.server.limits
         self._front = Front(
@@ -175,7 +178,8 @@ class Server:
             if connection.transport is None:
                 return pump.closing
         now = time.monotonic()
-        asked = ClientRequest(request.method, path, request.headers, body, connection.client.peer)
+        headers = cast("Mapping[str, str]", headers_of(message.raw_headers))
+        asked = ClientRequest(request.method, path, headers, body, connection.client.peer)
         if streaming and request.method == "GET":  # the events: no exchange, so that nothing of them is recorded
             granted = Gateway.open(self.gateway, asked, now)
             if isinstance(granted, Granted):
@@ -227,6 +231,10 @@ class Server:
         unix = time.time()
         self.gateway.wall(unix, time.localtime(unix).tm_gmtoff, now)
         self._clock = asyncio.get_running_loop().call_later(_WALL_EVERY, self._tell_time)
+
+
+def _lane() -> bool:
+    return os.environ.get("OLLAMUX_LANE", "").strip().lower() not in ("0", "false", "no", "off")
 
 
 def _addresses() -> tuple[str, ...]:

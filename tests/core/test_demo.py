@@ -61,6 +61,7 @@ def usage_of(events: list[Event]) -> Usage:
 
 WEATHER = Tool(
     "get_weather",
+    "Tells the temperature of a city. Ask it when somebody is in doubt.",
     parameters=raw({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
 )
 CLOCK = Tool("clock")
@@ -106,13 +107,72 @@ def test_an_image_of_garbage_is_described_all_the_same() -> None:
         ("What is the weather in Paris?", "get_weather"),
         ("Look at the clock", "clock"),
         ("call GET_WEATHER or clock", "clock"),
-        ("Something else", "clock"),
+        ("How warm is it? Temperatures in Paris?", "get_weather"),
+        ("Is it sunny? Clocks tell", "clock"),
     ],
 )
 def test_the_tool_that_the_message_hints_at_is_called(text: str, called: str) -> None:
     events = demo.answer(chat(text, tools=(CLOCK, WEATHER)))
     assert next(event.name for event in events if isinstance(event, ToolCallStart)) == called
     assert events[-1] == Finish("tool_calls")
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("hi", WEATHER),
+        ("Hello, what can you tell me?", WEATHER),
+        ("if only", Tool("f", "Gets and makes what you want. Only if it is so.")),
+        ("Write to me", Tool("x", "")),
+        ("<system-reminder>The weather tool is called get_weather.</system-reminder>", WEATHER),
+    ],
+)
+def test_a_message_that_speaks_of_no_tool_is_answered_with_a_text_that_says_how_one_is_called(
+    text: str, tool: Tool
+) -> None:
+    events = demo.answer(chat(text, tools=(tool, CLOCK)))
+    assert f"It may call “{tool.name}”, “clock”, where a message names it." in text_of(events)
+    assert events[-1] == Finish("stop")
+
+
+def test_the_only_tool_is_called_whatever_the_message_says() -> None:
+    assert demo.answer(chat("hi", tools=(WEATHER,)))[-1] == Finish("tool_calls")
+
+
+def test_what_a_program_puts_beside_the_words_of_its_user_is_not_taken_for_them() -> None:
+    beside = Text("<environment_context>\n<cwd>/weather</cwd>\n</environment_context>")
+    before = Message("user", [beside])
+    for messages in (
+        [before, Message("user", [Text("hi")])],
+        [Message("user", [beside, Text("hi")])],
+        [Message("user", [Text("hi")]), before],
+    ):
+        assert "You said: “hi”" in text_of(demo.answer(chat(messages=messages, tools=(WEATHER, CLOCK))))
+
+
+def test_only_tools_that_are_allowed_are_called() -> None:
+    choice = ToolChoice("auto", allowed=("clock",))
+    events = demo.answer(chat("get_weather, please", tools=(WEATHER, CLOCK), tool_choice=choice))
+    assert events[-1] == Finish("stop")
+    demanded = demo.answer(chat("hi", tools=(WEATHER, CLOCK), tool_choice=ToolChoice("required", allowed=("clock",))))
+    assert next(event.name for event in demanded if isinstance(event, ToolCallStart)) == "clock"
+
+
+def test_a_call_is_made_where_one_is_required_whatever_the_message_says() -> None:
+    events = demo.answer(chat("hi", tools=(WEATHER, CLOCK), tool_choice=ToolChoice("required")))
+    assert next(event.name for event in events if isinstance(event, ToolCallStart)) == "get_weather"
+
+
+def test_no_tool_is_called_again_once_one_has_answered_and_a_later_message_may_have_one_called() -> None:
+    history = [
+        Message("user", [Text("weather in Paris")]),
+        Message("assistant", [ToolCall("1", "get_weather", "{}")]),
+        Message("tool", [ToolResult("1", [Text("21 degrees")])]),
+        Message("user", [Text("And the weather in Rome?")]),
+    ]
+    assert demo.answer(chat(messages=history, tools=(WEATHER,)))[-1] == Finish("stop")
+    history.insert(3, Message("assistant", [Text("It is warm")]))
+    assert demo.answer(chat(messages=history, tools=(WEATHER,)))[-1] == Finish("tool_calls")
 
 
 def test_the_arguments_of_a_call_fit_its_schema() -> None:
@@ -123,7 +183,7 @@ def test_the_arguments_of_a_call_fit_its_schema() -> None:
 
 def test_each_call_of_a_conversation_has_its_own_id() -> None:
     history = [Message("user", [Text("clock")]), Message("assistant", [ToolCall("call_demo_1", "clock", "{}")])]
-    events = demo.answer(chat(messages=[*history, Message("user", [Text("again")])], tools=(CLOCK,)))
+    events = demo.answer(chat(messages=[*history, Message("user", [Text("The clock again")])], tools=(CLOCK,)))
     assert next(event.id for event in events if isinstance(event, ToolCallStart)) == "call_demo_2"
 
 

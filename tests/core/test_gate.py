@@ -111,3 +111,14 @@ def test_a_preflight_lists_what_may_be_sent() -> None:
     assert headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
     assert dict(Gate(origins=("*",)).preflight("http://x"))["Access-Control-Allow-Origin"] == "*"
     assert Gate(keys=(issued("a"),)).guarded and not Gate().guarded
+
+
+def test_a_key_that_was_shown_before_lets_in_as_it_did_the_first_time_and_nothing_else_does() -> None:
+    gate = Gate(keys=(issued("a", "inference"), issued("b", "manage")))
+    for _ in range(2):
+        gate.admit({"authorization": "Bearer a"}, "", "inference")
+        gate.admit({"x-api-key": "b"}, "", "manage")
+        with pytest.raises(Forbidden):
+            gate.admit({"api-key": "b"}, "", "inference")
+        for wrong in ("", "A", "a ", "aa", "Bearer a"):
+            assert gate.presented({"x-api-key": wrong}, "") is None

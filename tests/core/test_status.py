@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.driving import Driven, driven
+from tests.support.fleets import another
 
 from ollamux.config import Price
 from ollamux.conversation import Usage
@@ -46,10 +47,8 @@ def house() -> Driven:
 
 def worked(run: Driven) -> None:
     """An answer, and a failure, by the backend a."""
-    from msgspec.structs import replace
-
     (found,) = run.gateway.catalog.find("n")
-    found = replace(found, price=Price(input=1.0, output=2.0))
+    found = another(found, price=Price(input=1.0, output=2.0))
     usage = Usage(input_uncached=600_000, cache_read=400_000, output_text=100_000, reasoning=1)
     run.gateway.ledger.attempt(found, "chat", 2.0, 0.25, usage, "", run.now - 10)
     run.gateway.ledger.attempt(found, "chat", 1.0, -1.0, None, "timeout", run.now - 5)

@@ -70,17 +70,17 @@ def test_a_stream_that_goes_on_is_cut_after_the_grace_and_its_backend_left() -> 
 
     def endless(asked: Asked, wire: Wire) -> None:
         wire.send(stream_head() + chunk(sse("Hel", role="assistant")))
-        if wire.wait_for_peer_to_leave(5):
+        if wire.wait_for_peer_to_leave(50):
             left.set()
 
     with backend(endless) as only, running({"backends": backends(only)}) as server, raw(server) as client:
         client.send(post("/api/chat", OLLAMA.body()))
         client.until(b"Hel")
-        begun = time.monotonic()
-        _stop(server, 0.1).join(5)
-        assert time.monotonic() - begun < 3
+        stopping = _stop(server, 0.1)
+        stopping.join(20)
+        assert not stopping.is_alive()
         assert not client.rest().endswith(b"0\r\n\r\n"), "it must not look whole"
-        assert left.wait(1)
+        assert left.wait(20)
 
 
 def test_connections_that_wait_for_nothing_are_closed_at_once() -> None:
@@ -92,9 +92,9 @@ def test_connections_that_wait_for_nothing_are_closed_at_once() -> None:
     ):
         idle.send(post("/api/chat", OLLAMA.body()))
         assert idle.answer().status == 200
-        begun = time.monotonic()
-        _stop(server, 5.0).join(4)
-        assert time.monotonic() - begun < 3
+        stopping = _stop(server, 60.0)
+        stopping.join(20)
+        assert not stopping.is_alive()
         assert idle.ends()
         assert fresh.ends()
 

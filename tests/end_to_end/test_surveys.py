@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from tests.support.dialogues import OLLAMA, backends, says, speaks
 from tests.support.raw import raw
 from tests.support.running import running
-from tests.support.scripted import Asked, Wire, backend
+from tests.support.scripted import Wire, backend
 
 
 def test_tags_unite_all_backends_and_ps_what_they_have_loaded() -> None:
@@ -30,7 +30,8 @@ def test_tags_unite_all_backends_and_ps_what_they_have_loaded() -> None:
 
 
 def test_a_black_hole_keeps_nobody_waiting_once_it_is_known() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as hole, backend(says("Hello")) as good:
+    with socket.socket() as hole, backend(says("Hello")) as good:
+        hole.bind(("127.0.0.1", 0))
         found = [
             {
                 "id": "hole",
@@ -40,15 +41,14 @@ def test_a_black_hole_keeps_nobody_waiting_once_it_is_known() -> None:
             },
             *backends(good),
         ]
-        settings: dict[str, Any] = {"backends": found, "health": {"timeout": 0.2}}
-        with running(settings) as server:
-            begun = time.monotonic()
+        settings: dict[str, Any] = {"backends": found, "health": {"timeout": 60}}
+        with running(settings) as server:  # which finds that nothing listens there
+            hole.listen()
             for path in ("/api/tags", "/api/ps"):
                 assert server.ask("GET", path).status == 200
             assert server.ask("POST", "/api/show", {"model": "nothing"}).status == 404
             assert OLLAMA.text(OLLAMA.ask(server)) == "Hello"
             assert server.ask("GET", "/readyz").body == b"ready: 1/2 backends healthy"
-            assert time.monotonic() - begun < 1.0
 
 
 def test_a_backend_that_falls_silent_is_waited_for_no_longer_than_a_moment() -> None:
@@ -59,17 +59,15 @@ def test_a_backend_that_falls_silent_is_waited_for_no_longer_than_a_moment() -> 
 
         def lists(path: str, wire: Wire) -> bool:
             if silent.is_set():
-                wire.wait_for_peer_to_leave(5)
+                wire.wait_for_peer_to_leave(50)
             return answers(path, wire)
 
         falls_silent._lists = lists  # type: ignore[method-assign]
-        with running({"backends": backends(falls_silent, good)}) as server:
+        with running({"backends": backends(falls_silent, good), "health": {"timeout": 60}}) as server:
             silent.set()
             time.sleep(1.2)
             good.models = ("two", "three")
-            begun = time.monotonic()
             names = [row["name"] for row in server.ask("GET", "/api/tags").json["models"]]
-            assert time.monotonic() - begun < 2.5
             assert {name.removesuffix(":latest") for name in names} == {"one", "two", "three", "auto"}
 
 
@@ -93,15 +91,26 @@ def test_head_is_answered_as_get_without_the_body(path: str) -> None:
 
 
 def test_many_who_ask_at_once_ask_the_backends_once() -> None:
-    def script(asked: Asked, wire: Wire) -> None:
-        says("Hello")(asked, wire)
+    go = threading.Event()
 
-    with backend(script) as only, running({"backends": backends(only)}) as server:
+    with backend(says("Hello")) as only, running({"backends": backends(only)}) as server, ExitStack() as stack:
+        answers = only._lists
+
+        def lists(path: str, wire: Wire) -> bool:
+            go.wait(20)
+            return answers(path, wire)
+
+        async def nothing() -> None:
+            pass
+
         time.sleep(1.2)
         before = len(only.asked)
-        threads = [threading.Thread(target=server.ask, args=("GET", "/api/tags")) for _ in range(10)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(5)
-        assert len(only.asked) - before <= 2
+        only._lists = lists  # type: ignore[method-assign]
+        clients = [stack.enter_context(raw(server)) for _ in range(10)]
+        for client in clients:
+            client.send(b"GET /api/tags HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in range(5):  # turns of its loop, in which all of them are read
+            server.do(nothing)
+        go.set()
+        assert [client.answer().status for client in clients] == [200] * 10
+        assert len(only.asked) == before + 1

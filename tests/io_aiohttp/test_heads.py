@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from typing import Any
 
 import httptools
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from ollamux import _build
 from ollamux_aiohttp import heads
-from ollamux_aiohttp.heads import LastHead, Names, read_answer, read_post
+from ollamux_aiohttp.heads import LastHead, Names
 
 compiled = pytest.mark.skipif(
     not _build.compiled(("ollamux_aiohttp._heads",)), reason="the quick readers are not compiled"
@@ -93,6 +94,23 @@ def _asked(data: bytes, *, answer: bool = False) -> _Told:
     return told
 
 
+def read_post(data: bytes, *before: bytes) -> tuple[str, dict[str, str], bytes] | None:
+    """Target, headers and body, where these bytes are read quickly behind those."""
+    headers = None
+    for one in before:
+        headers = heads.read_post(one, headers)
+    headers = heads.read_post(data, headers)
+    return None if headers is None else (headers.target, dict(headers), data[headers.size :])
+
+
+def read_answer(
+    data: bytes, names: dict[bytes, str], last: LastHead
+) -> tuple[list[tuple[str, str]], bytes, Any] | None:
+    """Headers, what has come of the body, and who reads it where it comes in chunks."""
+    size = heads.read_answer(data, names, last)
+    return None if size < 0 else (last.fields, data[size:], last.chunks)
+
+
 @st.composite
 def changed(draw: st.DrawFn, message: bytes, *, lines: bool = True) -> bytes:
     """The message with up to three lines more and up to three bytes replaced, added or taken away."""
@@ -142,9 +160,8 @@ def test_a_message_with_something_behind_it_is_left_to_llhttp() -> None:
 
 @compiled
 def test_the_headers_of_a_request_are_a_mapping_of_names_in_lower_case() -> None:
-    found = read_post(b"POST / HTTP/1.1\r\nHOST: h\r\nX-Odd!:  \xff \t\r\nempty:\r\nContent-Length: 0\r\n\r\n")
-    assert found is not None
-    headers = found[1]
+    headers = heads.read_post(b"POST / HTTP/1.1\r\nHOST: h\r\nX-Odd!:  \xff \t\r\nempty:\r\nContent-Length: 0\r\n\r\n")
+    assert headers is not None
     assert list(headers) == ["host", "x-odd!", "empty", "content-length"]
     assert (headers["host"], headers.get("x-odd!"), headers["empty"], len(headers)) == ("h", "\udcff", "", 4)
     assert (
@@ -181,6 +198,33 @@ def test_a_request_that_is_read_quickly_is_what_llhttp_reads(data: bytes) -> Non
     fields = {name: value.decode("utf-8", "surrogateescape") for name, value in told.fields}
     assert (told.url.decode("ascii"), fields, told.body) == (target, dict(headers), body)
     assert len(told.fields) == len(headers)
+
+
+def longer(data: bytes, body: bytes) -> bytes:
+    """The request with this body."""
+    return data.replace(b"Length: 5", b"Length: %d" % len(body)).replace(b"hello", body)
+
+
+@given(changed(POST), changed(POST) | st.integers(0, 2000).map(lambda size: longer(POST, b"x" * size)))
+@example(POST, longer(POST, b"more than ten"))
+@example(longer(POST, b"more than ten"), POST)
+@example(POST.replace(b"X-A: one, two\r\nContent-Length: 5", b"Content-Length: 5\r\nX-A: one, two"), POST)
+@example(POST, POST.replace(b"5", b"05"))
+@example(POST, POST.replace(b"5", b""))
+def test_a_request_is_read_the_same_whatever_the_one_before_it_was(before: bytes, data: bytes) -> None:
+    assert read_post(data, before) == read_post(data, data, before) == read_post(data)
+
+
+@compiled
+def test_a_head_that_comes_again_is_not_read_anew_and_one_with_another_length_is_right() -> None:
+    swapped = POST.replace(b"X-A: one, two\r\nContent-Length: 5", b"Content-Length: 5\r\nX-A: one, two")
+    for first in (POST, swapped):
+        headers = heads.read_post(first)
+        assert headers is not None and heads.read_post(first, headers) is headers
+        for size in (4, 6, 10, 99, 100, 54_321):
+            found = read_post(longer(first, b"y" * size), first)
+            assert found is not None and found[2] == b"y" * size
+            assert found[1] == {"host": "localhost:1", "x-a": "one, two", "content-length": str(size)}
 
 
 @given(changed(ANSWER))
@@ -263,6 +307,10 @@ def test_a_piece_of_a_body_becomes_a_chunk_and_is_read_as_one(size: int) -> None
         assert (found[2].done, found[2].more, found[2].fault) == (True, False, False)
 
 
+def test_what_follows_a_head_is_told_to_the_last_byte() -> None:
+    assert [heads.behind(b"abc", size) for size in range(4)] == [b"abc", b"bc", b"c", b""]
+
+
 def test_without_the_compiled_readers_nothing_is_read_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(vars(heads))
     with monkeypatch.context() as patch:
@@ -271,6 +319,6 @@ def test_without_the_compiled_readers_nothing_is_read_quickly(monkeypatch: pytes
         assert plain.__spec__ is not None and plain.__spec__.loader is not None
         plain.__spec__.loader.exec_module(plain)
     assert plain.read_post(POST) is None
-    assert plain.read_answer(ANSWER, NAMES.known, LastHead()) is None
+    assert plain.read_answer(ANSWER, NAMES.known, LastHead()) == -1
     assert plain.chunked(b"twelve bytes") == heads.chunked(b"twelve bytes") == b"c\r\ntwelve bytes\r\n"
     assert heads.read_post is before["read_post"]

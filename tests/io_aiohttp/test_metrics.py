@@ -6,10 +6,10 @@ import hashlib
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from tests.support.driving import Driven, driven
+from tests.support.fleets import another
 from tests.support.running import running
 
 from ollamux.config import Price
@@ -43,7 +43,7 @@ def value(samples: list[Sample], name: str, **labels: str) -> float | None:
 
 
 def worked(run: Driven) -> None:
-    offer = replace(run.gateway.catalog.find("m")[0], price=Price(input=1.0, output=2.0))
+    offer = another(run.gateway.catalog.find("m")[0], price=Price(input=1.0, output=2.0))
     usage = Usage(input_uncached=90, cache_read=10, output_text=11)
     run.gateway.ledger.attempt(offer, "chat", 2.5, 0.5, usage, "", run.now)
     run.gateway.ledger.attempt(offer, "chat", 1.0, -1.0, None, "timeout", run.now)

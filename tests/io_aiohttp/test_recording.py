@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +154,10 @@ def test_a_client_that_left_is_recorded_as_far_as_it_came(tmp_path: Path) -> Non
 
 def test_who_waits_in_the_queue_is_served_while_it_is_recorded(tmp_path: Path) -> None:
     def slowly(asked: Asked, wire: Wire) -> None:
-        time.sleep(0.1)  # long enough for the others to come
+        all_came.wait(20)
         says("Hello")(asked, wire)
+
+    all_came = threading.Event()
 
     with (
         backend(slowly) as up,
@@ -165,8 +166,10 @@ def test_who_waits_in_the_queue_is_served_while_it_is_recorded(tmp_path: Path) -
         threads = [threading.Thread(target=server.ask, args=("POST", "/api/chat", CHAT)) for _ in range(6)]
         for thread in threads:
             thread.start()
+        assert eventually(lambda: server.server.gateway.admission.waiting == 5)
+        all_came.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(20)
     assert [record["answer"]["status"] for record in _records(tmp_path)] == [200] * 6
     assert any(event[1] == "proceed" for record in _records(tmp_path) for event in record["events"])
 

@@ -104,7 +104,7 @@ def each(kind: type, change: Callable[[Any], Sequence[Want]]) -> Change:
 
 
 def edited(call: Call, **more: Any) -> Call:
-    fields = {name: getattr(call, name) for name in Call.__struct_fields__}
+    fields = {name: getattr(call, name) for name in Call.__match_args__}
     return Call(**{**fields, **more})
 
 

@@ -13,7 +13,7 @@ from ollamux.routing.fleet import Fleet
 from ollamux.routing.plan import Planner
 from ollamux.routing.standing import Field, Standing
 
-__all__ = ("backend", "field_of", "offer", "planner_of", "standing_of")
+__all__ = ("another", "backend", "field_of", "offer", "planner_of", "standing_of")
 
 
 def backend(id_: str, **told: Any) -> BackendConfig:
@@ -46,6 +46,12 @@ def offer(config: BackendConfig, place: int, model: str = "m", **told: Any) -> O
         rank=(-config.priority, place),
         price=price,
     )
+
+
+def another(like: Offer, **changes: Any) -> Offer:
+    """An offer that differs from this one in what is named."""
+    fields = [name for name in dir(like) if not name.startswith("_")]
+    return Offer(**{name: getattr(like, name) for name in fields} | changes)
 
 
 def field_of(fleet: Fleet, configs: Iterable[BackendConfig], model: str = "m", **told: Any) -> Field:

@@ -95,7 +95,7 @@ class Raw:
 
 
 @contextmanager
-def raw(server: Running, timeout: float = 5.0) -> Iterator[Raw]:
+def raw(server: Running, timeout: float = 20.0) -> Iterator[Raw]:
     """A connection to the server, until the block ends."""
     with socket.create_connection((server.host, server.port), timeout=timeout) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -109,7 +109,7 @@ def post(path: str, body: object = b"", *lines: str, method: str = "POST", versi
     return "\r\n".join(head).encode() + b"\r\n\r\n" + data
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 3.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     """Whether a condition comes true within this time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import http.client
 import json
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -85,8 +86,10 @@ def running(
     refreshed: bool = True,
     env: dict[str, str] | None = None,
     record: Path | None = None,
+    lane: bool | None = None,
 ) -> Iterator[Running]:
-    """Serves this configuration until the block ends. Fails where an exception was left to the event loop."""
+    """Serves this configuration until the block ends, with the lane or without it, where that is said. Fails where an
+    exception was left to the event loop."""
     config: Config = load([Layer("test", settings)], env or {})
     loop = uvloop.new_event_loop()
     mistakes: list[dict[str, Any]] = []
@@ -97,7 +100,11 @@ def running(
     async def start() -> Running:
         server = Server(config, record=record)
         # What a process does once is too dear for each of a suite's many servers.
-        with patch.multiple(gc, collect=lambda: 0, freeze=lambda: None, set_threshold=lambda *_: None):
+        way = {} if lane is None else {"OLLAMUX_LANE": str(int(lane))}
+        with (
+            patch.dict(os.environ, way),
+            patch.multiple(gc, collect=lambda: 0, freeze=lambda: None, set_threshold=lambda *_: None),
+        ):
             host, port = await server.start("127.0.0.1", 0)
         return Running(server, host, port, loop)
 

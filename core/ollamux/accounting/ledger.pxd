@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.accounting.histogram cimport Histogram
+from ollamux.routing.catalog cimport Offer
 
 
 cdef class Row:
@@ -24,7 +25,7 @@ cdef class Ledger:
     cdef public Histogram waits, overhead
 
     @cython.locals(row=Row, written=longlong)
-    cpdef attempt(self, offer, str operation, double seconds, double first_token, usage, str failure, double now)
+    cpdef attempt(self, Offer offer, str operation, double seconds, double first_token, usage, str failure, double now)
     cpdef forwarded(self, str backend, str operation, double seconds, str failure, double now)
     cpdef finished(self, str format_, str word)
     cpdef exchange(self, str client, str failure, double waited, long calls)

@@ -3,18 +3,21 @@
 cimport cython
 
 from ollamux.backends cimport Backend
+from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.sending cimport SendState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
+from ollamux.resilience.guards cimport Guards
+from ollamux.routing.catalog cimport Offer
 
 cdef double inf
 
 
 cdef class CallState(SendState):
-    @cython.locals(incoming=Incoming, backend=Backend)
+    @cython.locals(incoming=Incoming, backend=Backend, house=Machines, offer=Offer, guards=Guards, offers=tuple, alone=bint)
     cdef _look_up(self, double now, bint last)
-    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long)
+    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long, offer=Offer)
     cdef _dispatch(self, double now)
     @cython.locals(tries=Tries, admission=Admission)
     cdef _queue(self, bint anew, double now)
@@ -22,13 +25,13 @@ cdef class CallState(SendState):
     @cython.locals(tries=Tries)
     cdef _next(self, error, double now, failure=*)
     @cython.locals(incoming=Incoming)
-    cdef _call(self, offer, Backend backend, double now)
+    cdef _call(self, Offer offer, Backend backend, double now)
     @cython.locals(incoming=Incoming)
     cdef tuple _translate(self, double now)
     cdef tuple _next_part(self, double now)
     cdef _picture_head(self, status, headers, double now)
     cdef _picture_end(self, double now)
     cdef tuple _no_picture(self, error, double now)
-    cdef _answer_here(self, Incoming incoming, offer, double now)
-    cdef _answer_itself(self, offer, Backend backend, double now)
+    cdef _answer_here(self, Incoming incoming, Offer offer, double now)
+    cdef _answer_itself(self, Offer offer, Backend backend, double now)
     cdef _play(self, double now)

@@ -70,30 +70,27 @@ class CallState(SendState):
             if not reachable:
                 return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
             offer, backend = reachable[0]
-        elif (  # the usual case
-            len(offers) == 1
-            and self._constraints is None
-            and self._among is None
-            and (backend := house.backend(offers[0].backend)).callable
-            and not backend.restricted
-        ):
-            offer = offers[0]
-            reachable = [(offer, backend)]
         else:
-            try:
-                pairs = self._ordered(offers, now)
-                if self._plan is not None:  # it leaves out who cannot be called
-                    reachable = pairs
-                else:
-                    reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
-            except OllamuxError as error:
-                reachable = pairs = self._following(now) if isinstance(error, Busy) else []
-                if not reachable:
-                    return self._refuse(error, now)
-            coming = None if reachable else _loading(pairs)
-            if coming is not None:
-                return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
-            offer, backend = (reachable or pairs)[0]
+            offer = offers[0]
+            backend = house.backend(offer.backend)
+            alone = len(offers) == 1 and self._constraints is None and self._among is None
+            if alone and not backend.restricted and backend.can_be_called():  # the usual case
+                reachable = [(offer, backend)]
+            else:
+                try:
+                    pairs = self._ordered(offers, now)
+                    if self._plan is not None:  # it leaves out who cannot be called
+                        reachable = pairs
+                    else:
+                        reachable = [pair for pair in pairs if pair[1].callable] or self._following(now)
+                except OllamuxError as error:
+                    reachable = pairs = self._following(now) if isinstance(error, Busy) else []
+                    if not reachable:
+                        return self._refuse(error, now)
+                coming = None if reachable else _loading(pairs)
+                if coming is not None:
+                    return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
+                offer, backend = (reachable or pairs)[0]
         if not self._same_format(offer, backend):
             try:
                 incoming.check(self._seen_as(offer))
@@ -242,7 +239,7 @@ class CallState(SendState):
                 return self._answer_itself(offer, backend, now)
             self._relaying = called.name == self._serving.name and not self._resumed
             if self._relaying:
-                if backend.provider.manages_models:  # Ollama: nothing to rename where the client names that very model
+                if backend.manages:  # Ollama: nothing to rename where the client names that very model
                     self._upstream = self._house.catalog.spelling(incoming.model, offer.upstream)
                 self._dialect = backend.dialect_for(self._upstream)
                 outgoing = called.passthrough(incoming, self._upstream, self._defaults(offer), self._dialect)

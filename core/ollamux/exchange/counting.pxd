@@ -4,16 +4,18 @@ cimport cython
 
 from ollamux.accounting.ledger cimport Ledger
 from ollamux.backends cimport Backend
+from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.state cimport ModelState
 from ollamux.formats.asking cimport Incoming
+from ollamux.news cimport Feed
 
 
 cdef class CountingState(ModelState):
     cdef _erred(self, error)
     cdef _left(self)
     cdef _used(self)
-    @cython.locals(ledger=Ledger, incoming=Incoming, backend=Backend)
+    @cython.locals(house=Machines, ledger=Ledger, incoming=Incoming, backend=Backend)
     cdef _count_attempt(self, double now)
-    @cython.locals(ledger=Ledger, calls=long)
+    @cython.locals(house=Machines, ledger=Ledger, feed=Feed, calls=long)
     cdef _count(self, double now)
     cdef _tell(self, long calls, double now)

@@ -3,10 +3,12 @@
 cimport cython
 
 from ollamux.backends cimport Backend
+from ollamux.exchange.machines cimport Machines
 from ollamux.formats.asking cimport Incoming
 from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.circuits cimport Circuits
 from ollamux.resilience.health cimport Health
+from ollamux.routing.catalog cimport Offer
 from ollamux.routing.fleet cimport Fleet
 from ollamux.routing.plan cimport Candidate, Plan, Planner, rough
 from ollamux.routing.standing cimport Field, Standing
@@ -14,16 +16,16 @@ from ollamux.routing.station cimport Station
 
 
 @cython.locals(planner=Planner, fleet=Fleet)
-cpdef asked(house, Incoming incoming, str format_, wishes, body=*, double tokens=*, double elapsed=*)
+cpdef asked(Machines house, Incoming incoming, str format_, wishes, body=*, double tokens=*, double elapsed=*)
 @cython.locals(planner=Planner, fleet=Fleet, field=Field)
-cpdef planned(house, tuple offers, ask, double now, long waiting)
+cpdef planned(Machines house, tuple offers, ask, double now, long waiting)
 @cython.locals(plan=Plan, found=list, standing=Standing)
-cpdef tuple decided(house, str name, tuple offers, ask, double now)
+cpdef tuple decided(Machines house, str name, tuple offers, ask, double now)
 @cython.locals(admission=Admission, circuits=Circuits, any_open=bint, standing=Standing, station=Station, backend=Backend, queued=long, apart=long, out=bint)
-cpdef brought_up_to_date(house, Field field, double now)
+cpdef brought_up_to_date(Machines house, Field field, double now)
 @cython.locals(health=Health, condition=long, callable_=bint)
 cdef _read(Station station, Backend backend)
 @cython.locals(best=Candidate, field=Field, latency=long)
-cpdef tuple told(Plan plan, offer, tuple first, str kind=*)
+cpdef tuple told(Plan plan, Offer offer, tuple first, str kind=*)
 cdef tuple _headers(Candidate chosen, str reason, long latency, tuple others)
 cdef tuple _typed(str kind, tuple headers)

@@ -141,7 +141,7 @@ def _read(station: Station, backend: Backend) -> None:
     """How a backend is, and whether it can be called."""
     health = backend.health
     station.seen = health.stamp
-    callable_ = backend.callable
+    callable_ = backend.can_be_called()
     if callable_ != station.callable or not callable_:
         station.allow(callable_, backend.trouble)
     if not health.usable:

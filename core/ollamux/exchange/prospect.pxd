@@ -1,11 +1,12 @@
 # The types with which Cython compiles prospect.py; the source is that file alone.
 
+from ollamux.exchange.machines cimport Machines
 from ollamux.routing.ask cimport Ask
 from ollamux.routing.plan cimport Plan
 
 
 cdef class Prospect:
-    cdef object _house
+    cdef Machines _house
     cdef Ask _ask
     cdef str _name
     cdef tuple _offers

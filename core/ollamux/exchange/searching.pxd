@@ -5,8 +5,10 @@ cimport cython
 from ollamux.backends cimport Backend
 from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.deciding cimport asked, decided, planned
+from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
 from ollamux.routing.standing cimport Standing
 
@@ -14,23 +16,23 @@ from ollamux.routing.standing cimport Standing
 cdef class SearchState(CountingState):
     cdef tuple _visible(self, tuple offers)
     cdef tuple _chosen(self, Incoming incoming)
-    @cython.locals(incoming=Incoming, backend=Backend, plan=Plan, found=list, tokens=double)
+    @cython.locals(incoming=Incoming, backend=Backend, house=Machines, plan=Plan, found=list, tokens=double)
     cdef list _ordered(self, tuple offers, double now)
     cdef list _narrowed(self, list pairs)
     cdef list _all_of(self, plan)
-    cdef bint _can_resume(self, offer, Backend backend) except -1
+    cdef bint _can_resume(self, Offer offer, Backend backend) except -1
     cdef _look_further(self, Tries tries, double now)
     cdef list _following(self, double now)
-    cdef _seen_as(self, offer)
-    cdef bint _same_format(self, offer, Backend backend) except -1
-    cdef _calling(self, offer, Backend backend)
-    cdef double _estimated(self, Incoming incoming, offer) except? -1
+    cdef _seen_as(self, Offer offer)
+    cdef bint _same_format(self, Offer offer, Backend backend) except -1
+    cdef _calling(self, Offer offer, Backend backend)
+    cdef double _estimated(self, Incoming incoming, Offer offer) except? -1
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)
     cdef _given_up(self, found, double now)
     cdef _wishes(self)
     @cython.locals(plan=Plan, standing=Standing)
-    cdef _took(self, offer)
+    cdef _took(self, Offer offer)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
     cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)

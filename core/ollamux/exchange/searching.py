@@ -65,7 +65,7 @@ class SearchState(CountingState):
         assert incoming is not None
         if len(offers) == 1 and wishes is None:
             backend = house.backend(offers[0].backend)
-            if not (backend.callable and (backend.restricted or self._among is not None)):
+            if not (backend.can_be_called() and (backend.restricted or self._among is not None)):
                 return [(offers[0], backend)]
         body, tokens = self._request.body or b"", self._estimated(incoming, offers[0])
         ask = asked(house, incoming, self._serving.name, wishes, body, tokens, now - self._arrived)

@@ -5,10 +5,11 @@ cimport cython
 from ollamux.backends cimport Backend
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
+from ollamux.routing.catalog cimport Offer
 
 
 cdef class SendState(EndState):
-    cdef dict _defaults(self, offer)
+    cdef dict _defaults(self, Offer offer)
     @cython.locals(backend=Backend, incoming=Incoming)
     cdef tuple _send(self, outgoing, double now)
     cdef tuple _fetch(self, double now)

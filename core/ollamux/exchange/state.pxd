@@ -1,17 +1,22 @@
 # The types with which Cython compiles state.py; the source is that file alone.
 
 from ollamux.backends cimport Backend
+from ollamux.contract cimport ClientRequest
 from ollamux.exchange.base cimport Exchange
+from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming
+from ollamux.routing.catalog cimport Offer
 
 cdef double inf
 
 
 cdef class ModelState(Exchange):
-    cdef object _house, _request, _serving, _route, _phase, _neutral, _renderer
-    cdef object _converter, _called, _place, _head_headers, _paused_at, _offer, _served, _dialect
+    cdef ClientRequest _request
+    cdef Machines _house
+    cdef object _serving, _route, _phase, _neutral, _renderer
+    cdef object _converter, _called, _place, _head_headers, _paused_at, _served, _dialect
     cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _sent, _spent, _usage
     cdef dict _pictures
     cdef str _failure
@@ -20,6 +25,7 @@ cdef class ModelState(Exchange):
     cdef Tries _tries
     cdef RenderContext _context
     cdef Incoming _incoming
+    cdef Offer _offer
     cdef Backend _backend
     cdef list _collected, _others, _playing
     cdef tuple _warnings

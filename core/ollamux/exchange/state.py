@@ -221,8 +221,8 @@ class ModelState(Exchange):
             limit = self._dispatched + backend.first_byte if backend.first_byte else inf
         else:
             limit = self._activity + backend.idle if backend.idle else inf
-        if backend.config.timeout and not incoming.stream:
-            limit = min(limit, self._dispatched + backend.config.timeout)
+        if backend.timeout and not incoming.stream:
+            limit = min(limit, self._dispatched + backend.timeout)
         return min(limit, self._dispatched + backend.total) if backend.total else limit
 
     def _next_wake(self, now: float) -> float:

@@ -7,6 +7,7 @@ from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.circuits cimport Pass
 from ollamux.resilience.guards cimport Guards
 from ollamux.resilience.quota cimport Quota
+from ollamux.routing.catalog cimport Offer
 from ollamux.routing.fleet cimport Fleet
 from ollamux.routing.standing cimport Standing
 
@@ -17,7 +18,7 @@ cdef class Tries:
     cdef Backend _backend
     cdef Pass _pass
     cdef Quota _quota
-    cdef object _offer
+    cdef Offer _offer
     cdef Fleet _fleet
     cdef Standing _standing
     cdef double _began, _first
@@ -31,7 +32,7 @@ cdef class Tries:
     cdef public long before, calls
     cdef public double after, tokens
 
-    @cython.locals(guards=Guards, admission=Admission, backend=Backend, quota=Quota)
+    @cython.locals(guards=Guards, admission=Admission, backend=Backend, offer=Offer, quota=Quota, found=Pass)
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
     cpdef part(self, double now)

@@ -130,7 +130,7 @@ class Tries:
         self._backend = backend
         self._offer = offer
         self._position = position
-        self._loading = backend.provider.manages_models and offer.upstream not in backend.loaded
+        self._loading = backend.manages and offer.upstream not in backend.loaded
         self.calls += 1
         self._full = None
         if self._counts is not None:

@@ -213,13 +213,15 @@ class Circuits:
         found = [circuit.breaker, circuit.models.get(model)]
         return max((one.recovers_at() - now for one in found if one and one.standing(now) == "open"), default=0.0)
 
-    def probed(self, backend: str, now: float) -> tuple[Change, ...]:
-        """A probe of the backend was answered well: whatever is open there is tried at once."""
+    def probed(self, backend: str, asked: float, now: float) -> tuple[Change, ...]:
+        """A probe of the backend was answered well that was `asked` then: whatever is open there since before that is
+        tried at once. Of what broke after the question its answer tells nothing."""
         circuit = self._circuits.get(backend)
         if circuit is None:
             return _NONE
-        found = [breaker.half_open(now, "proof") for breaker in (circuit.breaker, *circuit.models.values())]
-        return tuple([change for change in found if change is not None])
+        found = [circuit.breaker, *circuit.models.values()]
+        changes = [breaker.half_open(now, "proof") for breaker in found if breaker.changed <= asked]
+        return tuple([change for change in changes if change is not None])
 
     def of_backend(self, backend: str) -> Breaker | None:
         """A backend's breaker, to be read; None where it was never called."""

@@ -122,6 +122,12 @@ class Health:
             self.reason = ""
         self._note(before, now)
 
+    def proved(self, asked: float, now: float, took: float) -> None:
+        """A probe was answered that was `asked` then. Of one that went out since its answer tells nothing."""
+        if self.state == "unreachable" and self.history and asked < self.history[-1].now:
+            return
+        self.good(now, took)
+
     def bad(self, reason: str, now: float = 0.0, kind: Kind = "unreachable") -> None:
         """It could not be reached, or broke. `kind`: it answered with an error, too late, or not at all."""
         self._successes = 0

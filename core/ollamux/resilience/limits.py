@@ -66,7 +66,7 @@ class KeyedLimit:
             free = self._old.get(key)
             if free is None:
                 return 0.0
-        wait = free - now - self._burst
+        wait: float = free - now - self._burst
         return wait if wait > _HAIR else 0.0
 
     def count(self, key: str, now: float) -> None:
@@ -79,7 +79,10 @@ class KeyedLimit:
                 self._old, self._young = young, {}
                 self._turned = now
                 young = self._young
-        young[key] = (free if free > now else now) + self._each
+        after: float = free
+        if after < now:
+            after = now
+        young[key] = after + self._each
 
     def take(self, key: str, now: float) -> float:
         """Counts one more where it is allowed; else the seconds until it is."""
@@ -109,32 +112,32 @@ class ClientLimits:
 
     def take(self, key: str, address: str, now: float) -> Exceeded | None:
         """Lets a request of this key (its name) from this address through; or says which limit it is over."""
-        per_key = self._per_key if key else None
-        per_address = self._per_address if address else None
-        if per_address is not None:
-            address = network_of(address)
-        found: Exceeded | None = None
-        if per_key is not None:
-            found = _longer(found, "key", per_key.wait(key, now))
-        if per_address is not None:
-            found = _longer(found, "address", per_address.wait(address, now))
-        if self._all is not None:
-            found = _longer(found, "global", self._all.wait("", now))
-        if found is not None:
-            return found
-        if per_key is not None:
+        per_key, per_address, overall = self._per_key, self._per_address, self._all
+        scope: Scope | None = None
+        longest = 0.0
+        if per_key is not None and key:
+            longest = per_key.wait(key, now)
+            if longest > 0.0:
+                scope = "key"
+        if per_address is not None and address:
+            if ":" in address:
+                address = network_of(address)
+            wait = per_address.wait(address, now)
+            if wait > longest:
+                longest, scope = wait, "address"
+        if overall is not None:
+            wait = overall.wait("", now)
+            if wait > longest:
+                longest, scope = wait, "global"
+        if scope is not None:
+            return Exceeded(scope, longest)
+        if per_key is not None and key:
             per_key.count(key, now)
-        if per_address is not None:
+        if per_address is not None and address:
             per_address.count(address, now)
-        if self._all is not None:
-            self._all.count("", now)
+        if overall is not None:
+            overall.count("", now)
         return None
-
-
-def _longer(found: Exceeded | None, scope: Scope, wait: float) -> Exceeded | None:
-    if wait <= 0.0 or (found is not None and found.seconds >= wait):
-        return found
-    return Exceeded(scope, wait)
 
 
 def network_of(address: str) -> str:

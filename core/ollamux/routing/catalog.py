@@ -75,24 +75,60 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class Offer:
     """A model that a backend serves, under the name clients use. `told` says whether anybody named its abilities;
-    `price` is in US dollars for a million tokens, `max_output` in tokens, None where nobody knows."""
+    `price` is in US dollars for a million tokens, `max_output` in tokens, None where nobody knows. It is never changed:
+    what changes makes another one."""
 
-    name: str
-    upstream: str
-    backend: str
-    priority: float
-    info: ModelInfo
-    capabilities: frozenset[str]
-    told: bool
-    context_length: int | None
-    options: Mapping[str, Any]
-    digest: str
-    rank: tuple[float, int]
-    api: str = ""
-    price: Price | None = None
-    max_output: int | None = None
+    __slots__ = (
+        "api",
+        "backend",
+        "capabilities",
+        "context_length",
+        "digest",
+        "info",
+        "max_output",
+        "name",
+        "options",
+        "price",
+        "priority",
+        "rank",
+        "told",
+        "upstream",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        upstream: str,
+        backend: str,
+        priority: float,
+        info: ModelInfo,
+        capabilities: frozenset[str],
+        told: bool,
+        context_length: int | None,
+        options: Mapping[str, Any],
+        digest: str,
+        rank: tuple[float, int],
+        api: str = "",
+        price: Price | None = None,
+        max_output: int | None = None,
+    ) -> None:
+        self.name = name
+        self.upstream = upstream
+        self.backend = backend
+        self.priority = priority
+        self.info = info
+        self.capabilities = capabilities
+        self.told = told
+        self.context_length = context_length
+        self.options = options
+        self.digest = digest
+        self.rank = rank
+        self.api = api
+        self.price = price
+        self.max_output = max_output
 
 
 class Catalog:

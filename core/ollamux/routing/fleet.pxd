@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.routing.ask cimport Ask
+from ollamux.routing.catalog cimport Offer
 from ollamux.routing.standing cimport Field, Standing
 
 
@@ -15,6 +16,6 @@ cdef class Fleet:
     @cython.locals(found=Field)
     cpdef Field known(self, tuple offers)
     @cython.locals(found=Standing)
-    cpdef Standing standing(self, offer)
+    cpdef Standing standing(self, Offer offer)
     @cython.locals(found=Ask)
     cpdef Ask plain(self, needs, str format_, double tokens_in)

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux.routing.catalog cimport Offer
 from ollamux.routing.station cimport Station
 
 cdef double STEP, MEMORY, FRESH, EAGER, DOUBT, _LINE_STEP, _FIRST_MS, _LOCAL_SHARE, _CLOUD_SHARE, _TOKEN_MS
@@ -14,7 +15,7 @@ cdef class Standing:
     cdef public long able, native, running, condition, tier
     cdef public bint blocked, cold, home, measured, out, priced, told
     cdef public str name
-    cdef public object offer
+    cdef public Offer offer
     cdef bint _energy
     cdef double _avg_first, _avg_token, _avg_load, _first_at, _token_at, _load_at, _loaded_at
     cdef double _avg_prompt, _variance, _covariance

@@ -1,4 +1,4 @@
-"""A skeleton at work in one stream: which events fit, and what is written for them.
+"""A skeleton at work in one stream: which events fit, and what is written for them; the time and the texts in that.
 
 Strategy: what stands around the text in the last event is compared as a whole first, since most often it stays the
 same; only where it does not are the holes of the skeleton tried, and where it never does that is given up.
@@ -8,12 +8,14 @@ Rules: a frame that this module cannot write by (a slot in front of all bytes, t
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.string cimport memcmp, memcpy
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.string cimport memchr, memcmp, memcpy
 
-from ollamux.streaming._buffer cimport Output, reserve
-from ollamux.streaming._scan cimport digits
+from ollamux.clock cimport Clock
+from ollamux.streaming._buffer cimport Output, begin, release, reserve
+from ollamux.streaming._scan cimport digits, stamp_text
 from ollamux.streaming._skeleton cimport Found, Skeleton
-from ollamux.streaming._text cimport fill_kinds, respell, string_end
+from ollamux.streaming._text cimport fill_kinds, respell, string_end, unescape
 
 from ollamux.streaming.translator import STAMP, TEXT
 
@@ -29,6 +31,76 @@ fill_kinds(JSON, False)
 fill_kinds(GO, True)
 
 cdef int slot_text = TEXT, slot_stamp = STAMP
+
+cdef char DATE[20]  # the date and the time of this second, and the dot behind
+cdef long long SECOND = -1
+cdef char PAIRS[200]  # 00 to 99
+
+cdef int pair
+for pair in range(100):
+    digits(PAIRS + 2 * pair, 2, pair)
+
+
+cdef Py_ssize_t stamp_at(Clock clock, double now, char* stamp) except -1:
+    """`Clock.stamp`; its length."""
+    global SECOND
+    cdef double unix = clock.base + now
+    cdef long long second
+    cdef unsigned int micros
+    cdef Py_ssize_t size = 19
+    cdef bytes text
+    if 0 <= unix < 2e11:
+        second = <long long>unix
+        if second != SECOND:
+            size = stamp_text(unix, stamp)
+            memcpy(DATE, stamp, 19)
+            DATE[19] = 46
+            SECOND = second
+            return size
+        memcpy(stamp, DATE, 20)
+        micros = <unsigned int>((unix - <double>second) * 1e6)
+        if micros:
+            memcpy(stamp + 20, PAIRS + 2 * (micros // 10000), 2)
+            memcpy(stamp + 22, PAIRS + 2 * (micros // 100 % 100), 2)
+            memcpy(stamp + 24, PAIRS + 2 * (micros % 100), 2)
+            size = 26
+            while stamp[size - 1] == 48:
+                size -= 1
+        stamp[size] = 90
+        return size + 1
+    text = clock.stamp(now).encode()
+    memcpy(stamp, PyBytes_AS_STRING(text), min(PyBytes_GET_SIZE(text), STAMPED))
+    return min(PyBytes_GET_SIZE(text), STAMPED)
+
+
+cdef extern from "Python.h":
+    str PyUnicode_New(Py_ssize_t size, unsigned int largest)
+    void* PyUnicode_1BYTE_DATA(str text)
+
+
+cdef str said_by(const char* text, Py_ssize_t size):
+    """What the inside of a string says."""
+    cdef Output said
+    cdef str made
+    cdef Py_ssize_t at
+    cdef signed char high = 0
+    cdef bint escapes = False
+    for at in range(size):
+        high |= text[at]
+        escapes |= text[at] == 92
+    if not escapes:
+        if high < 0:
+            return PyUnicode_DecodeUTF8(text, size, NULL)
+        made = PyUnicode_New(size, 127)
+        memcpy(PyUnicode_1BYTE_DATA(made), text, size)
+        return made
+    begin(&said)
+    try:
+        reserve(&said, size)
+        size = unescape(said.data, <const unsigned char*>text, <const unsigned char*>text + size)
+        return PyUnicode_DecodeUTF8(said.data, size, NULL)
+    finally:
+        release(&said)
 
 
 cdef class Lane:
@@ -59,6 +131,8 @@ cdef class Lane:
         self.kinds = &GO[0] if self.html else &JSON[0]
         self.literals = 0
         self.texts_in = 0
+        self.slots = 0
+        self.stamps = 0
         room = <Piece*>PyMem_Realloc(self.pieces, (len(pieces) + 1) * sizeof(Piece))
         if room == NULL:
             raise MemoryError
@@ -80,7 +154,9 @@ cdef class Lane:
                 return 0
             else:
                 self.pieces[count - 1].slot = piece
-                self.texts_in += piece == TEXT
+                self.slots += 1
+                self.texts_in += self.pieces[count - 1].slot == slot_text
+                self.stamps += self.pieces[count - 1].slot == slot_stamp
         self.count = count
         self.sync()
         return 0
@@ -134,9 +210,8 @@ cdef class Lane:
         """Write what the frame says."""
         cdef Piece* piece
         cdef char* to
-        cdef char figures[24]
-        cdef int i, width
-        cdef long long number
+        cdef int i
+        self.spell()
         reserve(out, self.literals + self.texts_in * found.size * (6 if found.odd else 1) + self.count * STAMPED)
         to = out.data + out.size
         for i in range(self.count):
@@ -157,14 +232,58 @@ cdef class Lane:
                 memcpy(to, stamp, stamp_size)
                 to += stamp_size
             else:
-                width = 1
-                number = self.number
-                while number > 9:
-                    number //= 10
-                    width += 1
-                digits(to, width, self.number)
-                to += width
+                memcpy(to, self.figures, self.width)
+                to += self.width
         self.number += 1
         self.wrote = True
         out.size = to - out.data
         return 0
+
+    cdef void spell(self) noexcept:
+        """Have the number of this event as text, most often from that of the one before."""
+        cdef int at = self.width - 1
+        cdef long long rest = self.number
+        if self.spelled + 1 == rest:
+            while at >= 0 and self.figures[at] == 57:
+                self.figures[at] = 48
+                at -= 1
+            if at >= 0:
+                self.figures[at] += 1
+                self.spelled = rest
+        if self.spelled != rest or not self.width:
+            self.spelled = rest
+            self.width = 1
+            while rest > 9:
+                rest //= 10
+                self.width += 1
+            digits(self.figures, self.width, self.number)
+
+    cdef bytes made(self, Found* found, const char* stamp, Py_ssize_t stamp_size):
+        """What `emit` writes, as it is, for a text that keeps its spelling; the event is counted."""
+        cdef Piece* piece
+        cdef Piece* end = self.pieces + self.count
+        cdef char* to
+        cdef Py_ssize_t size = self.literals + self.texts_in * found.size + self.stamps * stamp_size
+        cdef bytes text
+        if self.counter is not None:
+            self.spell()
+            self.number += 1
+            self.counter.number = self.number
+            size += (self.slots - self.texts_in - self.stamps) * self.width
+        text = PyBytes_FromStringAndSize(NULL, size)
+        to = PyBytes_AS_STRING(text)
+        piece = self.pieces
+        while piece < end:
+            memcpy(to, piece.literal, piece.size)
+            to += piece.size
+            if piece.slot == slot_text:
+                memcpy(to, found.text, found.size)
+                to += found.size
+            elif piece.slot == slot_stamp:
+                memcpy(to, stamp, stamp_size)
+                to += stamp_size
+            elif piece.slot >= 0:
+                memcpy(to, self.figures, self.width)
+                to += self.width
+            piece += 1
+        return text

@@ -24,8 +24,8 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from ollamux.clock cimport Clock
 from ollamux.streaming._buffer cimport Output, begin, release, reserve, write
-from ollamux.streaming._lane cimport STAMPED, Lane
-from ollamux.streaming._scan cimport digits, event_end, odd_lines, stamp_text
+from ollamux.streaming._lane cimport STAMPED, Lane, said_by, stamp_at
+from ollamux.streaming._scan cimport event_end, odd_lines
 from ollamux.streaming._skeleton cimport Found, Plan, Skeleton, skeleton_of
 from ollamux.streaming._text cimport unescape
 
@@ -40,9 +40,6 @@ cdef enum:
     PATIENCE = 8  # skeletons in a row that never fitted, before learning pauses
 
 cdef object call_type = ToolCallDelta
-
-cdef char DATE[19]  # the date and the time of this second
-cdef long long SECOND = -1
 
 
 cdef class TemplateConverter:
@@ -91,6 +88,56 @@ cdef class TemplateConverter:
 
     def feed(self, bytes data not None, double now):
         """The client's bytes for these bytes of the backend's."""
+        cdef bytes made
+        if self._lane is not None and not self._bypass and not self._inside and not PyBytes_GET_SIZE(self._tail):
+            made = self._alone(data, now)
+            if made is not None:
+                return made
+        return self._feed(data, now)
+
+    cdef bytes _alone(self, bytes data, double now):
+        """As `feed`, where the read is one event that fits the lane in use and keeps its spelling; else None."""
+        cdef Lane lane = self._lane
+        cdef Found found
+        cdef char stamp[STAMPED]
+        cdef Py_ssize_t stamp_size = 0, before, size = PyBytes_GET_SIZE(data)
+        cdef const char* p = PyBytes_AS_STRING(data)
+        cdef char* to
+        cdef bytes made
+        if lane.epoch != self._epoch or lane.match(p, p + size, &found) != p + size:
+            return None
+        if self._plan.mirror:
+            self._misses = 0
+            if lane.skeleton.changed < 0:
+                return data
+            before = found.change - p
+            stamp_size = PyBytes_GET_SIZE(lane.skeleton.new)
+            size -= PyBytes_GET_SIZE(lane.skeleton.old)
+            made = PyBytes_FromStringAndSize(NULL, size + stamp_size)
+            to = PyBytes_AS_STRING(made)
+            memcpy(to, p, before)
+            memcpy(to + before, PyBytes_AS_STRING(lane.skeleton.new), stamp_size)
+            memcpy(to + before + stamp_size, found.change + PyBytes_GET_SIZE(lane.skeleton.old), size - before)
+            return made
+        if found.odd:
+            return None
+        self._misses = 0
+        if lane.stamps:
+            stamp_size = stamp_at(self._clock, now, stamp)
+        made = lane.made(&found, stamp, stamp_size)
+        if lane.kept is not None or lane.texts is not None:
+            text = said_by(found.text, found.size)
+            if lane.kept is not None:
+                lane.kept.append(text)
+            if lane.texts is not None:
+                lane.texts.append(text)
+        if lane.skeleton.telling:
+            self._telling = data
+            self._told_at = now
+        return made
+
+    cdef bytes _feed(self, bytes data, double now):
+        """As `feed`, whatever the read is."""
         cdef const char* p
         cdef const char* end
         cdef const char* kept
@@ -132,8 +179,8 @@ cdef class TemplateConverter:
                     if stop != NULL:
                         self._misses = 0
                         if not mirror:
-                            if self._clock is not None and not stamp_size:
-                                stamp_size = self._write_stamp(now, stamp)
+                            if lane.stamps and not stamp_size:
+                                stamp_size = stamp_at(self._clock, now, stamp)
                             lane.emit(&out, &found, stamp, stamp_size)
                             if lane.kept is not None or lane.texts is not None:
                                 reserve(&said, found.size)
@@ -252,34 +299,6 @@ cdef class TemplateConverter:
         if self._blank_line and self._last == 10 and p[0] == 10:
             return p + 1
         return event_end(p, end, self._blank_line, False)
-
-    cdef Py_ssize_t _write_stamp(self, double now, char* stamp) except -1:
-        """`Clock.stamp`."""
-        global SECOND
-        cdef double unix = self._clock.base + now
-        cdef long long second, micros
-        cdef Py_ssize_t size = 19
-        cdef bytes text
-        if 0 <= unix < 2e11:
-            second = <long long>unix
-            if second != SECOND:
-                size = stamp_text(unix, stamp)
-                memcpy(DATE, stamp, 19)
-                SECOND = second
-                return size
-            memcpy(stamp, DATE, 19)
-            micros = <long long>((unix - <double>second) * 1e6)
-            if micros:
-                stamp[19] = 46
-                digits(stamp + 20, 6, micros)
-                size = 26
-                while stamp[size - 1] == 48:
-                    size -= 1
-            stamp[size] = 90
-            return size + 1
-        text = self._clock.stamp(now).encode()
-        memcpy(stamp, PyBytes_AS_STRING(text), min(PyBytes_GET_SIZE(text), STAMPED))
-        return min(PyBytes_GET_SIZE(text), STAMPED)
 
     cdef bint _renew(self, Lane lane) except -1:
         """Something else was converted since this lane was last used: whether it may go on."""
@@ -412,7 +431,7 @@ cdef class TemplateConverter:
                 same = said.size == PyBytes_GET_SIZE(text)
                 same = same and memcmp(said.data, PyBytes_AS_STRING(text), said.size) == 0
                 lane.number -= 1
-                lane.emit(&out, &found, stamp, self._write_stamp(now, stamp))
+                lane.emit(&out, &found, stamp, stamp_at(self._clock, now, stamp))
                 lane.wrote = False
                 same = same and PyBytes_GET_SIZE(made) >= out.size
             if not same or memcmp(PyBytes_AS_STRING(made) + PyBytes_GET_SIZE(made) - out.size, out.data, out.size) != 0:

@@ -124,13 +124,14 @@ class Told(msgspec.Struct, frozen=True, tag="told"):
 
 class Round(msgspec.Struct, frozen=True, tag="round"):
     """A round of probes of a backend is over: status and body by path, or why the first of them was not answered, how,
-    and how many seconds it took, negative where nothing came."""
+    and how many seconds that took, negative where nothing came. The whole round lasted so many seconds."""
 
     backend: str
     answers: dict[str, tuple[int, bytes]]
     failed: str
     kind: Kind
     took: float
+    lasted: float
 
 
 class Sensed(msgspec.Struct, frozen=True, tag="sensed"):

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux.contract cimport Call
 from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.lean cimport LeanClient
 
@@ -11,4 +12,4 @@ cdef class Upstreams:
     cdef list _retired
 
     @cython.locals(lean=LeanClient)
-    cpdef start(self, call, Listener listener)
+    cpdef start(self, Call call, Listener listener)

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from ollamux.contract cimport Call
 from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.parser cimport ResponseParser
@@ -22,7 +23,7 @@ cdef class LeanClient:
     cdef Prepared _last
 
     @cython.locals(prepared=Prepared, method=str, url=str, transfer=LeanTransfer, connection=Connection, idle=list)
-    cpdef start(self, call, Listener listener)
+    cpdef start(self, Call call, Listener listener)
 
 
 cdef class Prepared:

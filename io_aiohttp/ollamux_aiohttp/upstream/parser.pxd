@@ -1,5 +1,12 @@
 # The types with which Cython compiles parser.py; the source is that file alone.
 
+cimport cython
+
+from ollamux_aiohttp._heads cimport ChunkReader as Chunks, LastHead as Last, behind, read_answer
+
+cdef dict _known
+
+
 cdef class ResponseParser:
     cdef public list pieces, headers
     cdef public object on_body
@@ -8,13 +15,16 @@ cdef class ResponseParser:
     cdef public str fault
     cdef object _parser
     cdef bint _bodyless
-    cdef object _chunks, _last
+    cdef Chunks _chunks
+    cdef Last _last
     cdef Py_ssize_t _dry
 
     cpdef expect(self, bint bodyless)
     cpdef feed(self, bytes data)
+    @cython.locals(last=Last, size=Py_ssize_t, chunks=Chunks, body=bytes)
     cdef bint _read_plain(self, bytes data) except -1
-    cdef _feed_chunks(self, chunks, bytes data)
+    @cython.locals(payload=bytes)
+    cdef _feed_chunks(self, Chunks chunks, bytes data)
     cpdef on_message_begin(self)
     cpdef on_header(self, bytes name, bytes value)
     cpdef on_headers_complete(self)

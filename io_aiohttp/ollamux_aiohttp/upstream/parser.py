@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import httptools
 
-from ollamux_aiohttp.heads import LastHead, Names, read_answer
+from ollamux_aiohttp.heads import LastHead, Names, behind, read_answer
 
 if TYPE_CHECKING:
     from ollamux_aiohttp._heads import ChunkReader
@@ -103,11 +103,14 @@ class ResponseParser:
 
     def _read_plain(self, data: bytes) -> bool:
         """A 200 that is whole in one read, or comes in chunks, with nothing about it that needs a second look."""
-        found = None if self.done else read_answer(data, _known, self._last)
-        if found is None:
+        last = self._last
+        size = -1 if self.done else read_answer(data, _known, last)
+        if size < 0:
             return False
-        self.headers, body, chunks = found
+        self.headers = last.fields
         self.status = 200
+        body = behind(data, size)
+        chunks = last.chunks
         if chunks is not None:
             self._chunks = chunks
             self._feed_chunks(chunks, body)

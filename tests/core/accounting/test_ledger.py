@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.driving import driven
+from tests.support.fleets import another
 
 from ollamux.accounting import ledger as module
 from ollamux.accounting.ledger import GONE, Ledger
@@ -16,9 +17,7 @@ from ollamux.routing.catalog import Offer
 
 def offer(name: str = "m", backend: str = "a", price: Price | None = None) -> Offer:
     (found,) = driven(a="vllm").gateway.catalog.find("m")
-    from msgspec.structs import replace
-
-    return replace(found, name=name, backend=backend, price=price)
+    return another(found, name=name, backend=backend, price=price)
 
 
 def tell(ledger: Ledger, told: Offer | None = None, **how: Any) -> None:
@@ -140,10 +139,8 @@ def test_there_are_never_more_rows_than_a_catalog_could_want(monkeypatch: pytest
     monkeypatch.setattr(module, "_MOST", 3)
     ledger = Ledger()
     told = offer()
-    from msgspec.structs import replace
-
     for number in range(10):
-        tell(ledger, replace(told, name=str(number)))
+        tell(ledger, another(told, name=str(number)))
     assert [(row.model, row.requests) for row in ledger.rows()] == [("0", 1), ("1", 1), ("2", 1), ("", 7)]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 from tests.support.driving import IN_ORDER, Asked, Driven, delta, driven, ending
+from tests.support.fleets import another
 
 from ollamux.exchange import deciding
 from ollamux.routing.ask import Ask
@@ -208,5 +208,5 @@ def test_offers_of_several_names_have_no_plan() -> None:
     run = driven(a="vllm", b="vllm")
     offers = run.gateway.catalog.find("m")
     assert deciding.planned(run.gateway, offers, Ask(), run.now, 0) is not None
-    other = msgspec.structs.replace(offers[1], name="another")
+    other = another(offers[1], name="another")
     assert deciding.planned(run.gateway, (offers[0], other), Ask(), run.now, 0) is None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.support.driving import IN_ORDER, Asked, Called, Driven, delta, driven, ending
+from tests.support.driving import IN_ORDER, Asked, Called, Driven, delta, driven, ending, listing
 
 MESSAGE = {"role": "assistant", "content": "ok"}
 WHOLE = {"choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}]}
@@ -258,6 +258,23 @@ def test_a_good_probe_has_an_open_circuit_tried_at_once() -> None:
         whole(run)
     assert whole(run).asked == ["b"]
     run.play = answering()
+    run.pass_time(31)
+    run.learn()
+    assert "a" in {name for _ in range(4) for name in whole(run).asked}
+
+
+@pytest.mark.parametrize("how", ["refused", 500])
+def test_a_probe_that_was_asked_before_it_broke_does_not_open_the_way(how: int | str) -> None:
+    run = three("next_available", a=how)
+    run.pass_time(31)
+    late = [chore for chore in run.chores() if chore.backend == "a"]
+    run.now += 1
+    for _ in range(5):
+        whole(run)
+    run.play = answering()
+    for chore in late:
+        run.tell(chore, listing(chore.path, ["m"]))
+    assert [whole(run).asked for _ in range(4)] == [["b"]] * 4
     run.pass_time(31)
     run.learn()
     assert "a" in {name for _ in range(4) for name in whole(run).asked}

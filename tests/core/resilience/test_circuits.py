@@ -119,11 +119,11 @@ def test_a_good_probe_half_opens_the_backend_and_its_models_at_once() -> None:
     found = circuits()
     fail(found, "error")
     assert found.recovers_in("a", "m", 10.0) == 50.0
-    assert {(change.model, change.after) for change in found.probed("a", 10.0)} == {
+    assert {(change.model, change.after) for change in found.probed("a", 9.0, 10.0)} == {
         ("", "half_open"),
         ("m", "half_open"),
     }
-    assert found.recovers_in("a", "m", 10.0) == 0.0 and found.probed("a", 10.0) == ()
+    assert found.recovers_in("a", "m", 10.0) == 0.0 and found.probed("a", 9.0, 10.0) == ()
     for _ in range(3):
         while (call := found.take("a", "m", 11.0)) is None:
             pass
@@ -131,10 +131,19 @@ def test_a_good_probe_half_opens_the_backend_and_its_models_at_once() -> None:
     assert found.standing("a", "m", 11.0) == "closed"
 
 
+def test_a_probe_that_was_asked_before_a_circuit_opened_tells_nothing_of_it() -> None:
+    found = circuits()
+    fail(found, "missing", model="old", now=5.0)
+    fail(found, "missing", model="m", now=10.0)
+    assert {change.model for change in found.probed("a", 9.0, 11.0)} == {"old"}
+    assert found.of_models("a")["m"].state == "open"
+    assert {change.model for change in found.probed("a", 12.0, 12.5)} == {"m"}
+
+
 def test_two_half_open_circuits_do_not_keep_each_other_shut() -> None:
     found = circuits(successes=3)
     fail(found, "error")
-    found.probed("a", 1.0)
+    found.probed("a", 1.0, 1.0)
     while (call := found.take("a", "other", 1.0)) is None:
         pass
     call.answered(1.0)
@@ -168,7 +177,7 @@ def test_a_call_without_a_model_is_the_backends_alone() -> None:
 def test_a_backend_that_was_never_called_is_closed_and_asking_makes_nothing() -> None:
     found = circuits()
     assert found.standing("x", "m", 0.0) == "closed" and not found.silent("x", "m", 0.0)
-    assert found.of_backend("x") is None and found.of_models("x") == {} and found.probed("x", 0.0) == ()
+    assert found.of_backend("x") is None and found.of_models("x") == {} and found.probed("x", 0.0, 0.0) == ()
     assert found.recovers_in("x", "m", 0.0) == 0.0
 
 

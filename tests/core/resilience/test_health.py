@@ -40,6 +40,16 @@ def test_a_success_between_failures_starts_the_count_anew() -> None:
     assert found.state == "ready"
 
 
+def test_a_probe_that_was_asked_before_it_went_out_does_not_bring_it_back() -> None:
+    health = Health(unhealthy_after=1, healthy_after=1)
+    health.proved(0.0, 1.0, 1.0)
+    health.bad("refused", 5.0)
+    health.proved(4.9, 6.0, 1.1)
+    assert (health.state, health.response_time) == ("unreachable", 1.0)
+    health.proved(5.5, 6.0, 0.5)
+    assert health.state == "ready"
+
+
 def test_it_comes_back_after_as_many_successes_as_are_asked_for() -> None:
     found = health(healthy_after=2)
     found.bad("x")

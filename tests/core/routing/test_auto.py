@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from tests.support.fleets import another
 
 from ollamux.config import Price
 from ollamux.conversation import Operation
@@ -257,5 +257,5 @@ def test_the_table_of_families_says_where_each_row_was_read() -> None:
 
 
 def test_what_two_names_mean_on_one_backend_is_one_candidate() -> None:
-    other = replace(FAIR, name="mine")
+    other = another(FAIR, name="mine")
     assert len(chosen("", asked("hi"), [FAIR, other])) == 1

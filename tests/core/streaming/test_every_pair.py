@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -122,14 +123,18 @@ def answers(draw: st.DrawFn) -> list[Event]:
     events=answers(),
     spelling=st.sampled_from(["plain", "plain", "spaces", "crlf", "escapes"]),
     cuts=st.lists(st.integers(min_value=0, max_value=4000), max_size=8),
+    alone=st.booleans(),
     broken=st.integers(min_value=0, max_value=60),
 )
 def test_any_answer_is_converted_alike_at_any_cuts(
-    source: str, target: str, events: list[Event], spelling: str, cuts: list[int], broken: int
+    source: str, target: str, events: list[Event], spelling: str, cuts: list[int], alone: bool, broken: int
 ) -> None:
+    """`alone`: also cut where lines end, so that most reads are one event."""
     stream = streamed(source, events, spelling)
     if broken < 20:
         stream = stream[: -broken * 9]
+    if alone:
+        cuts = [*cuts, *(match.end() for match in re.finditer(rb"(\r?\n)+", stream))]
     edges = [0, *sorted(cuts), len(stream)]
     pieces = [stream[start:stop] for start, stop in itertools.pairwise(edges)]
     by, to = calling(source), SERVINGS[target]
@@ -170,3 +175,12 @@ def test_little_is_left_to_the_general_way(source: str, target: str, kind: str) 
     converter = convert.converter_for(counting, CLOCK, calling(source).text_markers)
     assert converter.feed(stream, 1.0) or kind == "arguments"
     assert counting.fed <= 11
+
+
+@pytest.mark.parametrize("source", sorted({"anthropic", "gemini", "ollama", "openai_chat"}))
+def test_events_are_numbered_on_beyond_every_power_of_ten(source: str) -> None:
+    events: list[Event] = [Start("r1", "up", 1_790_000_000), *(TextDelta(WORDS[n % 3]) for n in range(1200))]
+    stream = streamed(source, [*events, Finish("stop")], "plain")
+    by, to = calling(source), SERVINGS["openai_responses"]
+    converter = convert.converter_for(translator(by, to), CLOCK, by.text_markers)
+    assert run(converter, re.findall(rb"[^\n]+\n+", stream)) == run(translator(by, to), [stream])

@@ -47,7 +47,7 @@ MESSAGES: tuple[Message, ...] = (
     Told(1, 5, Stored(None)),
     Ask(0, 7, HEARD),
     Told(1, 7, HEARD),
-    Round("up", {"/v1/models": (200, b"\x00\xff")}, "", "unreachable", 0.5),
+    Round("up", {"/v1/models": (200, b"\x00\xff")}, "", "unreachable", 0.5, 0.75),
     Sensed(Readings(devices=(Device(id="cpu", kind="cpu", temperature=50.0),))),
     Chosen("Quiet"),
     Located("file", None, "it is loading", loading=True),

@@ -1,0 +1,60 @@
+# The types with which Cython compiles contract.py; the source is that file alone.
+
+
+cdef class Value:
+    pass
+
+
+cdef class ClientRequest(Value):
+    cdef readonly str method, path, peer
+    cdef readonly object headers
+    cdef readonly bytes body
+
+
+cdef class Call(Value):
+    cdef readonly long attempt
+    cdef readonly str backend, method, url, target
+    cdef readonly tuple headers
+    cdef readonly bytes body
+    cdef readonly double connect_timeout
+    cdef readonly bint public_only
+
+
+cdef class CallData(Value):
+    cdef readonly long attempt
+    cdef readonly bytes data
+
+
+cdef class CallEnd(Value):
+    cdef readonly long attempt
+
+
+cdef class Cancel(Value):
+    cdef readonly long attempt
+
+
+cdef class Read(Value):
+    cdef readonly long attempt
+    cdef readonly bint on
+
+
+cdef class ReadBody(Value):
+    cdef readonly bint on
+
+
+cdef class Head(Value):
+    cdef readonly long status
+    cdef readonly tuple headers
+    cdef readonly bint now
+
+
+cdef class Data(Value):
+    cdef readonly bytes data
+
+
+cdef class End(Value):
+    cdef readonly bint close, broken
+
+
+cdef class WakeAt(Value):
+    cdef readonly double when
