@@ -28,6 +28,7 @@ __all__ = ("EXTENSIONS", "PURE", "compiled", "describe", "find_compiled")
 EXTENSIONS: tuple[str, ...] = (
     "ollamux.accounting.histogram",
     "ollamux.accounting.ledger",
+    "ollamux.answer",
     "ollamux.backends",
     "ollamux.clock",
     "ollamux.contract",
