@@ -27,9 +27,9 @@ from ollamux.formats.ollama.incoming import (
     GenerateIncoming,
     OllamaIncoming,
     PlainChatIncoming,
-    settled,
+    plain_chat,
 )
-from ollamux.formats.ollama.plain import read_plain
+from ollamux.formats.ollama.plain import passed
 from ollamux.formats.ollama.rendering import OllamaRenderer
 from ollamux.formats.splice import members, replace
 from ollamux.streaming.convert import relay_for
@@ -79,12 +79,9 @@ class OllamaServing:
         try:
             match route.name:
                 case "chat":
-                    plain = read_plain(body)
+                    plain = plain_chat(body)
                     if plain is not None:
-                        model, messages, stream, options = plain
-                        known = settled(options) if options is not None else None
-                        if options is None or known is not None:
-                            return PlainChatIncoming(body, model, messages, stream, known)
+                        return plain
                     return ChatIncoming(_sendable(body), gojson.decode(body, schema.ChatRequest))
                 case "generate":
                     return GenerateIncoming(_sendable(body), gojson.decode(body, schema.GenerateRequest))
@@ -120,14 +117,21 @@ class OllamaServing:
         return False
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
+        assert isinstance(incoming, OllamaIncoming)
+        route = incoming.route
+        if route in _GENERATING:
+            renamed = incoming.model if upstream_model != incoming.model else None
+            quick = passed(body, renamed, route == "chat")
+            if quick is not None:
+                body, incoming.spent = quick
+                return body
         try:
             found = _decode_any(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise unreadable(body) from None
         if "error" in found and len(found) == 1:
             raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
-        assert isinstance(incoming, OllamaIncoming)
-        if found.keys().isdisjoint(_TELLING[incoming.route]):
+        if found.keys().isdisjoint(_TELLING[route]):
             raise unreadable(body)
         if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
             return replace(body, {"model": dump(incoming.model)})
