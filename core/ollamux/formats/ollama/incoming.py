@@ -83,7 +83,7 @@ _settled: dict[bytes, Settled] = {}
 def _settle(options: bytes) -> Settled | None:
     try:
         checked = check_options(_decode_options(options))
-    except (msgspec.DecodeError, OptionError):
+    except (ValueError, OptionError):
         return None
     return Settled(checked, sampling_of(checked))
 

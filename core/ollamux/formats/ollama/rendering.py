@@ -314,7 +314,7 @@ def _arguments(text: str) -> msgspec.Raw | dict[str, str]:
         return _NO_ARGUMENTS
     try:
         _decode_object(text)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return {"_raw": text}
     data = text.encode()
     if b"\n" in data or b"\r" in data:
