@@ -67,7 +67,9 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.openai_chat.calling",
     "ollamux.formats.openai_chat.incoming",
     "ollamux.formats.openai_chat.reading",
+    "ollamux.formats.openai_chat.route",
     "ollamux.formats.openai_chat.serving",
+    "ollamux.formats.outgoing",
     "ollamux.formats.splice",
     "ollamux.formats.sse_reading",
     "ollamux.formats.telling",
@@ -110,6 +112,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.streaming.mending",
     "ollamux.streaming.sse_relay",
     "ollamux.streaming.translator",
+    "ollamux.usage",
 )
 """Dotted names of the core's extension modules, sorted; a test holds them against the sources."""
 

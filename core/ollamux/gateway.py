@@ -216,7 +216,7 @@ class Gateway(Premises):
         return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
 
     def _serve(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
-        handler, _, serving, route, place, _ = target
+        serving, route, place = target.serving, target.route, target.place
         if serving is not None and route is not None:
             if query:
                 place = place._replace(query=query)
@@ -225,7 +225,11 @@ class Gateway(Premises):
             if self._hedges:
                 return HedgedExchange(self, request, serving, route, place)
             return ModelExchange(self, request, serving, route, place)
-        match handler:
+        return self._page(target, request, path, now, query)
+
+    def _page(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
+        """What calls no model."""
+        match target.handler:
             case "root":
                 return Settled(200, (*_ROOT, *self._mark), b"Ollama is running")
             case "version":

@@ -23,7 +23,8 @@ from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.sharing import begun, ended
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Calling, Outgoing, Served
+from ollamux.formats.base import Calling, Served
+from ollamux.formats.outgoing import Outgoing
 from ollamux.resilience.fallback import Failure, GiveUp
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints

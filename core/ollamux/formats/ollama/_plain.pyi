@@ -1,4 +1,4 @@
-from ollamux.conversation import Usage
+from ollamux.usage import Usage
 
 class Figures:
     total: int

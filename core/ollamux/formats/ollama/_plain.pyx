@@ -15,9 +15,9 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport digits, fill, stamp_text
+from ollamux.usage cimport Usage
 
 from ollamux.clock import Clock
-from ollamux.conversation import Usage
 
 cdef object AT_THE_EPOCH = Clock()
 cdef unsigned char KINDS[256]

@@ -109,6 +109,7 @@ class OllamaIncoming(Incoming):
         self._raw_options = options
         self._options: dict[str, Any] | None = None
         self._check_name()
+        self.spent = None
         self.grammar_error: OllamuxError | None = None
         if not _is_name(self.model):
             self.grammar_error = InvalidRequest("invalid model name")
@@ -285,6 +286,7 @@ class PlainChatIncoming(ChatIncoming):
         self._raw_options = None
         self._options = options.options if options is not None else None
         self._knobs = options.sampling if options is not None else NO_SAMPLING
+        self.spent = None
         self.grammar_error = None
         if model not in _good:
             self._judge()
