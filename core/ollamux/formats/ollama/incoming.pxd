@@ -34,6 +34,9 @@ cdef class PlainChatIncoming(ChatIncoming):
 cpdef PlainChatIncoming plain_chat(bytes body)
 cpdef settled(bytes options)
 
+cdef dict _settled
+cdef set _good
+
 
 cdef class GenerateIncoming(_Generating):
     cdef tuple _lost

@@ -1,11 +1,12 @@
-"""What is hot and simple about Ollama's chats, compiled where it can be: reading a plain one, letting an answer pass, and
-the figures and time stamps of answers.
+"""What is hot and simple about Ollama's chats, compiled where it can be: reading a plain one, letting an answer pass,
+and the figures and time stamps of answers.
 
 Rules: without the compiled module nothing is read quickly, and what is written is the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
@@ -58,6 +59,5 @@ else:
                 return before + stamp(unix) + between + said + behind + self.members() + b"}"
 
 
-def new_figures() -> Figures:
-    """None of them told yet. Compiled code knows the type by its module, and has to get them from here."""
-    return Figures()
+new_figures: Callable[[], Figures] = Figures
+"""None of them told yet. Compiled code knows the type by its module, and has to get them from here."""

@@ -37,7 +37,7 @@ from ollamux.streaming.convert import relay_for
 from ollamux.streaming.ndjson_relay import NdjsonRelay
 from ollamux.streaming.translator import Converter
 
-__all__ = ("OllamaServing",)
+__all__ = ("OllamaServing", "relayed_carefully")
 
 _WHOLE = "application/json; charset=utf-8"
 
@@ -150,17 +150,22 @@ class OllamaServing:
             if quick is not None:
                 body, incoming.spent = quick
                 return body
-        try:
-            found = _decode_any(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise unreadable(body) from None
-        if "error" in found and len(found) == 1:
-            raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
-        if found.keys().isdisjoint(_TELLING[route]):
-            raise unreadable(body)
-        if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
-            return replace(body, {"model": dump(incoming.model)})
-        return body
+        return relayed_carefully(incoming, upstream_model, body)
+
+
+def relayed_carefully(incoming: OllamaIncoming, upstream_model: str, body: bytes) -> bytes:
+    """As `relay_whole`, by way of a decode, whatever the answer is."""
+    try:
+        found = _decode_any(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise unreadable(body) from None
+    if "error" in found and len(found) == 1:
+        raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
+    if found.keys().isdisjoint(_TELLING[incoming.route]):
+        raise unreadable(body)
+    if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
+        return replace(body, {"model": dump(incoming.model)})
+    return body
 
 
 def _sendable(body: bytes) -> bytes:
