@@ -32,6 +32,7 @@ __all__ = ("EXTENSIONS", "PURE", "compiled", "describe")
 EXTENSIONS: tuple[str, ...] = (
     "ollamux.accounting.histogram",
     "ollamux.accounting.ledger",
+    "ollamux.answer",
     "ollamux.backends",
     "ollamux.clock",
     "ollamux.contract",

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, overload
 
 import msgspec
 
+from ollamux.answer import Answer
 from ollamux.usage import Usage, total
 
 __all__ = (
@@ -363,21 +364,6 @@ class LogProb(msgspec.Struct, frozen=True):
     logprob: float
     bytes: tuple[int, ...] | None = None
     top: tuple[LogProb, ...] = ()
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A whole answer. `finish` None means that the backend named none; `native` is its own word for it."""
-
-    parts: list[Part]
-    finish: FinishReason | None = None
-    usage: Usage | None = None
-    timings: Timings | None = None
-    logprobs: tuple[LogProb, ...] | None = None
-    id: str = ""
-    model: str = ""
-    created: int = 0
-    native: str = ""
-    stop_sequence: str | None = None
 
 
 class EmbedAnswer(msgspec.Struct, frozen=True):

@@ -219,7 +219,7 @@ def _arguments(tool: Tool, said: str) -> str:
 def _schema(raw: msgspec.Raw) -> dict[str, Any]:
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise InvalidRequest(f"invalid JSON schema: {error}") from error
 
 

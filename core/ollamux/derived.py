@@ -77,15 +77,19 @@ def machine(config: Config) -> Machine:
     )
 
 
-def fleet(config: Config, backends: Mapping[str, Backend]) -> Fleet:
-    """The stations of these backends, by their ids."""
+def fleet(config: Config, backends: Mapping[str, Backend], stale: set[str]) -> Fleet:
+    """The stations of these backends, by their ids. `stale` are those of which something changed."""
 
     def formats(offer: Offer) -> tuple[str, ...]:
         backend = backends[offer.backend]
         return (*backend.others, backend.calling.name) if backend.calling is not None else ()
 
     made = Fleet(
-        regions=config.routing.regions, kwh_price=config.routing.kwh_price, vendors=vendors_of, formats=formats
+        regions=config.routing.regions,
+        kwh_price=config.routing.kwh_price,
+        vendors=vendors_of,
+        formats=formats,
+        stale=stale,
     )
     for backend in backends.values():
         made.add(backend.config, endpoint=backend.endpoint, weight=backend.config.weight)

@@ -11,6 +11,7 @@ cdef class Premises(Machines):
     cdef object _probing, _unloading
     cdef str _instance
     cdef dict _fallbacks, _states
+    cdef set _stale
     cdef list _ready
 
     cpdef bint has_ready(self) except -1

@@ -62,16 +62,20 @@ class Premises(Machines):
         self.config = config = divided(config, part)
         self.clock = Clock()
         self._instance = instance
+        self._stale: set[str] = set()
         self._backends = {
             backend.id: self._make_backend(backend) for backend in config.backends or () if backend.enabled
         }
         self.admission = Admission(
-            concurrency=config.queue.concurrency, queue_size=config.queue.size, prioritise=config.queue.prioritise
+            concurrency=config.queue.concurrency,
+            queue_size=config.queue.size,
+            prioritise=config.queue.prioritise,
+            stale=self._stale,
         )
         self.catalog = catalog_of(config, self._backends.values())
         self.ledger = Ledger()
         self.machine = machine(config)
-        self.fleet = fleet(config, self._backends)
+        self.fleet = fleet(config, self._backends, self._stale)
         self.planner = Planner(self.fleet, config.routing.strategy)
         self.balances = config.routing.load_balancing
         self.automatic = Automatic(self.catalog, self.fleet, config)
@@ -283,7 +287,10 @@ class Premises(Machines):
 
     def _make_backend(self, config: BackendConfig) -> Backend:
         health = Health(
-            unhealthy_after=self.config.health.unhealthy_after, healthy_after=self.config.health.healthy_after
+            unhealthy_after=self.config.health.unhealthy_after,
+            healthy_after=self.config.health.healthy_after,
+            backend=config.id,
+            stale=self._stale,
         )
         backend = Backend(
             config,

@@ -235,7 +235,7 @@ class Status:
     def _choose(self, request: ClientRequest, name: str, now: float) -> Exchange:
         try:
             self._house.choose_efficiency(_decode_choice(request.body or b"").mode)
-        except msgspec.DecodeError:
+        except ValueError:
             return _json({"error": 'expected a body like {"mode": "Quiet"}', "type": "bad_request"}, 400)
         except OllamuxError as error:
             return _json({"error": error.message, "type": error.kind}, error.status)

@@ -39,6 +39,8 @@ __all__ = (
 EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp._clock",
     "ollamux_aiohttp._heads",
+    "ollamux_aiohttp.answer_heads",
+    "ollamux_aiohttp.client",
     "ollamux_aiohttp.connection",
     "ollamux_aiohttp.deadlines",
     "ollamux_aiohttp.lane",

@@ -13,7 +13,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
@@ -22,13 +22,11 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.tcp_helpers import tcp_keepalive
 from aiohttp.web_protocol import RequestHandler
 
+from ollamux_aiohttp.client import HELD_AT_MOST, Client, Lane
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
-from ollamux_aiohttp.lane import MORE, WHOLE, LaneParser
-from ollamux_aiohttp.pump import Client
+from ollamux_aiohttp.lane import MORE, LaneParser
 
-__all__ = ("Connection", "ConnectionLimits", "Front", "Lane", "head_size", "refusal")
-
-_HELD_AT_MOST = 64 * 1024
+__all__ = ("Connection", "ConnectionLimits", "Front", "head_size", "refusal")
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
@@ -37,22 +35,6 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     header_bytes: int
     header_timeout: float
     body_timeout: float
-
-
-class Lane(Protocol):
-    """What begins the requests that take the lane."""
-
-    def takes(self, method: str, path: str, /) -> bool:
-        """Whether a request for this target may."""
-        ...
-
-    def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
-        """Begins it; the connection's `leave_lane` is called when its answer is out."""
-        ...
-
-    def give_up(self, connection: Connection, message: LaneParser) -> None:
-        """Refuses one whose body does not come."""
-        ...
 
 
 class _Alarm(Sleeper):
@@ -76,21 +58,18 @@ class _Alarm(Sleeper):
 class Connection(RequestHandler):
     """One connection of one client.
 
-    An ordinary request takes the *lane*: it is begun in the very call that brought its last bytes, with no task and no
-    request object. Whatever follows it before its answer is out is held back, unparsed. Everything else goes the way of
-    aiohttp, and what follows on that connection too. Until then aiohttp is *asleep* here: it has no task, no timer and
-    no queue, which would be a fifth of the memory that an idle stream takes."""
+    An ordinary request takes the *lane*: its `client` begins it in the very call that brought its last bytes, with no
+    task and no request object. Whatever follows it before its answer is out is held back, unparsed. Everything else
+    goes the way of aiohttp, and what follows on that connection too. Until then aiohttp is *asleep* here: it has no
+    task, no timer and no queue, which would be a fifth of the memory that an idle stream takes."""
 
     __slots__ = (
         "_alarm",
         "_asleep",
         "_deadlines",
-        "_head_bytes",
-        "_held",
         "_lane",
         "_lane_over",
         "_limits",
-        "_reader",
         "_refused",
         "client",
     )
@@ -112,13 +91,10 @@ class Connection(RequestHandler):
         super().__init__(manager, **options)
         self._lane = lane
         self._lane_over: asyncio.Future[None] | None = None
-        self._held: bytearray | None = None
         self._limits = limits
         self._deadlines = deadlines
-        self._head_bytes = 0
         self._refused = False
-        self._reader: LaneParser | None = LaneParser(lane.takes, limits.header_bytes)
-        self.client = Client()
+        self.client = Client(self, lane, LaneParser(lane.takes, limits.header_bytes))
         self._alarm = _Alarm(self)
         self._asleep = True
         self._messages = ()
@@ -134,32 +110,30 @@ class Connection(RequestHandler):
         name: Any = transport.get_extra_info("peername")
         self.client.peer = name[0] if isinstance(name, tuple) else ""
         self.client.transport = self.transport
+        if self.transport is not None:
+            self.transport.set_protocol(self.client)  # type: ignore[arg-type]  # it is one in all but name
+
+    def look_at(self, reader: LaneParser, data: bytes, found: int) -> None:
+        """Bytes have come of which the lane's reader says that they are no whole request, or none for the lane."""
+        if found == MORE:
+            self._watch_body() if reader.headed else self._watch_head(len(data))
+            return
+        self.drop_head()
+        self.client.reader = None
+        if self.transport is not None:
+            self.transport.set_protocol(self)
+        self.data_received(reader.given_up())
 
     def data_received(self, data: bytes) -> None:
-        held = self._held
+        client = self.client
         if self._refused:
             return
-        if held is not None:
-            held += data
-            if len(held) > _HELD_AT_MOST and self.transport is not None:
-                self.transport.pause_reading()
+        if client.busy:
+            client.hold(data)
             return
-        reader = self._reader
-        if reader is not None and not self._force_close and not self._close:
-            found = reader.feed(data)
-            if found == WHOLE:
-                if self._head_bytes:
-                    self._drop_head()
-                self._held = bytearray()
-                self._request_count += 1
-                self._lane.begin(self, reader, reader.body)
-                return
-            if found == MORE:
-                self._watch_body() if reader.headed else self._watch_head(len(data))
-                return
-            self._drop_head()
-            self._reader = None
-            data = reader.given_up()
+        if client.reader is not None:
+            client.data_received(data)
+            return
         if self._messages or self._upgraded or self._force_close or self._close or not self._idle():
             self._awaken()
             self._pass_on(data)
@@ -171,23 +145,23 @@ class Connection(RequestHandler):
         try:
             messages, upgraded, tail = parser.feed_data(data)
         except HttpProcessingError as error:
-            self._drop_head()
+            self.drop_head()
             self._reject(_status_of(error), _told(error))
             return
         if not messages:
             self._watch_head(len(data))
             return
         message, payload = messages[0]
-        if len(data) + self._head_bytes > self._limits.header_bytes and head_size(message) > self._limits.header_bytes:
+        if len(data) + client.head_bytes > self._limits.header_bytes and head_size(message) > self._limits.header_bytes:
             self._reject(431, _TOO_LARGE)
             return
-        if self._head_bytes:
-            self._drop_head()
+        if client.head_bytes:
+            self.drop_head()
         self._request_count += len(messages)
         if len(messages) == 1 and not upgraded and payload.is_eof() and self._lane.takes(message.method, message.path):
             parser.message_consumed()
-            self._held = bytearray()
-            self._lane.begin(self, message, payload.read_nowait())
+            client.busy = True
+            self._lane.begin(client, message, payload.read_nowait())
             return
         self._awaken()
         self._messages.extend(messages)
@@ -223,29 +197,34 @@ class Connection(RequestHandler):
             super().resume_reading(resume_parser)
 
     def leave_lane(self, keep_alive: bool, /) -> None:
-        """The answer to the request in the lane is out."""
-        held, self._held = self._held, None
+        """The answer to the request in the lane is out, and something has to be done about it."""
+        client = self.client
+        held, client.held = client.held, None
         if self._lane_over is not None and not self._lane_over.done():
             self._lane_over.set_result(None)
         if self.transport is None:
-            return
-        if not keep_alive or self._force_close or self._close:
+            client.busy = False
+        elif not keep_alive or self._force_close or self._close:
+            client.busy = False
             self.force_close()
-            return
-        if held:
-            if len(held) > _HELD_AT_MOST:
+        elif held:  # what comes before it is replayed comes after it: the lane stays busy
+            if len(held) > HELD_AT_MOST:
                 self.transport.resume_reading()
-            self._held = bytearray()  # what comes before it is replayed comes after it
             self._loop.call_soon(self._replay, bytes(held))
+        else:
+            client.busy = False
 
     def _replay(self, data: bytes) -> None:
         """What was held back comes again, before anything newer."""
+        client = self.client
+        client.busy = False
         if self.transport is not None:
-            newer, self._held = self._held, None
+            newer, client.held = client.held, None
             self.data_received(data + bytes(newer) if newer else data)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
-        if self._held is not None and self.transport is not None:
+        self.client.closing = True
+        if self.client.busy and self.transport is not None:
             self._lane_over = self._loop.create_future()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._lane_over, timeout)
@@ -253,7 +232,7 @@ class Connection(RequestHandler):
 
     def _process_keepalive(self) -> None:
         now = self._loop.time()
-        since = now if self._held is not None else now - (time.monotonic() - self.client.left_at)
+        since = now if self.client.busy else now - (time.monotonic() - self.client.left_at)
         self._next_keepalive_close_time = max(self._next_keepalive_close_time, since + self._keepalive_timeout)
         super()._process_keepalive()
 
@@ -261,20 +240,21 @@ class Connection(RequestHandler):
         """Part of a head has come: it is bounded in bytes and in time."""
         if not size:
             return
-        if not self._head_bytes:
+        if not self.client.head_bytes:
             self._deadlines.set(self._alarm, time.monotonic() + self._limits.header_timeout)
-        self._head_bytes += size
-        if self._head_bytes > self._limits.header_bytes:
+        self.client.head_bytes += size
+        if self.client.head_bytes > self._limits.header_bytes:
             self._reject(431, _TOO_LARGE)
 
     def _watch_body(self) -> None:
         """Part of a body has come: the next bytes are waited for only so long."""
-        self._head_bytes = 1
+        self.client.head_bytes = 1
         self._deadlines.drop(self._alarm)
         self._deadlines.set(self._alarm, time.monotonic() + self._limits.body_timeout)
 
-    def _drop_head(self) -> None:
-        self._head_bytes = 0
+    def drop_head(self) -> None:
+        """A request is whole, or nobody waits for the rest of it any more."""
+        self.client.head_bytes = 0
         if self._asleep:
             self._deadlines.set(self._alarm, self.client.left_at + self._keepalive_timeout)
         else:
@@ -282,15 +262,16 @@ class Connection(RequestHandler):
 
     def wake(self, now: float) -> None:
         """A request takes too long to come, there was none for long, or a client was refused long enough."""
+        reader = self.client.reader
         if self._refused:
             self.force_close()
-        elif self._head_bytes and self._reader is not None and self._reader.headed:
-            self._drop_head()
-            self._held = bytearray()
-            self._lane.give_up(self, self._reader)
-        elif self._head_bytes:
+        elif self.client.head_bytes and reader is not None and reader.headed:
+            self.drop_head()
+            self.client.busy = True
+            self._lane.give_up(self.client, reader)
+        elif self.client.head_bytes:
             self._reject(408, "the request's head took too long")
-        elif self._asleep and self._held is None and now >= self.client.left_at + self._keepalive_timeout:
+        elif self._asleep and not self.client.busy and now >= self.client.left_at + self._keepalive_timeout:
             self.force_close()
         elif self._asleep:
             self._deadlines.set(self._alarm, max(self.client.left_at + self._keepalive_timeout, now + 1.0))
@@ -298,8 +279,14 @@ class Connection(RequestHandler):
     def close(self) -> None:
         """No request is begun any more."""
         super().close()
-        if self._asleep and self._held is None:
+        self.client.closing = True
+        if self._asleep and not self.client.busy:
             self.force_close()
+
+    def force_close(self) -> None:
+        """Ends the connection now."""
+        self.client.closing = True
+        super().force_close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -320,6 +307,7 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
         if driver is not None:
             driver.client_gone()
+        client.connection = None  # no cycle is left for the garbage collector
 
     def handle_error(
         self,
@@ -340,8 +328,8 @@ class Connection(RequestHandler):
     def _reject(self, status: int, text: str) -> None:
         """Answers before a request is there, and closes. What the client still sends is read and dropped for a moment:
         closing in front of it would take the answer away again."""
-        self._drop_head()
-        self._refused = True
+        self.drop_head()
+        self._refused = self.client.closing = True
         if self.transport is not None:
             body = refusal(text)
             reason = _REASONS.get(status, "")

@@ -80,8 +80,8 @@ def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> LaneHeaders:
 
 class LaneParser:
     """Reads one request after the other. `takes` says of a method and a target whether they may go this way;
-    `head_limit` bounds the bytes of a head; without `quick`, llhttp reads every request. After `feed` has said WHOLE, the
-    attributes describe the request."""
+    `head_limit` bounds the bytes of a head; without `quick`, llhttp reads all requests. After `feed` has said WHOLE,
+    the attributes describe the request."""
 
     __slots__ = (
         "_before",

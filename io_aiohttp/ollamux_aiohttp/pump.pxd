@@ -8,56 +8,50 @@ from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
 from ollamux_aiohttp._clock cimport monotonic
-from ollamux_aiohttp.deadlines cimport Deadlines, Sleeper
+from ollamux_aiohttp._heads cimport chunked, sized
+from ollamux_aiohttp.answer_heads cimport AnswerHeads
+from ollamux_aiohttp.client cimport Answering, Client, Lane
+from ollamux_aiohttp.deadlines cimport Deadlines
 from ollamux_aiohttp.lane cimport LaneParser
-from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.choose cimport Upstreams
 
 
-cdef class Client
 cdef class Driver
 
 
-cdef class Pump:
+cdef class Pump(Lane):
     cdef public Gateway gateway
     cdef public Deadlines deadlines
     cdef public Upstreams upstreams
+    cdef public AnswerHeads heads
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
-    cdef dict _heads
-    cdef tuple _told
-    cdef int _told_status
-    cdef bytes _date, _told_head
-    cdef double _date_until
 
-    @cython.locals(gateway=Gateway, now=double, client=Client, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
-    cpdef begin(self, connection, message, bytes body)
-    cpdef bytes head(self, int status, tuple headers, double now)
-    cdef bytes _kept(self, int status, tuple headers)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
+    cpdef begin(self, Client client, message, bytes body)
 
 
-cdef class Client(Sleeper):
-    cdef public object transport
-    cdef public str peer
-    cdef public Driver driver
-    cdef public double left_at
-
-
-cdef class Driver(Listener):
-    cdef object _connection, _waiter
+cdef class Driver(Answering):
+    cdef object _waiter, _transfer
     cdef Exchange _exchange
     cdef Pump _pump
     cdef Client _client
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
-    cdef dict _transfers
+    cdef long _attempt
+    cdef double _now
+    cdef dict _others
     cdef public object body_gate
 
+    cpdef prepare(self, Pump pump, Client client, Exchange exchange, bint head_only, bint stays, bint old, bint lane)
     cpdef attempt_head(self, long attempt, long status, headers)
     cpdef attempt_data(self, long attempt, bytes data)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
-    @cython.locals(call=Call, piece=Data, head=Head, wake=WakeAt)
+    @cython.locals(piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
+    cdef _call(self, Call call)
+    cdef _under_way(self, long attempt)
+    cdef _ended(self, long attempt)
     cdef _do_rarely(self, want)
     cdef _begin(self, Head head, bytes data)
     cdef _end(self, Head head, bytes data, End end)

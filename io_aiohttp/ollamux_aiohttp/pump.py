@@ -13,12 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
-from math import floor
-from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_parser import RawRequestMessage
 
 from ollamux.contract import (
@@ -40,17 +36,16 @@ from ollamux.contract import (
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
+from ollamux_aiohttp.answer_heads import AnswerHeads, has_length
+from ollamux_aiohttp.client import Answering, Client, Lane
 from ollamux_aiohttp.clock import monotonic
-from ollamux_aiohttp.deadlines import Deadlines, Sleeper
+from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.heads import chunked, sized
 from ollamux_aiohttp.lane import LaneParser, headers_of
 from ollamux_aiohttp.upstream.choose import Upstreams
-from ollamux_aiohttp.upstream.interface import Listener, Transfer
+from ollamux_aiohttp.upstream.interface import Transfer
 
-if TYPE_CHECKING:
-    from ollamux_aiohttp.connection import Connection
-
-__all__ = ("Client", "Driver", "Pump", "Written")
+__all__ = ("Driver", "Pump", "Written")
 
 _log = logging.getLogger("ollamux")
 
@@ -69,22 +64,17 @@ class Written(web.StreamResponse):
         return None
 
 
-class Pump:
+class Pump(Lane):
     """What all drivers share, and the lane by which connections begin requests that came whole, where there is one.
     `drain` is called where exchanges may proceed though nothing was reported to them."""
 
     __slots__ = (
-        "_date",
-        "_date_until",
-        "_heads",
-        "_told",
-        "_told_head",
-        "_told_status",
         "body_limit",
         "closing",
         "deadlines",
         "drain",
         "gateway",
+        "heads",
         "lane",
         "loop",
         "staying",
@@ -110,22 +100,16 @@ class Pump:
         self.drain = drain
         self.staying = Written(keep_alive=True)
         self.closing = Written(keep_alive=False)
-        self._heads: dict[tuple[int, HeaderPairs], bytes] = {}
-        self._told: HeaderPairs = ()  # what was encoded last: most answers of a backend have the very same headers
-        self._told_status = 0
-        self._told_head = b""
-        self._date = b""
-        self._date_until = 0.0
+        self.heads = AnswerHeads()
 
     def takes(self, method: str, path: str, /) -> bool:
         """Whether a request may take the lane of its connection."""
         return self.lane and not self.gateway.body_streams(method, path)
 
-    def begin(self, connection: Connection, message: RawRequestMessage | LaneParser, body: bytes) -> None:
+    def begin(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins a request that came whole."""
         gateway = self.gateway
         now = monotonic()
-        client = connection.client
         headers: Mapping[str, str]
         if isinstance(message, LaneParser):
             lane: LaneParser = message  # the usual one, read as what it is
@@ -140,115 +124,49 @@ class Pump:
             exchange = gateway.refuse(path, error)
         else:
             exchange = gateway.open(ClientRequest(method, path, headers, body, client.peer), now)
-        driver = Driver(self, connection, client, exchange, method == "HEAD", stays, old, True)
+        driver = Driver.__new__(Driver)
+        driver.prepare(self, client, exchange, method == "HEAD", stays, old, True)
         driver.start(now)
         gateway.ledger.overhead.add(monotonic() - now)
         if gateway.has_ready():
             self.drain()
 
-    def give_up(self, connection: Connection, message: LaneParser) -> None:
+    def give_up(self, client: Client, message: LaneParser) -> None:
         """Refuses a request whose body does not come, in the client's format, and closes."""
         exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
         head_only = message.method == "HEAD"
-        stays, old = not message.should_close, message.old
-        Driver(self, connection, connection.client, exchange, head_only, stays, old, True).start(monotonic())
-
-    def head(self, status: int, headers: HeaderPairs, now: float) -> bytes:
-        """Status line and headers, a Date among them, without the line that ends them."""
-        if headers is not self._told or status != self._told_status:
-            self._told, self._told_status = headers, status
-            self._told_head = self._kept(status, headers)
-        if now >= self._date_until:
-            self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
-            self._date_until = floor(now) + 1.0
-        return self._told_head + self._date
-
-    def _kept(self, status: int, headers: HeaderPairs) -> bytes:
-        """Encoded, if that was not done before."""
-        key = (status, headers)
-        found = self._heads.get(key)
-        if found is None:
-            found = _encoded(status, headers)
-            if len(self._heads) >= 512:  # the number of a request makes a head of its own; the usual ones come again
-                self._heads.clear()
-            self._heads[key] = found
-        return found
+        driver = Driver.__new__(Driver)
+        driver.prepare(self, client, exchange, head_only, not message.should_close, message.old, True)
+        driver.start(monotonic())
 
 
-_NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")
-"""No value of a header may end its line, whoever wrote it."""
-
-
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
-
-
-def _line(value: str) -> str:
-    return value if value.isprintable() else value.translate(_NO_CONTROLS)
-
-
-def _encoded(status: int, headers: HeaderPairs) -> bytes:
-    phrase = _PHRASES.get(status, "")
-    lines = "".join([f"{name}: {_line(value)}\r\n" for name, value in headers])
-    return f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
-
-
-def _sized(headers: HeaderPairs) -> bool:
-    return any(name.lower() == "content-length" for name, _ in headers)
-
-
-class Client(Sleeper):
-    """A client's connection as those see it who answer there: its transport, None before and after it is one, the
-    address it comes from, who answers it now, and since when the lane is free (monotonic seconds)."""
-
-    __slots__ = ("driver", "left_at", "peer", "transport")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.transport: asyncio.WriteTransport | None = None
-        self.peer = ""
-        self.driver: Driver | None = None
-        self.left_at = 0.0
-
-    def wake(self, now: float) -> None:
-        """The deadline of the request at hand has come."""
-        driver = self.driver
-        if driver is not None:
-            driver.wake(now)
-
-
-class Driver(Listener):
+class Driver(Answering):
     """One request. See the module; the upstream client tells it how its calls go, `client` wakes it."""
 
     __slots__ = (
+        "_attempt",
         "_chunked",
         "_client",
-        "_connection",
         "_exchange",
         "_head_only",
         "_keep_alive",
         "_lane",
+        "_now",
         "_old",
+        "_others",
         "_over",
         "_pump",
-        "_transfers",
+        "_transfer",
         "_waiter",
         "_wrote_head",
         "body_gate",
     )
 
-    def __init__(
-        self,
-        pump: Pump,
-        connection: Connection,
-        client: Client,
-        exchange: Exchange,
-        head_only: bool,
-        stays: bool,
-        old: bool,
-        lane: bool,
+    def prepare(
+        self, pump: Pump, client: Client, exchange: Exchange, head_only: bool, stays: bool, old: bool, lane: bool
     ) -> None:
+        """Instead of a constructor, whose call would cost what a good part of a request does."""
         self._pump = pump
-        self._connection = connection
         self._client = client
         self._exchange = exchange
         self._head_only = head_only
@@ -258,17 +176,22 @@ class Driver(Listener):
         self._chunked = False
         self._wrote_head = False
         self._over = False
-        self._transfers: dict[int, Transfer] = {}
+        self._now = 0.0
+        self._attempt = 0
+        self._transfer: Transfer | None = None
+        self._others: dict[int, Transfer] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.body_gate: asyncio.Event | None = None
         exchange.front = self
         client.driver = self
 
     @classmethod
-    def of(cls, pump: Pump, connection: Connection, exchange: Exchange, message: RawRequestMessage) -> Driver:
+    def of(cls, pump: Pump, client: Client, exchange: Exchange, message: RawRequestMessage) -> Driver:
         """The driver of a request that goes the way of aiohttp."""
         head_only, stays, old = message.method == "HEAD", not message.should_close, message.version < (1, 1)
-        return cls(pump, connection, connection.client, exchange, head_only, stays, old, False)
+        driver = Driver.__new__(Driver)
+        driver.prepare(pump, client, exchange, head_only, stays, old, False)
+        return driver
 
     @property
     def over(self) -> bool:
@@ -296,6 +219,7 @@ class Driver(Listener):
 
     def start(self, now: float) -> None:
         """Begins the exchange."""
+        self._now = now
         try:
             self.do(self._exchange.start(now))
         except Exception:
@@ -314,8 +238,7 @@ class Driver(Listener):
         for want in wants:
             kind = type(want)
             if kind is Call:
-                call: Call = want  # type: ignore[assignment]
-                self._transfers[call.attempt] = self._pump.upstreams.start(call, self)
+                self._call(want)  # type: ignore[arg-type]
             elif kind is WakeAt:
                 wake: WakeAt = want  # type: ignore[assignment]
                 self._pump.deadlines.set(self._client, wake.when)
@@ -337,17 +260,38 @@ class Driver(Listener):
         if gave_up and self._pump.gateway.has_ready():
             self._pump.drain()  # the place that it had may be wanted
 
+    def _call(self, call: Call) -> None:
+        transfer = self._pump.upstreams.start(call, self)
+        if self._transfer is None:
+            self._attempt = call.attempt
+            self._transfer = transfer
+        elif self._others is None:  # a second one beside the first
+            self._others = {call.attempt: transfer}
+        else:
+            self._others[call.attempt] = transfer
+
+    def _under_way(self, attempt: int) -> Transfer | None:
+        if attempt == self._attempt:
+            return self._transfer
+        return self._others.get(attempt) if self._others else None
+
+    def _ended(self, attempt: int) -> None:
+        if attempt == self._attempt:
+            self._transfer = None
+        elif self._others:
+            self._others.pop(attempt, None)
+
     def _do_rarely(self, want: Cancel | Read | ReadBody | CallData | CallEnd) -> None:
         if type(want) is ReadBody:
             if self.body_gate is not None:
                 self.body_gate.set() if want.on else self.body_gate.clear()
             return
-        transfer = self._transfers.get(want.attempt)  # type: ignore[union-attr]
+        transfer = self._under_way(want.attempt)  # type: ignore[union-attr]
         if transfer is None:
             return
         match want:
             case Cancel():
-                del self._transfers[want.attempt]
+                self._ended(want.attempt)
                 transfer.cancel()
             case Read():
                 transfer.read(want.on)
@@ -364,12 +308,17 @@ class Driver(Listener):
         if self._wrote_head:
             return
         self._wrote_head = True
-        sized = _sized(head.headers)
+        sized = has_length(head.headers)
         self._chunked = not sized and not self._old and not self._head_only
         if not sized and self._old:
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        out = self._pump.head(head.status, self._headers(head), monotonic()) + extra + self._connection_line() + b"\r\n"
+        out = (
+            self._pump.heads.encoded(head.status, self._headers(head), self._now)
+            + extra
+            + self._connection_line()
+            + b"\r\n"
+        )
         if data and not self._head_only:
             out += chunked(data) if self._chunked else data
         self._send(out)
@@ -389,8 +338,7 @@ class Driver(Listener):
     def _whole(self, head: Head, data: bytes) -> None:
         """Head, length and body in one write."""
         self._wrote_head = True
-        pump = self._pump
-        start = pump.head(head.status, self._headers(head), monotonic())
+        start = self._pump.heads.encoded(head.status, self._headers(head), self._now)
         if head.status in (204, 304):
             self._send(start + self._connection_line() + b"\r\n")
         elif self._head_only:
@@ -417,10 +365,13 @@ class Driver(Listener):
 
     def _finish(self) -> None:
         self._over = True
-        if self._transfers:
-            for transfer in self._transfers.values():
+        if self._transfer is not None:
+            self._transfer.cancel()
+            self._transfer = None
+        if self._others:
+            for transfer in self._others.values():
                 transfer.cancel()
-            self._transfers.clear()
+            self._others = None
         self._exchange.front = None  # no cycle is left for the garbage collector
         client = self._client
         if client.driver is self:
@@ -429,8 +380,7 @@ class Driver(Listener):
         if self.body_gate is not None:
             self.body_gate.set()
         if self._lane:
-            client.left_at = monotonic()
-            self._connection.leave_lane(self._keep_alive)
+            client.leave(self._keep_alive, self._now)
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         if self._pump.gateway.has_ready():
@@ -439,26 +389,32 @@ class Driver(Listener):
     # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        self.do(self._exchange.attempt_head(attempt, status, headers, monotonic()))
+        now = self._now = monotonic()
+        wants = self._exchange.attempt_head(attempt, status, headers, now)
+        if wants is not None:
+            self.do(wants)
 
     def attempt_data(self, attempt: int, data: bytes) -> None:
-        wants = self._exchange.attempt_data(attempt, data, monotonic())
+        now = self._now = monotonic()
+        wants = self._exchange.attempt_data(attempt, data, now)
         if type(wants) is bytes:
             self._write(wants)
         elif wants is not None:
             self.do(wants)
 
     def attempt_end(self, attempt: int) -> None:
-        self._transfers.pop(attempt, None)
+        self._ended(attempt)
+        now = self._now = monotonic()
         try:
-            self.do(self._exchange.attempt_end(attempt, monotonic()))
+            self.do(self._exchange.attempt_end(attempt, now))
         except Exception:
             self._fail()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
-        self._transfers.pop(attempt, None)
+        self._ended(attempt)
+        now = self._now = monotonic()
         try:
-            self.do(self._exchange.attempt_failed(attempt, kind, sent, monotonic(), detail))
+            self.do(self._exchange.attempt_failed(attempt, kind, sent, now, detail))
         except Exception:
             self._fail()
 
@@ -487,11 +443,13 @@ class Driver(Listener):
         """The client went away."""
         if not self._over:
             self._keep_alive = False
-            self.do(self._exchange.client_gone(monotonic()))
+            now = self._now = monotonic()
+            self.do(self._exchange.client_gone(now))
             self._finish()
 
     def proceed(self, now: float) -> None:
         """What the exchange waited for inside the gateway has come."""
+        self._now = now
         try:
             self.do(self._exchange.proceed(now))
         except Exception:
@@ -499,6 +457,7 @@ class Driver(Listener):
 
     def wake(self, now: float) -> None:
         """A deadline has come."""
+        self._now = now
         try:
             self.do(self._exchange.woken(now))
         except Exception:
@@ -512,7 +471,8 @@ class Driver(Listener):
         if self._over:
             return
         self._keep_alive = False
-        self._exchange.client_gone(monotonic())
+        now = self._now = monotonic()
+        self._exchange.client_gone(now)
         if not self._wrote_head:
             self._whole(
                 Head(500, (("Content-Type", "application/json; charset=utf-8"),)), b'{"error":"internal error"}'

@@ -86,7 +86,7 @@ def _exchange(
         connection.close()
     try:
         return response.status, _decode(text)
-    except msgspec.DecodeError:
+    except ValueError:
         return response.status, None
 
 

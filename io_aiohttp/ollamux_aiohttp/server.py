@@ -185,7 +185,7 @@ class Server:
             if isinstance(granted, Granted):
                 return await self._events.serve(request, granted.extra_headers)
         exchange = self.gateway.open(asked, now)
-        driver = Driver.of(pump, connection, exchange, message)
+        driver = Driver.of(pump, connection.client, exchange, message)
         driver.start(now)
         if self.gateway.has_ready():
             self._drain()
@@ -203,7 +203,7 @@ class Server:
         assert self._pump is not None
         settled = self.gateway.refuse(request.raw_path, error)
         message = request._message  # pyright: ignore[reportPrivateUsage]
-        driver = Driver.of(self._pump, connection, settled, message)
+        driver = Driver.of(self._pump, connection.client, settled, message)
         driver.start(time.monotonic())
         connection.finish_writing()
         return self._pump.closing

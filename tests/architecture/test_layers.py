@@ -43,6 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.routing",
     ),
     (
+        "ollamux.answer",
         "ollamux.clock",
         "ollamux.config",
         "ollamux.contract",

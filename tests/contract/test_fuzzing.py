@@ -33,19 +33,35 @@ WISHES = (
 )
 ABLE = ["completion", "tools", "thinking", "vision"]
 ODD: tuple[Any, ...] = (
-    *(None, True, 0, -1, 1.5, 2**70, 1e308, "", "x", "null", "\x00", "\ud83d", "\u2028"),
-    *([], {}, [None], [[]], {"type": "text"}),
+    *(None, True, 0, -1, -0.0, 1.5, 2**70, 10**400, 1e308, "", "x", "null", "\x00", "\ud83d", "\ude00\ud83d", "\u2028"),
+    *([], {}, [None], [[]], {"type": "text"}, {"": 0}, {"\ud83d": "\x00"}, "DEEP", "ENDLESS"),
 )
+RAW = {b'"DEEP"': b"[" * 3000 + b"]" * 3000, b'"ENDLESS"': b"1e999"}
+"""What Python's encoder would not write."""
 BYTES = (b"", b"\x00", b"\xff", b"{", b"}", b'"', b"\n", b"\n\n", b"\r", b"data: ", b"[" * 300, b"null")
-WAYS = ("replaced", "left out", "wrapped", "doubled")
+WAYS = ("replaced", "left out", "wrapped", "doubled", "said twice")
 OTHERS = "said to another"
+
+
+class Twice(dict[str, Any]):
+    """An object that is written with one of its keys twice."""
+
+    def __init__(self, value: dict[str, Any], key: str, leaf: Any) -> None:
+        super().__init__(value)
+        self.again = (key, leaf)
+
+    def items(self) -> Any:
+        return [*super().items(), self.again]
+
+    def copy(self) -> Twice:
+        return Twice(self, *self.again)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The ways to every value in a JSON value."""
     yield path
     if isinstance(value, dict):
-        for key, inner in value.items():
+        for key, inner in dict.items(value):
             yield from places(inner, (*path, key))
     elif isinstance(value, list):
         for place, inner in enumerate(value):
@@ -64,6 +80,8 @@ def changed(value: Any, path: tuple[Any, ...], how: str, leaf: Any) -> Any:
         del copy[key]
     elif how == "doubled" and isinstance(copy, list):
         copy.insert(key, copy[key])
+    elif how == "said twice" and isinstance(copy, dict):
+        return Twice(copy, key, leaf)
     else:
         copy[key] = [value[key]] if how == "wrapped" else leaf
     return copy
@@ -82,6 +100,8 @@ def mutilated(draw: st.DrawFn, value: Any) -> bytes:
         path = draw(st.sampled_from(list(places(value))))
         value = changed(value, path, draw(st.sampled_from(WAYS)), draw(st.sampled_from(ODD)))
     data = json.dumps(value).encode()
+    for name, raw in RAW.items():
+        data = data.replace(name, raw)
     return torn(draw, data) if draw(st.integers(0, 3)) == 0 else data
 
 

@@ -128,7 +128,7 @@ def answers(draw: st.DrawFn) -> Answer:
     parts += [Text(draw(TEXTS))] if not calls or draw(st.booleans()) else []
     finish = draw(st.sampled_from(["stop", "length"]))
     usage = Usage(draw(st.integers(1, 10**6)), output_text=draw(st.integers(1, 10**6)))
-    return Answer(parts + calls, "tool_calls" if calls and finish == "stop" else finish, usage, model="m")  # type: ignore[arg-type]
+    return Answer(parts + calls, "tool_calls" if calls and finish == "stop" else finish, usage, model="m")
 
 
 # Meanings -------------------------------------------------------------------------------------------------------------

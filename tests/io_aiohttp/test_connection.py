@@ -14,6 +14,7 @@ from tests.support.raw import Raw, eventually, post, raw
 from tests.support.running import Answered, Running, running
 from tests.support.scripted import Asked, Wire, backend
 
+from ollamux_aiohttp.client import Client, Lane
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front
 from ollamux_aiohttp.deadlines import Deadlines
 
@@ -331,16 +332,13 @@ def test_a_refusal_of_a_head_repeats_nothing_of_it(server: Running) -> None:
     assert answer.status == 431 and b"s3cret" not in answer.body
 
 
-class _NoLane:
+class _NoLane(Lane):
     """Takes nothing: every request goes the way of aiohttp."""
 
-    def takes(self, method: str, path: str, /) -> bool:
-        return False
-
-    def begin(self, connection: Connection, message: object, body: bytes) -> None:
+    def begin(self, client: Client, message: object, body: bytes) -> None:
         raise AssertionError
 
-    def give_up(self, connection: Connection, message: object) -> None:
+    def give_up(self, client: Client, message: object) -> None:
         raise AssertionError
 
 
@@ -407,11 +405,10 @@ class _AtOnce(_NoLane):
     def takes(self, method: str, path: str, /) -> bool:
         return True
 
-    def begin(self, connection: Connection, message: object, body: bytes) -> None:
-        assert connection.transport is not None
-        connection.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        connection.client.left_at += 1000  # it has been used long after it was made
-        connection.leave_lane(True)
+    def begin(self, client: Client, message: object, body: bytes) -> None:
+        assert client.transport is not None
+        client.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        client.leave(True, time.monotonic() + 1000)  # it is used long after it was made
 
 
 def test_a_connection_in_the_lane_has_no_task_stays_for_the_next_request_and_is_closed_after_a_while() -> None:

@@ -16,14 +16,10 @@ from tests.support.raw import post, raw
 from tests.support.running import Running, running
 from tests.support.scripted import Asked, Backend, Wire, backend, chunk, sse, stream_head
 
-from ollamux.config import Config
 from ollamux.exchange import ModelExchange
 from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_chat.serving import OpenAIChatServing
-from ollamux.gateway import Gateway
-from ollamux_aiohttp.deadlines import Deadlines
-from ollamux_aiohttp.pump import Pump, Written
-from ollamux_aiohttp.upstream.choose import Upstreams
+from ollamux_aiohttp.pump import Written
 
 
 @pytest.fixture(scope="module")
@@ -154,29 +150,6 @@ def test_what_aiohttp_is_told_of_an_answer_that_is_out_writes_nothing() -> None:
             assert await written.write_eof() is None  # type: ignore[func-returns-value]
 
     asyncio.run(told())
-
-
-def test_heads_are_written_alike_each_time_and_with_any_bytes() -> None:
-    async def write() -> None:
-        loop = asyncio.get_running_loop()
-        pump = Pump(loop, Gateway(Config()), Deadlines(loop), Upstreams(), lambda: None)
-        first = pump.head(200, (("X", "caf\u00e9"), ("Y", "\udcff")), 1.0)
-        assert first == pump.head(200, (("X", "caf\u00e9"), ("Y", "\udcff")), 1.5)
-        assert first.startswith(b"HTTP/1.1 200 OK\r\nX: caf\xc3\xa9\r\nY: \xff\r\nDate: ")
-        assert pump.head(599, (), 1.0).startswith(b"HTTP/1.1 599 \r\n")
-
-    asyncio.run(write())
-
-
-def test_no_value_of_a_header_ends_its_line_however_many_heads_were_written() -> None:
-    async def write() -> None:
-        loop = asyncio.get_running_loop()
-        pump = Pump(loop, Gateway(Config()), Deadlines(loop), Upstreams(), lambda: None)
-        assert b"X: a  B: c \td\r\n" in pump.head(200, (("X", "a\r\nB: c\x00\td"),), 1.0)
-        for number in range(1000):
-            assert b"N: %d\r\n" % number in pump.head(200, (("N", str(number)),), 1.0)
-
-    asyncio.run(write())
 
 
 def test_nothing_of_a_request_is_left_when_it_has_ended() -> None:

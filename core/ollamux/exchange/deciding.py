@@ -2,9 +2,9 @@
 
 Strategy: what is known of a backend at this moment (whether it can be called, how it is, whether its circuits are open,
 how many run and wait there) is read from the machines that own it when a plan is made, so that a plan is never older
-than what they know; a backend's stamp says whether there is anything to read. Then the planner orders the offers. Where
-an order is given already (`auto` has ranked several models, or load balancing is off) it stays, and what the filters
-rule out is taken out of it.
+than what they know; whoever changes puts its backend's id where it is found then. After that the planner orders the
+offers. Where an order is given already (`auto` has ranked several models, or load balancing is off) it stays, and what
+the filters rule out is taken out of it.
 
 Rules: nothing is sent here and nothing is remembered; texts are made for headers that go out, and for nothing else, and
 no set of them twice; a plan's first few are all that a request looks at before something fails.
@@ -22,9 +22,10 @@ from ollamux.routing.affinity import marks
 from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
+from ollamux.routing.fleet import Fleet
 from ollamux.routing.plan import Candidate, Plan, rough
 from ollamux.routing.refusing import refuse
-from ollamux.routing.standing import Field
+from ollamux.routing.standing import Field, Standing
 from ollamux.routing.station import DEGRADED, OUT, READY, Station
 
 if TYPE_CHECKING:
@@ -78,14 +79,14 @@ def planned(house: House, offers: tuple[Offer, ...], ask: Ask, now: float, waiti
         if [offer for offer in offers if offer.name != name]:
             return None
         field = fleet.field(offers)
-    brought_up_to_date(house, field, now)
+    brought_up_to_date(house, now)
     return planner.plan(field, ask, now, waiting)
 
 
 def in_order(house: House, name: str, offers: tuple[Offer, ...], ask: Ask, now: float) -> list[tuple[Offer, Backend]]:
     """The offers that pass the filters, in the order that is given. Raises as `planned`."""
     field = Field(name, offers, [house.planner.fleet.standing(offer) for offer in offers])
-    brought_up_to_date(house, field, now)
+    brought_up_to_date(house, now)
     field.refresh(now)
     needs = ask.needs
     left = [standing for standing in field.standings if not ask.filtered(standing, needs)]
@@ -112,44 +113,60 @@ def decided(
     return found, plan
 
 
-def brought_up_to_date(house: House, field: Field, now: float) -> None:
-    """Tells the standings of a field what is known of their backends now; where nothing changed that is a look at
-    each."""
-    admission: Admission = house.admission
+def brought_up_to_date(house: House, now: float) -> None:
+    """Tells stations and standings what is known of their backends now: of those of which something changed."""
+    fleet = house.planner.fleet
+    stale = fleet.stale
     circuits: Circuits = house.guards.circuits
-    any_open = bool(circuits.opened)
-    for standing in field.standings:
-        station = standing.station
-        backend: Backend | None = station.source
-        if backend is None:
-            backend = station.source = house.backend(station.id)
-        if backend.health.stamp != station.seen or not station.callable or backend.token is not None:
-            _read(station, backend)
-        queued = admission.waiting_for(station.id)
-        apart = admission.running(station.id) - station.running
-        if apart < 0:
-            apart = 0
-        if queued != station.queued or apart != station.apart:
-            station.reading(queued=queued, apart=apart)
-        if any_open or standing.out:
-            out = any_open and circuits.standing(station.id, standing.offer.upstream, now) == "open"
-            if out != standing.out:
-                standing.reading(now, condition=OUT if out else READY)
+    if stale:
+        changed = list(stale)
+        stale.clear()
+        for id_ in changed:
+            if id_ in fleet.stations:
+                _read(house, fleet.stations[id_], stale)
+    if circuits.opened or fleet.out:
+        _close_off(fleet, circuits, now)
 
 
-def _read(station: Station, backend: Backend) -> None:
-    """How a backend is, and whether it can be called."""
+def _read(house: House, station: Station, stale: set[str]) -> None:
+    """How a backend is, whether it can be called, and how many run and wait there. One whose token may come and go is
+    read again the next time."""
+    backend: Backend | None = station.source
+    if backend is None:
+        backend = station.source = house.backend(station.id)
     health = backend.health
-    station.seen = health.stamp
     callable_ = backend.can_be_called()
     if callable_ != station.callable or not callable_:
         station.allow(callable_, backend.trouble)
+    if not callable_ or backend.token is not None:
+        stale.add(station.id)
     if not health.usable:
         condition = OUT
     else:
         condition = DEGRADED if health.condition == "degraded" else READY
-    if condition != station.condition:
-        station.reading(condition=condition)
+    admission: Admission = house.admission
+    queued = admission.waiting_for(station.id)
+    admitted = admission.running(station.id)
+    if condition != station.condition or queued != station.queued or admitted != station.admitted:
+        station.reading(condition=condition, queued=queued, admitted=admitted)
+
+
+def _close_off(fleet: Fleet, circuits: Circuits, now: float) -> None:
+    """Puts out the standings whose circuits are open, and lets those in again whose circuits are so no longer."""
+    still: list[Standing] = []
+    for standing in fleet.out:
+        if circuits.standing(standing.station.id, standing.offer.upstream, now) == "open":
+            still.append(standing)
+        else:
+            standing.reading(now, condition=READY)
+    for breaker in circuits.opened:
+        for standing in fleet.stations[breaker.backend].standings:
+            if standing.out or (breaker.model and breaker.model != standing.offer.upstream):
+                continue
+            if circuits.standing(breaker.backend, standing.offer.upstream, now) == "open":
+                standing.reading(now, condition=OUT)
+                still.append(standing)
+    fleet.out = still
 
 
 def why(plan: Plan, offer: Offer) -> str:

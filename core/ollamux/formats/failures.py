@@ -80,7 +80,7 @@ def error_object(error: OllamuxError) -> dict[str, Any]:
         return {}
     try:
         found: Any = msgspec.json.decode(error.body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
     while isinstance(found, dict):
         members = cast(dict[str, Any], found)

@@ -167,7 +167,7 @@ def usage_told(format_: str, body: bytes) -> Usage | None:
         return None
     try:
         return read(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 

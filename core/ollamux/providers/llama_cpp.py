@@ -91,7 +91,7 @@ def _props(answer: ProbeAnswer | None) -> dict[str, Any]:
         return {}
     try:
         return _decode(answer.body)
-    except msgspec.DecodeError:
+    except ValueError:
         return {}
 
 

@@ -6,6 +6,7 @@ cdef class Admission:
     cdef double _since
     cdef dict _entries, _limits, _paces, _promised, _running, _turned_away, _turns, _wanting
     cdef list _untold
+    cdef set _stale
     cdef object _queue
     cdef public object refusal
 

@@ -73,6 +73,7 @@ class Admission:
         "_since",
         "_size",
         "_some",
+        "_stale",
         "_total",
         "_turned_away",
         "_turns",
@@ -83,8 +84,15 @@ class Admission:
     )
 
     def __init__(
-        self, *, concurrency: int = 0, queue_size: int = 512, prioritise: bool = True, yield_every: int = 10
+        self,
+        *,
+        concurrency: int = 0,
+        queue_size: int = 512,
+        prioritise: bool = True,
+        yield_every: int = 10,
+        stale: set[str] | None = None,
     ) -> None:
+        self._stale: set[str] = set() if stale is None else stale
         self._concurrency = concurrency
         self._size = queue_size
         self._prioritise = prioritise
@@ -115,7 +123,7 @@ class Admission:
 
     def has_room(self) -> bool:
         """Whether `admitted` may have somebody to call."""
-        return self._free and (self._queue.live > 0 or bool(self._untold))
+        return self._free and ((self._some and self._queue.live > 0) or bool(self._untold))
 
     def running(self, backend: str) -> int:
         """How many requests run on a backend."""
@@ -154,12 +162,14 @@ class Admission:
             return False
         self._running[backend] = running + 1
         self._total += 1
+        self._stale.add(backend)
         return True
 
     def give_back(self, backend: str, now: float = -1.0) -> None:
         """The place is free again. `now` lets it learn how fast places come free."""
         self._running[backend] -= 1
         self._total -= 1
+        self._stale.add(backend)
         if self._some:
             self._free = True
             if now >= 0.0:
@@ -209,6 +219,7 @@ class Admission:
             if counts is None:
                 counts = self._wanting[backend] = [0] * (HIGHEST + 1)
             counts[entry.priority] += 1
+            self._stale.add(backend)
         if self._barred:
             self._barred = False
             self._free = True
@@ -381,6 +392,7 @@ class Admission:
         for backend in (*entry.lane.wanted, ""):
             counts = self._wanting[backend]
             counts[entry.priority] -= 1
+            self._stale.add(backend)
             if not any(counts):
                 del self._wanting[backend]
         self._some = bool(self._entries)

@@ -5,8 +5,8 @@ cdef class Health:
     cdef double _slow_after, _trouble
     cdef str _kind
     cdef public bint answered
-    cdef public long stamp
-    cdef public str reason, state
+    cdef set _stale
+    cdef public str backend, reason, state
     cdef public double response_time
     cdef public object history
 

@@ -46,26 +46,37 @@ class Record(msgspec.Struct, frozen=True):
 
 class Health:
     """Counts failures and successes. `response_time` is a decaying average over its probes, in seconds, negative before
-    the first; `history` holds the last changes of its condition, the oldest first. `stamp` is another number whenever
-    something may have changed, so that whoever asks often looks no further."""
+    the first; `history` holds the last changes of its condition, the oldest first. Whenever
+    something may have changed its `backend` is put into `stale`, of whoever made it."""
 
     __slots__ = (
         "_failures",
         "_healthy_after",
         "_kind",
         "_slow_after",
+        "_stale",
         "_successes",
         "_trouble",
         "_unhealthy_after",
         "answered",
+        "backend",
         "history",
         "reason",
         "response_time",
-        "stamp",
         "state",
     )
 
-    def __init__(self, *, unhealthy_after: int, healthy_after: int, slow_after: float = 2.5) -> None:
+    def __init__(
+        self,
+        *,
+        unhealthy_after: int,
+        healthy_after: int,
+        slow_after: float = 2.5,
+        backend: str = "",
+        stale: set[str] | None = None,
+    ) -> None:
+        self.backend = backend
+        self._stale: set[str] = set() if stale is None else stale
         self._unhealthy_after = unhealthy_after
         self._healthy_after = healthy_after
         self._slow_after = slow_after
@@ -77,7 +88,6 @@ class Health:
         self.answered = False
         self.reason = ""
         self.response_time = -1.0
-        self.stamp = 0
         self.history: deque[Record] = deque(maxlen=KEPT)
 
     @property
@@ -105,7 +115,7 @@ class Health:
         if self.state == "ready" and self._trouble == 0.0 and took < 0.0:
             return
         before = self.condition
-        self.stamp += 1
+        self._stale.add(self.backend)
         self._failures = 0
         self.answered = True
         if took >= 0.0:
@@ -134,7 +144,7 @@ class Health:
         if self.state == "refused":
             return
         before = self.condition
-        self.stamp += 1
+        self._stale.add(self.backend)
         self._failures += 1
         self._trouble += _WEIGHT * (1.0 - self._trouble)
         self._kind = kind
@@ -146,14 +156,14 @@ class Health:
     def refuse(self, reason: str, now: float = 0.0) -> None:
         """It must never be called."""
         before = self.condition
-        self.stamp += 1
+        self._stale.add(self.backend)
         self.state = "refused"
         self.reason = reason
         self._note(before, now)
 
     def touch(self) -> None:
         """Its backend is another than before, in a way that no call has told yet."""
-        self.stamp += 1
+        self._stale.add(self.backend)
 
     def _note(self, before: Condition, now: float) -> None:
         condition = self.condition

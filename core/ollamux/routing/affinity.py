@@ -67,6 +67,8 @@ class Prefixes:
     def holder(self, model: str, prefix: tuple[int, ...]) -> int:
         """The backend with the longest beginning of this, -1 where nobody has any."""
         holders = self._holders
+        if not prefix or (model, prefix[0]) not in holders:
+            return -1  # the shortest is kept the longest
         for mark in reversed(prefix):
             found = holders.get((model, mark))
             if found is not None:
@@ -76,7 +78,7 @@ class Prefixes:
     def keep(self, model: str, prefix: tuple[int, ...], station: int) -> None:
         """That backend has read all of this now."""
         holders = self._holders
-        for mark in prefix:
+        for mark in reversed(prefix):
             key = (model, mark)
             holders.pop(key, None)
             holders[key] = station

@@ -12,7 +12,7 @@ cdef long _CALLABLE, _EXCLUDED, _LOAD
 cdef class Ask:
     cdef public long needs, format, target, provider, region, media
     cdef public double latency, power, price, tokens_in, extra, tokens_out, max_watts, max_latency_ms, deadline_ms
-    cdef public bint leaning, strict
+    cdef public bint leaning, plain, strict
     cdef public object strategy, wishes
     cdef public tuple prefix
     cdef bint _limited

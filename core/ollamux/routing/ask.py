@@ -63,10 +63,10 @@ _CALLABLE, _EXCLUDED, _LOAD = range(10, 13)
 
 class Ask:
     """See the module. `latency`, `power` and `price` are weights of the score's terms; `leaning` says that the client,
-    or the efficiency mode, set some of them. `tokens_in` and `tokens_out` are what is expected of this request, `extra`
-    how many tokens its prompt has more than one of ordinary length, `prefix` the marks of its beginning
-    (`affinity.marks`). `wishes` are the constraints as they were read, None where there were none; `strategy` is None
-    for the planner's own."""
+    or the efficiency mode, set some of them, `plain` that they and the length of the answer are the ordinary ones.
+    `tokens_in` and `tokens_out` are what is expected of this request, `extra` how many tokens its prompt has more than
+    one of ordinary length, `prefix` the marks of its beginning (`affinity.marks`). `wishes` are the constraints as they
+    were read, None where there were none; `strategy` is None for the planner's own."""
 
     __slots__ = (
         "_limited",
@@ -80,6 +80,7 @@ class Ask:
         "max_watts",
         "media",
         "needs",
+        "plain",
         "power",
         "prefix",
         "price",
@@ -112,6 +113,7 @@ class Ask:
         self.prefix = prefix
         self.latency = self.power = self.price = 1.0
         self.leaning = False
+        self.plain = tokens_out == REFERENCE_TOKENS
         self.strict = False
         self.target = -1
         self.provider = -1
@@ -136,6 +138,7 @@ class Ask:
         found.power = self.power
         found.price = self.price
         found.leaning = self.leaning
+        found.plain = self.plain
         found.strict = False
         found.target = found.provider = found.region = -1
         found.media = 0
@@ -178,6 +181,7 @@ class Ask:
         self.power = power
         self.price = price
         self.leaning = True
+        self.plain = latency == power == price == 1.0 and self.tokens_out == REFERENCE_TOKENS
 
     def named(self, number: int) -> str:
         """The name of a filter, as the client knows it: a backend may be named in either of two headers."""

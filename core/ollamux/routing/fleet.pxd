@@ -9,6 +9,8 @@ from ollamux.routing.standing cimport Field, Standing
 
 cdef class Fleet:
     cdef public dict stations
+    cdef public set stale
+    cdef public list out
     cdef object _allowed, _vendors, _formats, _leaning
     cdef double _kwh_price
     cdef dict _providers, _regions, _bits, _configs, _preferred, _standings, _fields, _asks, _loaded

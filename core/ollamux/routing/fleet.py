@@ -52,7 +52,8 @@ _ELSEWHERE = Typical(0.0, 0.0)
 class Fleet:
     """See the module. `regions` are those that the configuration allows, none for all; `kwh_price` is in US dollars;
     `vendors` tells whose models have a name, as types of providers; `formats` in which formats an offer can be
-    called."""
+    called. `stale` are the ids of those of which something changed since they were read, `out` the standings that are
+    out since a circuit of theirs is open, both for whoever brings them up to date."""
 
     def __init__(
         self,
@@ -61,7 +62,10 @@ class Fleet:
         kwh_price: float = 0.0,
         vendors: Callable[[str], Iterable[str]] | None = None,
         formats: Callable[[Offer], Iterable[str]] | None = None,
+        stale: set[str] | None = None,
     ) -> None:
+        self.stale: set[str] = set() if stale is None else stale
+        self.out: list[Standing] = []
         self.stations: dict[str, Station] = {}
         self._allowed = frozenset(region.lower() for region in regions)
         self._kwh_price = kwh_price
@@ -102,6 +106,7 @@ class Fleet:
             token_ms=1000.0 / tokens if tokens else 0.0,
         )
         self.stations[config.id] = station
+        self.stale.add(config.id)
         self._configs[config.id] = config
         self._preferred[config.id] = PatternTable((name, True) for name in config.model_capability.preferred_models)
         return station

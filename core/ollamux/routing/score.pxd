@@ -6,7 +6,7 @@ from ollamux.routing.ask cimport Ask
 from ollamux.routing.standing cimport Standing
 from ollamux.routing.station cimport Station
 
-cdef double _PRIORITY, PACE, JOULE, DOLLAR, ASSUMED_IN, ASSUMED_OUT
+cdef double _PRIORITY, _PACE, _JOULE, _DOLLAR, _IN, _OUT
 
 cpdef double dollars(Standing standing, Ask ask) except? -1
 @cython.locals(station=Station)

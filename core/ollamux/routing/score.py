@@ -18,27 +18,21 @@ them 4, 0 and 0.25, X-Power-Efficient 0.25, 40 and 1, both together 2, 20 and 0.
 the efficiency mode does (`hardware.efficiency`). Where nobody knows a price, that of an ordinary model is assumed
 (`ASSUMED_IN`, `ASSUMED_OUT`). The estimates are explained in `standing` and `station`.
 
-Rule: `score` is the sum of the `Terms`, without taking them down.
+Rule: `score` is the sum of the `Terms`, without taking them down; of a request of ordinary weights nearly all of it is
+there already (`Standing.base`).
 """
 
 from __future__ import annotations
 
 from ollamux.routing.ask import Ask
-from ollamux.routing.standing import Standing
+from ollamux.routing.standing import ASSUMED_IN, ASSUMED_OUT, DOLLAR, JOULE, PACE, Standing
 
 __all__ = ("LEANINGS", "PREFERENCE", "PRIORITY", "TERMS", "Terms", "dollars", "score")
 
 PRIORITY = 10.0
 _PRIORITY = PRIORITY
 PREFERENCE = 200.0
-PACE = 20.0
-JOULE = 0.25
-DOLLAR = 50_000.0
-
-ASSUMED_IN = 2e-6
-ASSUMED_OUT = 8e-6
-"""US dollars for a token."""
-
+_PACE, _JOULE, _DOLLAR, _IN, _OUT = PACE, JOULE, DOLLAR, ASSUMED_IN, ASSUMED_OUT
 LEANINGS: dict[tuple[bool, bool], tuple[float, float, float]] = {
     (True, False): (4.0, 0.0, 0.25),
     (False, True): (0.25, 40.0, 1.0),
@@ -52,19 +46,23 @@ TERMS: tuple[str, ...] = ("priority", "preference", "waiting", "pace", "power", 
 
 def dollars(standing: Standing, ask: Ask) -> float:
     """What the request is expected to cost there, in US dollars; a guess where nobody knows the price."""
+    if ask.plain and standing.priced:
+        return standing.bill + ask.extra * standing.cost_in
     if standing.priced:
         return standing.cost_each + ask.tokens_in * standing.cost_in + ask.tokens_out * standing.cost_out
-    return ask.tokens_in * ASSUMED_IN + ask.tokens_out * ASSUMED_OUT
+    return ask.tokens_in * _IN + ask.tokens_out * _OUT
 
 
 def score(standing: Standing, ask: Ask) -> float:
     """Points, more is better. See the module."""
     station = standing.station
+    if ask.plain:
+        return standing.base - ask.extra * standing.slope - station.queue_ms - station.burden
     return (
         standing.merit
-        - ask.latency * (standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms + PACE * standing.token_ms)
-        - ask.power * JOULE * station.watts * standing.answer_s
-        - ask.price * DOLLAR * dollars(standing, ask)
+        - ask.latency * (standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms + _PACE * standing.token_ms)
+        - ask.power * _JOULE * station.watts * standing.answer_s
+        - ask.price * _DOLLAR * dollars(standing, ask)
         - station.burden
         - standing.distrust
     )
@@ -81,9 +79,9 @@ class Terms:
         self.priority = _PRIORITY * standing.priority
         self.preference = standing.merit - self.priority
         self.waiting = -ask.latency * (standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms)
-        self.pace = -ask.latency * PACE * standing.token_ms
-        self.power = -ask.power * JOULE * station.watts * standing.answer_s
-        self.price = -ask.price * DOLLAR * dollars(standing, ask)
+        self.pace = -ask.latency * _PACE * standing.token_ms
+        self.power = -ask.power * _JOULE * station.watts * standing.answer_s
+        self.price = -ask.price * _DOLLAR * dollars(standing, ask)
         self.heat = -station.heat
         self.trust = station.heat - station.burden - standing.distrust
         self.score = (

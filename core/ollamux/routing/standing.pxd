@@ -5,15 +5,22 @@ cimport cython
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.station cimport Station
 
+cdef double _PROMPT, _TOKENS, _PACE, _JOULE, _DOLLAR, _IN, _OUT
 cdef double STEP, MEMORY, FRESH, EAGER, DOUBT, _LINE_STEP, _FIRST_MS, _LOCAL_SHARE, _CLOUD_SHARE, _TOKEN_MS
 
 
 cdef class Standing:
+    # What a decision reads comes first, so that it lies side by side in memory.
     cdef public Station station
-    cdef public double priority, merit, first_ms, token_ms, load_ms, wait_ms, answer_s, distrust
-    cdef public double read_ms, cost_each, cost_in, cost_out, kwh_price, turn, primary, rate
-    cdef public long able, native, running, condition, tier
-    cdef public bint blocked, cold, home, measured, out, priced, told
+    cdef public bint blocked, out
+    cdef public double base, slope, priority
+    cdef public long able
+    cdef public bint priced, home
+    cdef public double bill, cost_in, wait_ms, read_ms, token_ms, answer_s
+    cdef public long tier
+    cdef public double primary, rate, turn, merit, distrust, first_ms, load_ms, cost_each, cost_out, kwh_price
+    cdef public long native, running, condition
+    cdef public bint cold, measured, told
     cdef public str name
     cdef public Offer offer
     cdef bint _energy
@@ -34,8 +41,10 @@ cdef class Standing:
     cpdef failed(self, double now)
     cpdef left(self)
     cpdef compared(self, double quickest, double usual, double now)
-    @cython.locals(station=Station, guess=double, first=double, silent=double, dollars=double, share=double, steepest=double)
+    @cython.locals(station=Station, guess=double, first=double, silent=double, share=double, steepest=double)
     cpdef estimate(self, double now)
+    @cython.locals(station=Station, dollars=double, input_=double, output=double)
+    cpdef weigh(self)
     @cython.locals(station=Station)
     cdef _free(self)
 

@@ -20,6 +20,10 @@ Estimates of time, in milliseconds:
 - An estimate that nobody has confirmed for `FRESH` seconds drifts to that first guess where the guess is better, by
   half in `MEMORY` seconds, so that who was slow once is tried again.
 
+What a decision reads is worked out here as far as no request is needed: `base` and `slope` are the score (`score`) of a
+request of ordinary weights and length, `base - extra * slope`, without what its backend adds; `bill` and `cost_in` are
+its price in the same way.
+
 What is held against it (`distrust`, points): `FAILING` times the share of failures, which decays by half in `DOUBT`
 seconds, and `DEGRADED_COSTS` where it is degraded.
 
@@ -42,6 +46,8 @@ REFERENCE_TOKENS = 200.0
 REFERENCE_PROMPT = 500.0
 """The same for prompts."""
 
+_TOKENS = REFERENCE_TOKENS
+_PROMPT = REFERENCE_PROMPT
 STEP = 0.2
 MEMORY = 300.0
 FRESH = 60.0
@@ -52,6 +58,13 @@ LOAD_BYTES_MS = 1e6
 """Bytes of a model that are read in a millisecond."""
 REFRESH = 5.0
 """Seconds for which what drifts with time is left as it is."""
+PACE = 20.0
+JOULE = 0.25
+DOLLAR = 50_000.0
+ASSUMED_IN = 2e-6
+ASSUMED_OUT = 8e-6
+"""US dollars for a token, where nobody knows a price."""
+_PACE, _JOULE, _DOLLAR, _IN, _OUT = PACE, JOULE, DOLLAR, ASSUMED_IN, ASSUMED_OUT
 FAILING = 1000.0
 DOUBT = 60.0
 _FIRST_MS = 500.0
@@ -86,6 +99,8 @@ class Standing:
         "_variance",
         "able",
         "answer_s",
+        "base",
+        "bill",
         "blocked",
         "cold",
         "condition",
@@ -109,6 +124,7 @@ class Standing:
         "rate",
         "read_ms",
         "running",
+        "slope",
         "station",
         "tier",
         "token_ms",
@@ -123,6 +139,9 @@ class Standing:
     load_ms: float
     wait_ms: float
     answer_s: float
+    base: float
+    bill: float
+    slope: float
     distrust: float
     cost_each: float
     cost_in: float
@@ -154,7 +173,7 @@ class Standing:
         self.running = 0
         self.turn = 0.5 / station.weight
         self.tier = 0
-        self.primary = self.rate = 0.0
+        self.primary = self.rate = self.base = self.slope = self.bill = 0.0
         self.cold = False
         self.measured = False
         self.first_ms = self.read_ms = self.token_ms = self.load_ms = self.wait_ms = self.answer_s = self.distrust = 0.0
@@ -327,15 +346,31 @@ class Standing:
         self.distrust = DEGRADED_COSTS if self.condition == DEGRADED else 0.0
         if self._failures > 0:
             self.distrust += FAILING * self._failures * DOUBT / (DOUBT + max(now - self._failures_at, 0.0))
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Works out what its score and its price are made of."""
+        station = self.station
         if self._energy:
             dollars = station.watts * self.kwh_price / 3.6e9
-            self.cost_each = dollars * first
+            self.cost_each = dollars * self.first_ms
             self.cost_out = dollars * self.token_ms
+        input_, output = (self.cost_in, self.cost_out) if self.priced else (_IN, _OUT)
+        self.bill = self.cost_each + _PROMPT * input_ + _TOKENS * output
+        self.slope = self.read_ms + _DOLLAR * input_
+        self.base = (
+            self.merit
+            - self.distrust
+            - self.wait_ms
+            - _PACE * self.token_ms
+            - _JOULE * station.watts * self.answer_s
+            - _DOLLAR * self.bill
+        )
 
     def _price(self) -> None:
         price = self.offer.price
         if price is not None and (price.input is not None or price.output is not None):
-            self.priced = True
+            self.priced = True  # and of one that is not, the assumed price is in `bill` and `slope` alone
             self.cost_in = (price.input or 0.0) / 1e6
             self.cost_out = (price.output or 0.0) / 1e6
         elif self.station.local:

@@ -4,13 +4,17 @@ cimport cython
 
 
 cdef class Station:
+    # What a decision reads comes first, so that it lies side by side in memory.
+    cdef public long tier
+    cdef public double queue_ms, burden, watts
+    cdef public bint blocked, full
+    cdef public long taken, queued, slots, region_number, provider_number, number
     cdef public str id, provider, region, excluded_by, trouble
-    cdef public long number, provider_number, region_number, condition, apart, running, slots, queued, tier
-    cdef public bint local, callable, blocked, full
-    cdef public double weight, watts, heat, burden, busy_ms, queue_ms, excluded_until, guess_first_ms, guess_token_ms
+    cdef public long condition, admitted, running
+    cdef public bint local, callable
+    cdef public double weight, heat, busy_ms, excluded_until, guess_first_ms, guess_token_ms
     cdef public list standings
     cdef public object source
-    cdef public long seen
 
     @cython.locals(running=long)
     cpdef crowd(self)

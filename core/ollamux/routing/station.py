@@ -35,13 +35,13 @@ _BUSY_MS = 5500.0
 class Station:
     """One backend. `slots` 0 is no known limit; `weight` is its share in a rotation; `watts` what it draws while it
     answers; `heat` a penalty in points; `excluded_by` names what rules it out now (`thermal`, `efficiency`, ...), until
-    `excluded_until` where that is known (0: it is not). `running` are the requests that a plan may have sent there,
-    `apart` those that no plan was behind. `tier` is 2 where it is ready, 1 where it is full, 0 where it is out, which
-    is the order in which they are asked. `trouble` says for people why it cannot be called. `source` is the
-    backend itself and `seen` the stamp of its health when it was read, for whoever brings this up to date."""
+    `excluded_until` where that is known (0: it is not). `running` are the requests that plans have sent there,
+    `admitted` all that were let in there when that was last read; `taken` is the larger of the two. `tier` is 2 where
+    it is ready, 1 where it is full, 0 where it is out, which is the order in which they are asked. `trouble` says for
+    people why it cannot be called. `source` is the backend itself, for whoever brings this up to date."""
 
     __slots__ = (
-        "apart",
+        "admitted",
         "blocked",
         "burden",
         "busy_ms",
@@ -63,10 +63,10 @@ class Station:
         "region",
         "region_number",
         "running",
-        "seen",
         "slots",
         "source",
         "standings",
+        "taken",
         "tier",
         "trouble",
         "watts",
@@ -109,7 +109,7 @@ class Station:
         self.blocked = False
         self.condition = READY
         self.running = 0
-        self.apart = 0
+        self.admitted = self.taken = 0
         self.queued = 0
         self.burden = 0.0
         self.tier = 2
@@ -118,14 +118,13 @@ class Station:
         self.full = False
         self.standings: list[Standing] = []
         self.source: Any = None
-        self.seen = -1
 
     def reading(
         self,
         *,
         slots: int | None = None,
         queued: int | None = None,
-        apart: int | None = None,
+        admitted: int | None = None,
         watts: float | None = None,
         heat: float | None = None,
         condition: int | None = None,
@@ -135,10 +134,12 @@ class Station:
             self.slots = slots
         if queued is not None:
             self.queued = queued
-        if apart is not None:
-            self.apart = apart
-        if watts is not None:
+        if admitted is not None:
+            self.admitted = admitted
+        if watts is not None and watts != self.watts:
             self.watts = watts
+            for standing in self.standings:
+                standing.weigh()
         if heat is not None:
             self.heat = heat
         if condition is not None:
@@ -160,7 +161,7 @@ class Station:
     def crowd(self) -> None:
         """Works out what waiting here costs, and what is held against it."""
         self.burden = self.heat + DEGRADED_COSTS if self.condition == DEGRADED else self.heat
-        running = self.running + self.apart
+        running = self.taken = max(self.running, self.admitted)
         if self.slots:
             self.full = running >= self.slots
             if self.full:

@@ -107,9 +107,12 @@ cdef object _some(long long number):
 
 
 cdef object _nanoseconds(Span span):
+    """Milliseconds as nanoseconds; None where they are not told, or no time that anything takes."""
+    cdef double millis
     if span.start == NULL:
         return None
-    return int(float((<const char*>span.start)[:span.end - span.start]) * 1_000_000)
+    millis = float((<const char*>span.start)[:span.end - span.start])
+    return int(millis * 1_000_000) if 0 <= millis < 1e12 else None
 
 
 cdef class PlainChunk:

@@ -31,6 +31,7 @@ class _Piece(msgspec.Struct, gc=False):
 
 
 _decode_pieces = msgspec.json.Decoder(list[_Piece]).decode
+_decode_chunk = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Spoken:
@@ -76,7 +77,9 @@ def with_role(payload: bytes, index: int) -> bytes:
     if len(found) == 1 and b'"role"' not in payload:
         at = found[0].end()
         return payload[:at] + (b'"role":"assistant"' + (b"" if payload[at : at + 1] == b"}" else b",")) + payload[at:]
-    chunk: Any = msgspec.json.decode(payload)
+    chunk = _whole(payload)
+    if chunk is None:
+        return payload
     for choice in chunk["choices"]:
         if (choice.get("index") or 0) == index and isinstance(choice.get("delta"), dict):
             choice["delta"] = {"role": "assistant"} | choice["delta"] | {"role": "assistant"}
@@ -91,20 +94,22 @@ def with_id(payload: bytes, ident: Any) -> bytes:
     value = msgspec.json.encode(ident)
     if len(found) == 1:
         return payload[: found[0].start(1)] + value + payload[found[0].end(1) :]
-    chunk: Any = msgspec.json.decode(payload)
-    return msgspec.json.encode({**chunk, "id": ident})
+    chunk = _whole(payload)
+    return payload if chunk is None else msgspec.json.encode({**chunk, "id": ident})
 
 
 def numbered(payload: bytes, index: int, calls: bytes, spoken: Spoken) -> bytes:
     """The chunk with the index of each piece of a call in one choice, which most servers have right."""
     try:
         pieces = _decode_pieces(calls)
-    except msgspec.DecodeError:
+    except ValueError:
         return payload
     places = [spoken.place(piece) for piece in pieces]
     if all(piece.index == place for piece, place in zip(pieces, places, strict=True)):
         return payload
-    chunk: Any = msgspec.json.decode(payload)
+    chunk = _whole(payload)
+    if chunk is None:
+        return payload
     for choice in chunk["choices"]:
         if (choice.get("index") or 0) == index:
             told: Any = choice["delta"]["tool_calls"]
@@ -112,3 +117,11 @@ def numbered(payload: bytes, index: int, calls: bytes, spoken: Spoken) -> bytes:
                 {"index": place} | call | {"index": place} for call, place in zip(told, places, strict=True)
             ]
     return msgspec.json.encode(chunk)
+
+
+def _whole(payload: bytes) -> dict[str, Any] | None:
+    """The chunk as a value; None where something in it that nobody asked for is no JSON."""
+    try:
+        return _decode_chunk(payload)
+    except (ValueError, RecursionError):
+        return None

@@ -116,5 +116,5 @@ def _number(value: Any) -> int | None:
 def _text(error: bytes) -> str:
     try:
         return msgspec.json.decode(error, type=str)
-    except msgspec.DecodeError:
+    except ValueError:
         return error.decode("utf-8", "replace")

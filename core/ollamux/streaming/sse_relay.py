@@ -305,7 +305,7 @@ class SseRelay:
     def _count(self, usage: bytes) -> None:
         try:
             told = _decode_usage(usage)
-        except msgspec.DecodeError:
+        except ValueError:
             return
         if told.prompt_tokens is None:
             return
@@ -363,7 +363,7 @@ def _fault(error: bytes) -> StreamFault:
     status = 500
     try:
         told: Any = msgspec.json.decode(error)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         told = None
     if isinstance(told, str):
         detail = told

@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.contract cimport Call
 from ollamux_aiohttp._clock cimport monotonic
+from ollamux_aiohttp._heads cimport sized
 from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.parser cimport ResponseParser
 from ollamux_aiohttp.upstream.pool cimport Origin, Pool
@@ -35,13 +36,16 @@ cdef class Prepared:
 
 
 cdef class LeanTransfer:
-    cdef public object call, task, upload
+    cdef public object task, upload
+    cdef public Call call
     cdef public Listener listener
     cdef public long attempt
     cdef public LeanClient client
     cdef public Prepared prepared
     cdef public Connection connection
     cdef public bint over, paused
+
+    cpdef prepare(self, LeanClient client, Call call, Listener listener, Prepared prepared)
 
 
 cdef class Connection(ResponseParser):
@@ -53,6 +57,7 @@ cdef class Connection(ResponseParser):
     cdef public double sent_at
     cdef public long stamp
 
+    @cython.locals(call=Call, body=bytes)
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)

@@ -73,7 +73,8 @@ class LeanTransfer:
 
     __slots__ = ("attempt", "call", "client", "connection", "listener", "over", "paused", "prepared", "task", "upload")
 
-    def __init__(self, client: LeanClient, call: Call, listener: Listener, prepared: Prepared | None) -> None:
+    def prepare(self, client: LeanClient, call: Call, listener: Listener, prepared: Prepared | None) -> None:
+        """Instead of a constructor, whose call would cost as much as writing the request."""
         self.client = client
         self.call = call
         self.attempt = call.attempt
@@ -316,10 +317,12 @@ class LeanClient:
             try:
                 prepared = self._prepare(call)
             except ValueError as error:
-                transfer = LeanTransfer(self, call, listener, None)
+                transfer = LeanTransfer.__new__(LeanTransfer)
+                transfer.prepare(self, call, listener, None)
                 transfer.fail(str(error))
                 return transfer
-        transfer = LeanTransfer(self, call, listener, prepared)
+        transfer = LeanTransfer.__new__(LeanTransfer)
+        transfer.prepare(self, call, listener, prepared)
         idle = prepared.origin.idle
         if call.body is None:
             transfer.upload = Upload(prepared.head.length)

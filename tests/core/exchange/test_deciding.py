@@ -142,9 +142,13 @@ def test_a_region_that_is_not_allowed_is_refused_where_it_is_the_only_one() -> N
     assert ask(run).status == 400
 
 
-def planned(run: Driven) -> Plan:
+class Guest:
+    wanted = ("a",)
+
+
+def planned(run: Driven, model: str = "m") -> Plan:
     house = run.gateway
-    found = deciding.planned(house, house.catalog.find("m"), Ask(), run.now, 0)
+    found = deciding.planned(house, house.catalog.find(model), Ask(), run.now, 0)
     assert found is not None
     return found
 
@@ -181,10 +185,49 @@ def test_calls_that_no_plan_was_behind_count_until_they_are_over() -> None:
     run.gateway.admission.take("a")
     planned(run)
     station = run.gateway.fleet.stations["a"]
-    assert (station.apart, station.running) == (1, 0)
+    assert (station.taken, station.running) == (1, 0)
     run.gateway.admission.give_back("a")
     planned(run)
-    assert station.apart == 0
+    assert station.taken == 0
+
+
+def test_a_call_that_a_plan_is_behind_counts_once_though_it_was_let_in_before() -> None:
+    run = driven(a="vllm", b="vllm")
+    run.gateway.admission.take("a")
+    plan = planned(run)
+    assert plan.best.backend == "b"
+    station = run.gateway.fleet.stations["a"]
+    station.standings[0].began(run.now)
+    assert (station.taken, station.running) == (1, 1)
+
+
+def test_who_waits_for_a_backend_is_known_to_the_next_plan_until_he_is_gone() -> None:
+    run = driven(a={"type": "vllm", "max_concurrent_requests": 1}, b="vllm")
+    admission, station = run.gateway.admission, run.gateway.fleet.stations["a"]
+    admission.take("a")
+    guest = Guest()
+    admission.wait(guest)
+    planned(run)
+    assert (station.queued, station.tier) == (1, 1)
+    admission.leave(guest)
+    planned(run)
+    assert station.queued == 0
+
+
+def test_a_circuit_puts_out_its_own_model_alone_and_only_while_it_is_open() -> None:
+    run = driven(a="vllm", b="vllm", learn=False)
+    run.learn(a=["m", "n"], b=["m", "n"])
+    for name in ("m", "n"):
+        planned(run, name)
+    for _ in range(5):
+        call = run.gateway.guards.circuits.take("a", "m", run.now)
+        assert call is not None
+        call.failed("missing", run.now)
+    assert (planned(run, "m").best.backend, planned(run, "n").best.backend) == ("b", "a")
+    out = run.gateway.fleet.out
+    assert [(standing.station.id, standing.name) for standing in out] == [("a", "m")]
+    run.gateway.guards.circuits.probed("a", run.now, run.now)
+    assert planned(run, "m").best.backend == "a" and not run.gateway.fleet.out
 
 
 def test_the_same_decision_is_told_in_the_same_tuple_and_another_one_is_not() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ollamux.resilience.admission import Admission
 
 
@@ -14,6 +16,24 @@ def test_without_limits_everybody_runs() -> None:
     admission = Admission()
     assert all(admission.take("a") for _ in range(1000))
     assert admission.running("a") == 1000
+
+
+def test_whatever_changes_its_numbers_is_told() -> None:
+    stale: set[str] = set()
+    admission = Admission(stale=stale)
+    guest = Guest("a")
+
+    changes: list[Callable[[], object]] = [
+        lambda: admission.take("a"),
+        lambda: admission.wait(guest),
+        lambda: admission.leave(guest),
+        lambda: admission.give_back("a"),
+    ]
+    for change in changes:
+        change()
+        assert "a" in stale
+        stale.clear()
+    assert admission.running("a") == admission.waiting_for("a") == 0 and not stale
 
 
 def test_a_backend_takes_no_more_than_its_limit() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from ollamux.resilience.health import KEPT, Health, Kind, Record
 
 
-def health(**settings: int) -> Health:
-    return Health(**({"unhealthy_after": 3, "healthy_after": 1} | settings))
+def health(*, unhealthy_after: int = 3, healthy_after: int = 1, slow_after: float = 2.5) -> Health:
+    return Health(unhealthy_after=unhealthy_after, healthy_after=healthy_after, slow_after=slow_after)
 
 
 def test_a_backend_is_tried_before_anything_is_known_of_it() -> None:
@@ -148,22 +150,22 @@ def test_calls_without_a_change_leave_no_trace() -> None:
     assert len(found.history) == 1
 
 
-def test_its_stamp_changes_whenever_something_may_have_and_not_by_calls_that_say_nothing_new() -> None:
-    found = health()
-    stamps = [found.stamp]
+def test_it_is_to_be_read_again_whenever_something_may_have_changed_and_not_after_calls_that_say_nothing_new() -> None:
+    stale: set[str] = set()
+    found = Health(unhealthy_after=3, healthy_after=1, backend="a", stale=stale)
+    changes: list[Callable[[], None]] = [
+        found.good,
+        lambda: found.good(1.0, 0.5),
+        lambda: found.bad("x"),
+        lambda: found.refuse("x"),
+        found.touch,
+    ]
+    for change in changes:
+        change()
+        assert stale == {"a"}
+        stale.clear()
+    found = Health(unhealthy_after=3, healthy_after=1, backend="a", stale=stale)
     found.good()
-    stamps.append(found.stamp)
-    found.good(1.0, 0.5)
-    stamps.append(found.stamp)
-    found.bad("x")
-    stamps.append(found.stamp)
-    found.refuse("x")
-    stamps.append(found.stamp)
-    found.touch()
-    stamps.append(found.stamp)
-    assert len(set(stamps)) == len(stamps)
-    found = health()
-    found.good()
-    stamp = found.stamp
+    stale.clear()
     found.good(1.0)
-    assert found.stamp == stamp
+    assert not stale

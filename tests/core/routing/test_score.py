@@ -59,7 +59,33 @@ def test_a_load_and_a_long_prompt_are_waited_for() -> None:
     )
 
 
+def test_what_it_draws_is_in_the_score_as_soon_as_it_is_read() -> None:
+    standing = one(first_ms=100.0, tokens_s=50.0, watts=10.0)
+    for watts in (40.0, 0.0):
+        standing.station.reading(watts=watts)
+        terms = Terms()
+        terms.fill(standing, Ask())
+        assert score(standing, Ask()) == pytest.approx(terms.score)
+
+
 numbers = st.floats(0, 1e4)
+
+
+@given(numbers, numbers, st.floats(0.1, 1e3), st.floats(1, 1e5), st.sampled_from([None, Price(input=3.0, output=9.0)]))
+def test_the_score_of_an_ordinary_request_is_the_same_sum(
+    first: float, watts: float, rate: float, prompt: float, price: Price | None
+) -> None:
+    for type_ in ("ollama", "openai"):
+        standing = one(price, first_ms=first, watts=watts, tokens_s=rate, type=type_)
+        standing.began(0.0)
+        standing.first_token(1.0, 1.0, 300.0)
+        standing.failed(2.0)
+        for ask in (Ask(tokens_in=prompt), Ask().sized(prompt), Ask(tokens_in=prompt, tokens_out=20.0)):
+            terms = Terms()
+            terms.fill(standing, ask)
+            assert score(standing, ask) == pytest.approx(terms.score)
+            told = ask.tokens_in * standing.cost_in + ask.tokens_out * standing.cost_out + standing.cost_each
+            assert not standing.priced or dollars(standing, ask) == pytest.approx(told)
 
 
 @given(numbers, numbers, st.floats(0.1, 1e3), numbers, st.booleans(), st.tuples(numbers, numbers, numbers))

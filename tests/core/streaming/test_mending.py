@@ -65,3 +65,13 @@ def test_a_call_without_an_index_or_with_another_calls_gets_the_next() -> None:
 
 def test_calls_that_cannot_be_read_are_left_alone() -> None:
     assert numbered(b"{}", 0, b"5", Spoken()) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "member", [b'"\xff": null', b'"more": ' + b"[" * 100_000 + b"]" * 100_000], ids=["no UTF-8", "too deep"]
+)
+def test_a_chunk_that_cannot_be_written_anew_stays_as_it_is(member: bytes) -> None:
+    chunk = b'{"id": null, %b, "id": "", "choices": [{"delta": {"role": null, "tool_calls": [{"id": "a"}]}}]}' % member
+    assert with_role(chunk, 0) == chunk
+    assert with_id(chunk, "x") == chunk
+    assert numbered(chunk, 0, b'[{"id": "a"}]', Spoken()) == chunk

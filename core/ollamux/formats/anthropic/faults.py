@@ -94,7 +94,7 @@ def sentence(text: str) -> str:
         return text
     try:
         found: Any = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
     while isinstance(found, dict | list) and found:
         if isinstance(found, list):

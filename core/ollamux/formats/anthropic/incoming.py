@@ -137,7 +137,7 @@ def read_route(body: bytes, operation: Operation, headers: Mapping[str, str]) ->
         raise InvalidRequest("The request body is not valid UTF-8") from None
     except msgspec.ValidationError as error:
         raise InvalidRequest(worded(error)) from None
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         text = str(error) if body.strip() else "it is empty"
         raise InvalidRequest(f"The request body is not valid JSON: {text}") from None
     if not routing.model:

@@ -222,7 +222,7 @@ class _Layer:
             try:
                 _decode_object(arguments)
                 given = msgspec.Raw(arguments.encode())
-            except (msgspec.DecodeError, UnicodeError):
+            except (ValueError, RecursionError):
                 given = {"_raw": call.arguments}
                 self._warn(f"the arguments of the tool call '{tame(call_id)}' are no JSON object, and went as text")
         return {"type": "tool_use", "id": self._ids.out(call_id), "name": self._names.out(call.name), "input": given}

@@ -212,7 +212,7 @@ def _reason(native: str, whole_call: bool) -> FinishReason:
 def _is_object(arguments: str) -> bool:
     try:
         return not arguments.strip() or isinstance(msgspec.json.decode(arguments), dict)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
 
 

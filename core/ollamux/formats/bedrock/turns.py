@@ -173,7 +173,19 @@ class Turns:
         self._used.add(id_)
         self._waiting.append((call, id_))
         self._answers[id_] = []  # so that the results get the order of the calls
-        self._calls.append({"toolUse": {"toolUseId": id_, "name": self._names.out(call.name), "input": _input(call)}})
+        self._calls.append(
+            {"toolUse": {"toolUseId": id_, "name": self._names.out(call.name), "input": self._input(call)}}
+        )
+
+    def _input(self, call: ToolCall) -> msgspec.Raw | dict[str, str]:
+        """The arguments as an object, in the bytes that the model wrote."""
+        text = call.arguments.strip() or "{}"
+        try:
+            _decode_object(text)
+        except (ValueError, RecursionError):
+            self._content.drop("arguments that are no JSON object, which go as text")
+            return {"_raw": call.arguments}
+        return msgspec.Raw(text.encode())
 
     def _result(self, result: ToolResult) -> None:
         for position, (call, id_) in enumerate(self._waiting):
@@ -204,13 +216,3 @@ class Turns:
         self._answers = {}
         if not content:
             self.turns.pop()
-
-
-def _input(call: ToolCall) -> msgspec.Raw:
-    """The arguments as an object, in the bytes that the model wrote."""
-    text = call.arguments.strip() or "{}"
-    try:
-        _decode_object(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise InvalidRequest(f"the arguments of the tool call '{call.id}' are not a JSON object") from None
-    return msgspec.Raw(text.encode())

@@ -157,7 +157,7 @@ def plain_text(response: msgspec.Raw) -> tuple[str, bool]:
     text = bytes(response).decode()
     try:
         members = _decode_members(response)
-    except msgspec.DecodeError:
+    except ValueError:
         return text, False
     if len(members) == 1 and (name := next(iter(members))) in _OUTPUTS:
         inner = bytes(members[name])

@@ -61,7 +61,7 @@ class Fields:
             return None
         try:
             return _decode_text(raw)
-        except msgspec.DecodeError:
+        except ValueError:
             raise self.bad(name, "a string") from None
 
     def flag(self, name: str) -> bool | None:
@@ -71,7 +71,7 @@ class Fields:
             return None
         try:
             return _decode_flag(raw)
-        except msgspec.DecodeError:
+        except ValueError:
             raise self.bad(name, "a boolean") from None
 
     def number(self, name: str) -> float | None:
@@ -104,7 +104,7 @@ class Fields:
         for raw in self._items(name):
             try:
                 found.append(_decode_text(raw))
-            except msgspec.DecodeError:
+            except ValueError:
                 raise self.bad(name, "a list of strings") from None
         return found
 
@@ -132,7 +132,7 @@ class Fields:
     def _object(self, raw: msgspec.Raw, place: str) -> Fields:
         try:
             return Fields(_decode_members(raw), place)
-        except msgspec.DecodeError:
+        except ValueError:
             raise InvalidRequest(f"Invalid value at '{place}': an object is expected", param=place) from None
 
     def _below(self, name: str) -> str:
@@ -148,6 +148,6 @@ def root(body: bytes) -> Fields:
         raise InvalidRequest("Invalid JSON payload received. The body is not valid UTF-8.") from None
     except msgspec.ValidationError:
         raise InvalidRequest("Invalid JSON payload received. The body must be an object.") from None
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         text = str(error) if body.strip() else "the body is empty"
         raise InvalidRequest(f"Invalid JSON payload received. {text}") from None

@@ -190,5 +190,5 @@ def _labels(body: Fields) -> dict[str, str] | None:
         return None
     try:
         return msgspec.json.decode(labels, type=dict[str, str])
-    except msgspec.DecodeError:
+    except ValueError:
         raise body.bad("labels", "an object of strings") from None

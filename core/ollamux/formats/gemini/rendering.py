@@ -233,7 +233,7 @@ def sentence(detail: str) -> str:
         return ""
     try:
         found: Any = _decode(detail)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return ""
     if isinstance(found, list):
         found = next(iter(found), None)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
@@ -272,7 +272,7 @@ def _call(call_id: str, name: str, arguments: str, signature: Opaque | None) -> 
     try:
         _decode_object(text)
         args = msgspec.Raw(text.encode())
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         args = {"_raw": arguments}
     made: dict[str, Any] = {"functionCall": {"id": call_id, "name": name, "args": args}}
     if signature is not None:

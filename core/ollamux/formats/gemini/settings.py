@@ -94,7 +94,7 @@ def _options(body: Fields) -> dict[str, Any]:
     if raw is not None:
         try:
             found = _decode_options(raw)
-        except msgspec.DecodeError:
+        except ValueError:
             raise body.bad("options", "an object") from None
     if body.has("numCtx"):
         found.setdefault("num_ctx", body.integer("numCtx"))

@@ -154,7 +154,7 @@ class Contents:
         text = call.arguments.strip() or "{}"
         try:
             _decode_object(text)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             self.warnings.append(f"the arguments of the call {call.id or call.name!r} are no JSON object, sent as _raw")
             return {"_raw": call.arguments}
         return msgspec.Raw(text.encode())
@@ -230,6 +230,6 @@ def _told(text: str, *, failed: bool) -> Any:
         raw = msgspec.Raw(text.encode())
         if not failed:
             return raw
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         pass
     return {"error" if failed else "output": raw}

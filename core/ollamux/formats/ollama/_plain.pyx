@@ -121,53 +121,50 @@ cdef char* _write(char* out, const char* key, Py_ssize_t size, long long number)
     return out + size + count
 
 
-cdef char* _figures(
-    char* p, long long total, long long load, long long read, long long prompt, long long written, long long output
-) noexcept nogil:
-    p = _write(p, b',"total_duration":', 18, total)
-    p = _write(p, b',"load_duration":', 17, load)
-    p = _write(p, b',"prompt_eval_count":', 21, read)
-    p = _write(p, b',"prompt_eval_duration":', 24, prompt)
-    p = _write(p, b',"eval_count":', 14, written)
-    return _write(p, b',"eval_duration":', 17, output)
+cdef class Figures:
+    """How long an answer took, in nanoseconds, and what it cost, in tokens; what is not above zero is not told."""
 
+    cpdef bytes members(self):
+        """As members of an answer."""
+        cdef char text[300]
+        return PyBytes_FromStringAndSize(text, self.write(text) - text)
 
-def metrics(
-    long long total, long long load, long long read, long long prompt, long long written, long long output
-):
-    """The members of an answer that tell how long it took, in nanoseconds, and what it cost, in tokens."""
-    cdef char text[300]
-    return PyBytes_FromStringAndSize(text, _figures(text, total, load, read, prompt, written, output) - text)
+    cdef char* write(self, char* p) noexcept:
+        p = _write(p, b',"total_duration":', 18, self.total)
+        p = _write(p, b',"load_duration":', 17, self.load)
+        p = _write(p, b',"prompt_eval_count":', 21, self.read)
+        p = _write(p, b',"prompt_eval_duration":', 24, self.prompt)
+        p = _write(p, b',"eval_count":', 14, self.written)
+        return _write(p, b',"eval_duration":', 17, self.output)
 
-
-def ending(
-    bytes before, double unix, bytes between, bytes said,
-    long long total, long long load, long long read, long long prompt, long long written, long long output,
-):
-    """An answer that is done: `before`, the time stamp, `between`, `said`, and the figures of `metrics`."""
-    cdef char figures[300]
-    cdef char moment[48]
-    cdef Py_ssize_t first = PyBytes_GET_SIZE(before), third = PyBytes_GET_SIZE(between), fourth = PyBytes_GET_SIZE(said)
-    cdef Py_ssize_t second, fifth
-    cdef char* p
-    cdef bytes made
-    if not 0 <= unix < 2e11:
-        return before + stamp(unix) + between + said + metrics(total, load, read, prompt, written, output) + b"}"
-    second = stamp_text(unix, moment)
-    fifth = _figures(figures, total, load, read, prompt, written, output) - figures
-    made = PyBytes_FromStringAndSize(NULL, first + second + third + fourth + fifth + 1)
-    p = PyBytes_AS_STRING(made)
-    memcpy(p, PyBytes_AS_STRING(before), first)
-    p += first
-    memcpy(p, moment, second)
-    p += second
-    memcpy(p, PyBytes_AS_STRING(between), third)
-    p += third
-    memcpy(p, PyBytes_AS_STRING(said), fourth)
-    p += fourth
-    memcpy(p, figures, fifth)
-    p[fifth] = 125
-    return made
+    cpdef bytes ending(self, bytes before, double unix, bytes between, bytes said, bytes behind):
+        """An answer that is done: `before`, the time stamp, `between`, `said`, `behind`, and these figures."""
+        cdef char figures[300]
+        cdef char moment[48]
+        cdef Py_ssize_t first = PyBytes_GET_SIZE(before), third = PyBytes_GET_SIZE(between)
+        cdef Py_ssize_t fourth = PyBytes_GET_SIZE(said), fifth = PyBytes_GET_SIZE(behind)
+        cdef Py_ssize_t second, sixth
+        cdef char* p
+        cdef bytes made
+        if not 0 <= unix < 2e11:
+            return before + stamp(unix) + between + said + behind + self.members() + b"}"
+        second = stamp_text(unix, moment)
+        sixth = self.write(figures) - figures
+        made = PyBytes_FromStringAndSize(NULL, first + second + third + fourth + fifth + sixth + 1)
+        p = PyBytes_AS_STRING(made)
+        memcpy(p, PyBytes_AS_STRING(before), first)
+        p += first
+        memcpy(p, moment, second)
+        p += second
+        memcpy(p, PyBytes_AS_STRING(between), third)
+        p += third
+        memcpy(p, PyBytes_AS_STRING(said), fourth)
+        p += fourth
+        memcpy(p, PyBytes_AS_STRING(behind), fifth)
+        p += fifth
+        memcpy(p, figures, sixth)
+        p[sixth] = 125
+        return made
 
 
 def stamp(double unix):

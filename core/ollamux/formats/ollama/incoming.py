@@ -67,7 +67,7 @@ def settled(options: bytes) -> Settled | None:
     """Options as JSON, checked, since most clients send the same ones each time; None where something is wrong."""
     try:
         checked = check_options(_decode_options(options))
-    except (msgspec.DecodeError, OptionError):
+    except (ValueError, OptionError):
         return None
     return Settled(checked, sampling_of(checked))
 

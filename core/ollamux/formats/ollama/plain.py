@@ -10,38 +10,51 @@ from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
 
-__all__ = ("ending", "metrics", "read_plain", "stamp")
+__all__ = ("new_figures", "read_plain", "stamp")
 
 _TOLD = (
-    "total_duration",
-    "load_duration",
-    "prompt_eval_count",
-    "prompt_eval_duration",
-    "eval_count",
-    "eval_duration",
+    ("total_duration", "total"),
+    ("load_duration", "load"),
+    ("prompt_eval_count", "read"),
+    ("prompt_eval_duration", "prompt"),
+    ("eval_count", "written"),
+    ("eval_duration", "output"),
 )
 
 if TYPE_CHECKING:
-    from ollamux.formats.ollama._plain import ending, metrics, read_plain, stamp
+    from ollamux.formats.ollama._plain import Figures, read_plain, stamp
 else:
     try:
-        from ollamux.formats.ollama._plain import ending, metrics, read_plain, stamp
+        from ollamux.formats.ollama._plain import Figures, read_plain, stamp
     except ImportError:
         _at_the_epoch = Clock()
 
         def read_plain(body: bytes) -> None:
             """Nothing is read quickly."""
 
-        def metrics(*numbers: int) -> bytes:
-            """The members of an answer that tell how long it took, in nanoseconds, and what it cost, in tokens: total,
-            load, prompt tokens, their time, answer tokens, their time. What is not above zero is left out."""
-            told = zip(_TOLD, numbers, strict=True)
-            return "".join([f',"{name}":{number}' for name, number in told if number > 0]).encode()
-
         def stamp(unix: float) -> bytes:
             """A moment in seconds since the epoch, as `Clock.stamp` writes it."""
             return _at_the_epoch.stamp(unix).encode()
 
-        def ending(before: bytes, unix: float, between: bytes, said: bytes, *numbers: int) -> bytes:
-            """An answer that is done: `before`, the time stamp, `between`, `said`, and the figures of `metrics`."""
-            return before + stamp(unix) + between + said + metrics(*numbers) + b"}"
+        class Figures:
+            """How long an answer took, in nanoseconds, and what it cost, in tokens; what is not above zero is not told:
+            in all, loading, tokens read and their time, tokens written and theirs."""
+
+            __slots__ = ("load", "output", "prompt", "read", "total", "written")
+
+            def __init__(self) -> None:
+                self.total = self.load = self.read = self.prompt = self.written = self.output = 0
+
+            def members(self) -> bytes:
+                """As members of an answer."""
+                told = [(name, getattr(self, field)) for name, field in _TOLD]
+                return "".join([f',"{name}":{number}' for name, number in told if number > 0]).encode()
+
+            def ending(self, before: bytes, unix: float, between: bytes, said: bytes, behind: bytes) -> bytes:
+                """An answer that is done: `before`, the time stamp, `between`, `said`, `behind`, and these figures."""
+                return before + stamp(unix) + between + said + behind + self.members() + b"}"
+
+
+def new_figures() -> Figures:
+    """None of them told yet. Compiled code knows the type by its module, and has to get them from here."""
+    return Figures()

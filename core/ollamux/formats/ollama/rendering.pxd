@@ -2,7 +2,9 @@
 
 cimport cython
 
+from ollamux.answer cimport Answer
 from ollamux.formats.answering cimport RenderContext
+from ollamux.formats.ollama._plain cimport Figures
 
 
 cdef class OllamaRenderer:
@@ -17,12 +19,16 @@ cdef class OllamaRenderer:
     cpdef bytes events(self, list events, double now)
     cpdef bytes end(self, double now)
     cpdef bytes keepalive(self, double now)
-    cpdef bytes whole(self, answer, double now)
+    @cython.locals(said=bytes)
+    cpdef bytes whole(self, Answer answer, double now)
     cdef bytes _text(self, str text, logprobs, bytes stamped)
     cdef bytes _thought(self, str text, bytes stamped)
     cdef bytes _head(self, bytes text, str thinking, bytes calls, str reason, double now)
     cdef bytes _final(self, bytes text, str thinking, list calls, finish, logprobs, double now)
     cdef bytes _stamp(self, double now)
-    @cython.locals(context=RenderContext, total=longlong, load=longlong, sent=double, first=double, prompt_ns=longlong, output_ns=longlong, read=longlong, written=longlong)
-    cdef bytes _figures(self, bytes said, double now)
+    @cython.locals(context=RenderContext, figures=Figures, load=longlong, sent=double, first=double)
+    cdef bytes _figures(self, bytes said, bytes behind, double now)
     cdef bytes _metrics(self, double now)
+
+
+cdef bytes _before(str model)

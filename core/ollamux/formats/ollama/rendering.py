@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ollamux.answer import Answer
 from ollamux.conversation import (
-    Answer,
     EmbedAnswer,
     Event,
     Finish,
@@ -42,7 +42,7 @@ from ollamux.formats.answering import RenderContext
 from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
 from ollamux.formats.ollama.gotext import dump, float64_text
-from ollamux.formats.ollama.plain import ending, metrics, stamp
+from ollamux.formats.ollama.plain import new_figures, stamp
 from ollamux.formats.ollama.vectors import vector_text
 from ollamux.streaming.translator import STAMP, TEXT, Delta, Frame
 
@@ -52,6 +52,8 @@ Route = Literal["chat", "generate", "embed", "embeddings"]
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _STOPPED, _CUT = b',"done":true,"done_reason":"stop"', b',"done":true,"done_reason":"length"'
+_CHAT_STOPPED, _CHAT_CUT = b"}" + _STOPPED, b"}" + _CUT
+_NO_TEXT = b'""'
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
 
@@ -134,7 +136,7 @@ class OllamaRenderer:
         if self._finish == "malformed":
             return self.fault(BackendError("the model's answer was malformed", status=502))
         calls = [ToolCall(call_id, name, "".join(pieces)) for call_id, name, pieces in self._calls]
-        return self._final(b'""', "", calls, self._finish, None, now) + b"\n"
+        return self._final(_NO_TEXT, "", calls, self._finish, None, now) + b"\n"
 
     def fault(self, error: OllamuxError) -> bytes:
         return dump({"error": fault_text(error)}) + b"\n"
@@ -171,6 +173,9 @@ class OllamaRenderer:
         if answer.finish == "malformed":
             raise BackendError("the model's answer was malformed", status=502)
         self._usage, self._timings = answer.usage, answer.timings
+        said = None if self._turns is not None or answer.logprobs is not None else answer.told(True)
+        if said is not None:
+            return self._final(said, "", [], answer.finish, None, now)
         text = thinking = ""
         calls: list[ToolCall] = []
         for part in answer.parts:
@@ -228,8 +233,9 @@ class OllamaRenderer:
     ) -> bytes:
         reason = "length" if finish in ("length", "context_exceeded") else "stop"
         if not (thinking or calls or logprobs or self._turns is not None):
-            end = _CUT if reason == "length" else _STOPPED
-            return self._figures(text + end if self._generate else text + b"}" + end, now)
+            if self._generate:
+                return self._figures(text, _CUT if reason == "length" else _STOPPED, now)
+            return self._figures(text, _CHAT_CUT if reason == "length" else _CHAT_STOPPED, now)
         called = dump([call_object(position, call) for position, call in enumerate(calls)]) if calls else b""
         head = self._head(text, thinking, called, reason, now)
         told = b',"logprobs":' + dump(self._logprobs(logprobs)) if logprobs else b""
@@ -241,33 +247,29 @@ class OllamaRenderer:
 
     def _metrics(self, now: float) -> bytes:
         """The figures at the end of an answer."""
-        return self._figures(None, now)
+        return self._figures(None, b"", now)
 
-    def _figures(self, said: bytes | None, now: float) -> bytes:
-        """The same, or with all that stands in front of them, where `said` is what follows the time stamp. Where the
+    def _figures(self, said: bytes | None, behind: bytes, now: float) -> bytes:
+        """The same, or with all that stands in front of them, `said` and `behind` after the time stamp. Where the
         backend does not say how long it took, what was seen from here stands for it."""
         context = self._context
         usage, timings = self._usage, self._timings
-        total = int((now - context.arrived) * 1_000_000_000) or 1
+        figures = new_figures()
+        figures.total = int((now - context.arrived) * 1_000_000_000) or 1
         load = int((context.dispatched - context.arrived) * 1_000_000_000)
-        if load <= 0:
-            load = 1
-        prompt_ns = output_ns = read = written = 0
-        if usage is None:
-            pass
-        elif timings is not None:
-            prompt_ns, output_ns = timings.prompt_ns or 0, timings.output_ns or 0
-        else:
-            sent = context.dispatched or context.arrived
-            first = sent if self._first is None else self._first
-            prompt_ns, output_ns = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
+        figures.load = load if load > 0 else 1
         if usage is not None:
-            read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
-            written = (usage.output_text or 0) + (usage.reasoning or 0)
+            if timings is not None:
+                figures.prompt, figures.output = timings.prompt_ns or 0, timings.output_ns or 0
+            else:
+                sent = context.dispatched or context.arrived
+                first = sent if self._first is None else self._first
+                figures.prompt, figures.output = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
+            figures.read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
+            figures.written = (usage.output_text or 0) + (usage.reasoning or 0)
         if said is None:
-            return metrics(total, load, read, prompt_ns, written, output_ns)
-        unix = context.clock.base + now
-        return ending(self._before, unix, self._between, said, total, load, read, prompt_ns, written, output_ns)
+            return figures.members()
+        return figures.ending(self._before, context.clock.base + now, self._between, said, behind)
 
     def _stamp(self, now: float) -> bytes:
         return stamp(self._context.clock.base + now)
@@ -282,9 +284,17 @@ class OllamaRenderer:
         return told
 
 
-@lru_cache(128)
 def _before(model: str) -> bytes:
-    return b'{"model":' + dump(model) + b',"created_at":"'
+    found = _befores.get(model)
+    if found is None:
+        if len(_befores) >= _MOST_KNOWN:
+            _befores.clear()
+        found = _befores[model] = b'{"model":' + dump(model) + b',"created_at":"'
+    return found
+
+
+_MOST_KNOWN = 128
+_befores: dict[str, bytes] = {}
 
 
 @lru_cache(256)
@@ -304,7 +314,7 @@ def _arguments(text: str) -> msgspec.Raw | dict[str, str]:
         return _NO_ARGUMENTS
     try:
         _decode_object(text)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return {"_raw": text}
     data = text.encode()
     if b"\n" in data or b"\r" in data:

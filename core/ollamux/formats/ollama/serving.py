@@ -96,6 +96,8 @@ class OllamaServing:
             raise InvalidRequest(str(error)) from None
 
     def renderer(self, incoming: Incoming, context: RenderContext) -> OllamaRenderer:
+        if type(incoming) is PlainChatIncoming:
+            return OllamaRenderer("chat", context)
         assert isinstance(incoming, OllamaIncoming)
         if isinstance(incoming, GenerateIncoming):
             return OllamaRenderer("generate", context, top_logprobs=incoming.top_logprobs, turns=incoming.turns)

@@ -7,22 +7,29 @@ spelling, a key that comes twice) is no business of this module: None says so, a
 Rules: what is read here, `reading` would read the same way; a test compares the two.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memset
 
+from ollamux.answer cimport Answer
+from ollamux.streaming._buffer cimport Output, begin, release, reserve
 from ollamux.streaming._json cimport COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport fill
+from ollamux.streaming._text cimport fill_kinds, respell, string_end
 from ollamux.usage cimport Usage
 
 import msgspec
 
-from ollamux.conversation import Answer, Text, Timings
+from ollamux.conversation import Text, Timings
 
 cdef unsigned char KINDS[256]
 fill(KINDS)
+cdef unsigned char JSON[256]
+fill_kinds(JSON, False)
+cdef unsigned char GO[256]
+fill_kinds(GO, True)
 
-cdef object make_answer = Answer, make_text = Text, make_timings = Timings
+cdef object make_text = Text, make_timings = Timings
 cdef object decode_text = msgspec.json.Decoder(str).decode
 cdef dict FINISHES = {"stop": "stop", "eos": "stop", "eos_token": "stop", "length": "length", "max_length": "length"}
 
@@ -99,9 +106,12 @@ cdef object _some(long long number):
 
 
 cdef object _nanoseconds(Span span):
+    """Milliseconds as nanoseconds; None where they are not told, or no time that anything takes."""
+    cdef double millis
     if span.start == NULL:
         return None
-    return int(float((<const char*>span.start)[:span.end - span.start]) * 1_000_000)
+    millis = float((<const char*>span.start)[:span.end - span.start])
+    return int(millis * 1_000_000) if 0 <= millis < 1e12 else None
 
 
 cdef Usage spent_on(long long read, long long cached, long long stored, long long written, long long thought):
@@ -151,12 +161,58 @@ def usage_of(bytes body):
     return _usage(spans, numbers)
 
 
+cdef class PlainAnswer(Answer):
+    """An answer of nothing but text. It keeps the body in which its texts lie, and decodes them when it has to."""
+
+    cdef bytes _body
+    cdef Span _said, _ident, _named
+
+    cdef _open(self):
+        cdef str text = _text(self._said)
+        self._id = _text(self._ident)
+        self._model = _text(self._named)
+        self._parts = [make_text(text)] if text else []
+
+    cpdef bytes told(self, bint html):
+        cdef Py_ssize_t size = self._said.end - self._said.start
+        cdef bint odd = False
+        cdef Output out
+        if self._said.start == NULL:
+            return b'""'
+        if memchr(self._said.start, 92, size) != NULL or html and (
+            memchr(self._said.start, 60, size) != NULL  # <
+            or memchr(self._said.start, 62, size) != NULL  # >
+            or memchr(self._said.start, 38, size) != NULL  # &
+        ):
+            string_end(self._said.start, &GO[0] if html else &JSON[0], &odd)
+        if not odd:
+            return PyBytes_FromStringAndSize(<const char*>self._said.start - 1, size + 2)
+        begin(&out)
+        try:
+            reserve(&out, 6 * size + 2)
+            out.data[0] = 34
+            size = respell(out.data + 1, self._said.start, self._said.end, html)
+            out.data[size + 1] = 34
+            return PyBytes_FromStringAndSize(out.data, size + 2)
+        finally:
+            release(&out)
+
+
+cdef str _finish(Span span):
+    """The backend's word for why it stopped, most often the same one."""
+    if span.end - span.start == 4 and memcmp(span.start, b"stop", 4) == 0:
+        return "stop"
+    return _text(span)
+
+
 def read_plain(bytes body):
     """The answer, or None where it is not plain."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
+    cdef PlainAnswer answer
+    cdef str native
     cdef int i
     memset(spans, 0, sizeof(spans))
     p = walk(spaces(start), ANSWER, TABLE, FIRST, spans, KINDS, False)
@@ -169,22 +225,19 @@ def read_plain(bytes body):
             numbers[i] = counted(spans[i])
             if numbers[i] == -2:
                 return None
-    finish = FINISHES.get(_text(spans[FINISH]) or "stop")
+    native = _finish(spans[FINISH])
+    finish = FINISHES.get(native or "stop")
     if finish is None:
         return None
-    timings = None
-    usage = _usage(spans, numbers)
+    answer = PlainAnswer.__new__(PlainAnswer)
+    answer._body = body
+    answer._said = spans[CONTENT]
+    answer._ident = spans[ID]
+    answer._named = spans[MODEL]
+    answer.finish = finish
+    answer.native = native
+    answer.usage = _usage(spans, numbers)
+    answer.created = numbers[CREATED] if numbers[CREATED] >= 0 else 0
     if spans[TIMINGS].start != NULL:
-        timings = make_timings(_nanoseconds(spans[PROMPT_MS]), _nanoseconds(spans[PREDICTED_MS]))
-    text = _text(spans[CONTENT])
-    return make_answer(
-        [make_text(text)] if text else [],
-        finish,
-        usage,
-        timings,
-        None,
-        _text(spans[ID]),
-        _text(spans[MODEL]),
-        numbers[CREATED] if numbers[CREATED] >= 0 else 0,
-        _text(spans[FINISH]),
-    )
+        answer.timings = make_timings(_nanoseconds(spans[PROMPT_MS]), _nanoseconds(spans[PREDICTED_MS]))
+    return answer

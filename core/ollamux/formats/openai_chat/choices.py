@@ -103,7 +103,7 @@ class ChoicesRenderer:
     def whole_of(self, answers: Sequence[Answer], now: float) -> bytes:
         """The choices as one whole answer."""
         usage = total([answer.usage for answer in answers])
-        bodies = [_decode(self._make(False).whole(replace(answer, usage=usage), now)) for answer in answers]
+        bodies = [_decode(self._make(False).whole(answer.having(answer.parts, usage), now)) for answer in answers]
         choices = [bytes(_decode_choices(body["choices"])[0]) for body in bodies]
         first: dict[str, Any] = dict(bodies[0])
         first["choices"] = [

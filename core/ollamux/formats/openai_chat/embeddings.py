@@ -72,7 +72,7 @@ class EmbeddingsIncoming(OpenAIIncoming):
         super().__init__(body, route)
         try:
             asked = _decode(body)
-        except msgspec.DecodeError as error:
+        except ValueError as error:
             raise InvalidRequest(str(error)) from None
         if asked.encoding_format not in (None, "float", "base64"):
             raise InvalidRequest("encoding_format must be float or base64", param="encoding_format")

@@ -73,7 +73,7 @@ def named(answer: Answer, names: Names) -> Answer:
     parts: list[Part] = [
         replace(part, name=names.back(part.name)) if isinstance(part, ToolCall) else part for part in answer.parts
     ]
-    return replace(answer, parts=parts)
+    return answer.having(parts, answer.usage)
 
 
 class NamedReader:

@@ -158,7 +158,7 @@ def routing_told(body: bytes) -> Route:
         raise InvalidRequest("the body is not valid UTF-8") from None
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         text = str(error) if body.strip() else "the body is empty"
         raise InvalidRequest(f"the body is not valid JSON: {text}") from None
     if not routing.model:

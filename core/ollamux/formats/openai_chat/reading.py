@@ -229,7 +229,7 @@ class _Call:
             return True
         try:
             msgspec.json.decode(arguments)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return False
         return True
 
@@ -344,7 +344,7 @@ def error_message(detail: str) -> str:
     """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
     try:
         error: Any = msgspec.json.decode(detail)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return detail
     while isinstance(error, dict):
         found = cast(dict[str, Any], error)
@@ -364,7 +364,7 @@ def _fault(error: str) -> StreamFault:
     status = 500
     try:
         told: Any = msgspec.json.decode(error)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         told = None
     if isinstance(told, str):
         error = told
@@ -432,7 +432,8 @@ def _usage(reply: schema.Reply) -> UsageUpdate | None:
 
 
 def _nanoseconds(millis: float | None) -> int | None:
-    return None if millis is None else int(millis * 1_000_000)
+    """None where it is not told, or no time that anything takes."""
+    return int(millis * 1_000_000) if millis is not None and 0 <= millis < 1e12 else None
 
 
 def _logprobs(raw: msgspec.Raw | None) -> tuple[LogProb, ...] | None:
@@ -440,7 +441,7 @@ def _logprobs(raw: msgspec.Raw | None) -> tuple[LogProb, ...] | None:
         return None
     try:
         found = schema.decode_logprobs(text)
-    except msgspec.DecodeError:
+    except ValueError:
         return None
     if found.content is not None:
         return tuple(_logprob(token) for token in found.content) or None

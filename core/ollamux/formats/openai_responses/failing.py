@@ -74,7 +74,7 @@ def error_message(detail: str) -> str:
     """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
     try:
         error: Any = msgspec.json.decode(detail)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return detail
     while isinstance(error, dict):
         found = cast(dict[str, Any], error)

@@ -187,7 +187,7 @@ def _result(output: msgspec.Raw, where: str) -> list[Part]:
     if text[:1] == b"[":
         try:
             parts = _decode_parts(text)
-        except msgspec.DecodeError:
+        except ValueError:
             parts = []
         if parts and all(part.type for part in parts):
             return content_parts(parts, where)

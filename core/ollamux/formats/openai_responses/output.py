@@ -297,7 +297,7 @@ class CallItem(_Item):
     def whole(self) -> bool:
         try:
             msgspec.json.decode("".join(self._arguments), type=msgspec.Raw)
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return False
         return True
 

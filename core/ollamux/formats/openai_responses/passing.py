@@ -108,7 +108,7 @@ def _settings(
 def _own(extensions: Mapping[str, msgspec.Raw]) -> Request:
     try:
         return _decode_own(_encode(extensions))
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise InvalidRequest(str(error)) from None
 
 

@@ -132,7 +132,7 @@ def free_text(arguments: str) -> str:
     """The custom tool's input among the function's arguments; the arguments themselves where they hold none."""
     try:
         told = _decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return arguments
     text = told.get("input")
     return text if isinstance(text, str) else arguments

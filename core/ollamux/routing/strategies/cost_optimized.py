@@ -29,7 +29,7 @@ class CostOptimized(Strategy):
     def primary(self, standing: Standing, ask: Ask) -> float:
         """Dollars, and below all of them a place in the order."""
         if standing.priced:
-            return -dollars(standing, ask)
+            return -(standing.bill + ask.extra * standing.cost_in) if ask.plain else -dollars(standing, ask)
         return -_UNKNOWN - _PLACES.get(standing.station.provider, len(_PLACES))
 
     def why(self, standing: Standing, ask: Ask, primary: float) -> str:

@@ -22,7 +22,7 @@ class LeastLoaded(Strategy):
     def primary(self, standing: Standing, ask: Ask) -> float:
         """What runs and waits for each place, with its sign turned."""
         station = standing.station
-        taken = station.running + station.apart + station.queued
+        taken = station.taken + station.queued
         return -taken / station.slots if station.slots else -taken / _ASSUMED_PLACES
 
     def why(self, standing: Standing, ask: Ask, primary: float) -> str:

@@ -12,7 +12,7 @@ cdef double _BOUND
 
 cdef class PrefixAffinity(Strategy):
     cdef object _prefixes
-    cdef long _holder
+    cdef Standing _holder
 
     @cython.locals(standing=Standing, station=Station, holder=long, running=long, here=long, bounded=bint)
     cpdef prepare(self, Field field, Ask ask)

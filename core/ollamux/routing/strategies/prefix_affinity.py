@@ -24,10 +24,10 @@ class PrefixAffinity(Strategy):
 
     def __init__(self) -> None:
         self._prefixes = Prefixes()
-        self._holder = -1
+        self._holder: Standing | None = None
 
     def prepare(self, field: Field, ask: Ask) -> None:
-        self._holder = -1
+        self._holder = None
         if not ask.prefix:
             return
         holder = self._prefixes.holder(field.name, ask.prefix)
@@ -37,17 +37,17 @@ class PrefixAffinity(Strategy):
         bounded = False
         for standing in field.standings:
             station = standing.station
-            running += station.running + station.apart
+            running += station.taken
             if station.number == holder:
-                self._holder = holder
-                here = station.running + station.apart
+                self._holder = standing
+                here = station.taken
                 bounded = not station.slots
         if bounded and here > 1 + _BOUND * running / len(field.standings):
-            self._holder = -1
+            self._holder = None
 
     def primary(self, standing: Standing, ask: Ask) -> float:
         """1 for who holds the beginning."""
-        return 1.0 if standing.station.number == self._holder else 0.0
+        return 1.0 if standing is self._holder else 0.0
 
     def took(self, field: Field, standing: Standing, ask: Ask) -> None:
         self._prefixes.keep(field.name, ask.prefix, standing.station.number)

@@ -76,4 +76,4 @@ def test_a_file_of_the_model_is_pointed_to_and_an_empty_part_is_nothing() -> Non
 
 def test_pictures_that_a_model_thinks_in_are_part_of_its_thinking() -> None:
     answer = CALLING.whole(REQUEST, answered({"thought": True, **DRAWN}, {"text": "a"}), Dialect())
-    assert isinstance(answer, Answer) and "data:image/png" in answer.parts[0].text  # type: ignore[union-attr]
+    assert isinstance(answer, Answer) and "data:image/png" in answer.parts[0].text

@@ -19,7 +19,7 @@ from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
 from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming, settled
-from ollamux.formats.ollama.plain import ending, metrics, read_plain, stamp
+from ollamux.formats.ollama.plain import new_figures, read_plain, stamp
 from ollamux.formats.openai_chat import CALLING
 
 compiled = pytest.mark.skipif(
@@ -148,13 +148,24 @@ def test_a_model_that_cannot_chat_says_so() -> None:
         PlainChatIncoming(b"", "m", b"[]", True).check(Served("m", "m", frozenset({"embedding"})))
 
 
+FIGURES = ("total", "load", "read", "prompt", "written", "output")
+
+
+def filled(figures: Any, numbers: list[int]) -> Any:
+    for name, number in zip(FIGURES, numbers, strict=True):
+        setattr(figures, name, number)
+    return figures
+
+
 @given(st.lists(st.integers(-5, 2**60), min_size=6, max_size=6))
 def test_figures_are_written_alike_in_both_builds(numbers: list[int]) -> None:
-    total, load, read, prompt, written, output = numbers
-    told = metrics(total, load, read, prompt, written, output)
-    assert told == pure().metrics(*numbers)
+    told = filled(new_figures(), numbers).members()
+    assert told == filled(pure().new_figures(), numbers).members()
     values = json.loads(b'{"a":0' + told + b"}")
-    assert [values.get(key, 0) for key in ("total_duration", "eval_duration")] == [max(total, 0), max(output, 0)]
+    assert [values.get(key, 0) for key in ("total_duration", "eval_duration")] == [
+        max(numbers[0], 0),
+        max(numbers[5], 0),
+    ]
 
 
 @given(st.floats(0, 1e10, allow_nan=False))
@@ -163,18 +174,17 @@ def test_a_moment_is_written_as_the_clock_writes_it(unix: float) -> None:
 
 
 @given(
-    st.lists(st.binary(max_size=30), min_size=3, max_size=3),
+    st.lists(st.binary(max_size=30), min_size=4, max_size=4),
     st.floats(-1e9, 1e12, allow_nan=False),
     st.lists(st.integers(-5, 2**60), min_size=6, max_size=6),
 )
 def test_the_end_of_an_answer_is_written_alike_in_both_builds(
     texts: list[bytes], unix: float, numbers: list[int]
 ) -> None:
-    before, between, said = texts
-    total, load, read, prompt, written, output = numbers
+    before, *behind = texts
     assume(unix < 2e11)  # the year 8300
-    told = ending(before, unix, between, said, total, load, read, prompt, written, output)
-    assert told == pure().ending(before, unix, between, said, *numbers)
+    told = filled(new_figures(), numbers).ending(before, unix, *behind)
+    assert told == filled(pure().new_figures(), numbers).ending(before, unix, *behind)
 
 
 @cache

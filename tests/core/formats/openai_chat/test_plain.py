@@ -6,12 +6,15 @@ import json
 from copy import deepcopy
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ollamux import _build
+from ollamux.conversation import Text, Timings
 from ollamux.errors import OllamuxError
+from ollamux.formats.ollama.gotext import dump
 from ollamux.formats.openai_chat.embeddings import passed_vectors, read_embedding
 from ollamux.formats.openai_chat.incoming import routing_of, routing_told
 from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, shows, usage_of
@@ -99,7 +102,11 @@ def check(body: bytes) -> bool:
     quick = read_plain(body)
     if quick is None:
         return False
-    assert quick == read_answer_carefully(body, ("reasoning_content", "reasoning"))
+    told = quick.told(False), quick.told(True)  # asked before anything is decoded
+    general = read_answer_carefully(body, ("reasoning_content", "reasoning"))
+    assert quick == general
+    text = "".join([part.text for part in general.parts if isinstance(part, Text)])
+    assert told == (msgspec.json.encode(text), dump(text))
     return True
 
 
@@ -312,3 +319,16 @@ def test_vectors_that_may_stay_pass_without_being_read() -> None:
     assert passed(body, b'"m"', False, 2) is None
     assert passed(body, b'"m"', True, 0) is None
     assert not any(passed(body[:cut], b'"m"', False, 0) for cut in range(len(body)))
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=40), st.booleans())
+def test_a_text_is_told_as_it_would_be_written_again(text: str, slashes: bool) -> None:
+    body = json.dumps({"choices": [{"message": {"content": text}}]}, ensure_ascii=False)
+    check((body.replace("/", "\\/") if slashes else body).encode())
+
+
+def test_a_time_that_nothing_takes_is_none() -> None:
+    for millis in (-1, 1e300, 1e13):
+        body = json.dumps(PLAIN | {"timings": {"prompt_n": 1, "prompt_ms": millis, "predicted_ms": 1}}).encode()
+        read = [read_answer_carefully(body, ()), read_plain(body)]
+        assert all(answer is None or answer.timings == Timings(None, 1_000_000) for answer in read)
