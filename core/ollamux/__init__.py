@@ -6,8 +6,10 @@ calls (see `ollamux.contract`). Nothing here reads a clock, opens a socket or wa
 
 from __future__ import annotations
 
-from ollamux import _build as _build  # first: it decides which build of the compiled modules is imported
+from ollamux._build import find_compiled
 
 __all__ = ("__version__",)
 
 __version__ = "0.1.0"
+
+find_compiled(__name__)  # it decides which build of the modules is imported, so before any of them

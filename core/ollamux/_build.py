@@ -1,11 +1,13 @@
-"""Which build runs: the compiled converters, or the same in pure Python.
+"""Which build runs: the compiled modules, or the same in pure Python.
 
-It owns the table of the core's compiled modules and the switch OLLAMUX_PURE=1, which forces the pure build.
+It owns the table of the core's compiled modules, the importer that finds them, and the switch OLLAMUX_PURE=1, which
+forces the pure build.
 
-Strategy: a module that has a compiled twin simply tries to import it and does without where that fails. The switch
-therefore acts on the import system alone: a finder in front of all others answers for an extension with the Python
-source of the same name, or with ModuleNotFoundError where there is none. It must be in place before anything is
-chosen, so `ollamux/__init__.py` imports this module before every other one.
+Strategy: the compiled modules of a package lie in one shared object, `_compiled`, which names what it holds. A finder
+in front of all others answers for those names; where the file is not there, or the switch is set, there is no such
+finder, and Python finds the sources. A module without a source is one that cannot be imported then: who has a
+compiled twin tries to import it and does without where that fails. The finder must be in place before anything is
+chosen, so each package's `__init__.py` calls `find_compiled` before it imports anything else of its own.
 
 Rule: the environment is read here, once, when the module is imported. It is the core's only question to the outside,
 for it decides which code is loaded and can therefore not be an argument of that code.
@@ -17,17 +19,11 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from importlib.machinery import (
-    SOURCE_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    ModuleSpec,
-    PathFinder,
-    SourceFileLoader,
-)
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from types import ModuleType
+from typing import Any
 
-__all__ = ("EXTENSIONS", "PURE", "compiled", "describe")
+__all__ = ("EXTENSIONS", "PURE", "compiled", "describe", "find_compiled")
 
 EXTENSIONS: tuple[str, ...] = (
     "ollamux.accounting.histogram",
@@ -117,25 +113,48 @@ EXTENSIONS: tuple[str, ...] = (
 PURE: bool = os.environ.get("OLLAMUX_PURE", "").strip().lower() not in ("", "0", "false", "no")
 """Whether OLLAMUX_PURE asked for the pure build."""
 
-_PACKAGES = ("ollamux", "ollamux_aiohttp")
+
+class _Loader(ExtensionFileLoader):
+    """Loads one module of a shared object that holds many."""
+
+    def __init__(self, name: str, native: Any) -> None:
+        super().__init__(name, native.__file__)
+        self._native = native
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        made: ModuleType = self._native.create(spec)
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._native.execute(module)
 
 
-class _PureFinder:
-    """Finds what is ours without its extension modules."""
+class _Finder:
+    """Finds the modules of one shared object, and nothing else."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self._names = frozenset(native.names)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] not in _PACKAGES:
+        if fullname not in self._names:
             return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or not isinstance(spec.loader, ExtensionFileLoader):
-            return spec
-        for entry in path or ():
-            source = FileFinder(entry, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(fullname)
-            if source is not None and source.loader is not None:
-                return source
-        raise ModuleNotFoundError(f"{fullname} is compiled, and OLLAMUX_PURE asks for the pure build", name=fullname)
+        spec = ModuleSpec(fullname, _Loader(fullname, self._native), origin=self._native.__file__)
+        spec.has_location = True
+        return spec
+
+
+def find_compiled(package: str) -> None:
+    """Let the compiled modules of a package be found, where they are there and wished."""
+    if PURE:
+        return
+    try:
+        native = import_module(f"{package}._compiled")
+    except ImportError:
+        return
+    sys.meta_path.insert(0, _Finder(native))
 
 
 def _loaded(modules: Iterable[str]) -> list[bool]:
@@ -163,7 +182,3 @@ def describe(modules: Iterable[str] = EXTENSIONS) -> str:
     if not any(found):
         return "pure"
     return "compiled" if all(found) else f"compiled in part ({sum(found)} of {len(found)} modules)"
-
-
-if PURE:
-    sys.meta_path.insert(0, _PureFinder())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ollamux._build import find_compiled
+
 if TYPE_CHECKING:
     from ollamux_aiohttp.library import (
         BackendConnectionError,
@@ -52,6 +54,8 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp.upstream.pool",
 )
 """Dotted names of the compiled modules of this package, sorted."""
+
+find_compiled(__name__)  # before any of them is imported
 
 
 def __getattr__(name: str) -> Any:

@@ -96,7 +96,7 @@ class Tree:
         kinds |= {".yaml", ".yml", ".in", ""}
         made = {"node_modules", "__pycache__", "build"}
         for path in sorted(paths):
-            generated = path.suffix == ".c" and any(path.with_suffix(kind).exists() for kind in (".pyx", ".pxd"))
+            generated = path.suffix == ".c" and path.relative_to(self.root).parts[0] in SOURCES.values()
             if path.is_file() and path.suffix in kinds and not generated and not made.intersection(path.parts):
                 try:
                     yield path.relative_to(self.root).as_posix(), path.read_text(encoding="utf-8")

@@ -1,42 +1,52 @@
-"""Which build runs, shown with a small package that has a compiled file beside its source."""
+"""Which build runs, shown with a small package that has a compiled twin of a source."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
 from ollamux import _build
 
+NATIVE = """
+from types import ModuleType
+names = ("ollamux.twin", "ollamux.alone")
+def create(spec):
+    made = ModuleType(spec.name)
+    made.compiled = True
+    return made
+def execute(module):
+    module.executed = True
+"""
+"""What a shared object is to Python, said in Python."""
+
 SAY = """
 from ollamux import _build
 names = ("ollamux.twin", "ollamux.alone", "ollamux.plain")
 for name in names:
     try:
-        print(name, __import__(name, fromlist=["x"]).__file__.rpartition(".")[2])
+        module = __import__(name, fromlist=["x"])
+        print(name, "compiled" if getattr(module, "executed", False) else module.__file__.rpartition(".")[2])
     except ModuleNotFoundError as error:
         print(name, "is not there:", error.name)
-    except ImportError:
-        print(name, "is taken from the extension")
 print(_build.PURE, _build.compiled(names), _build.describe(names))
 """
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A package whose extensions are empty files: the loader that is chosen for them shows, for it cannot load them."""
+    """A package with a stand-in for its shared object, which holds the twin of a source and a module without one."""
     folder = tmp_path / "ollamux"
     folder.mkdir()
-    (folder / "__init__.py").write_text("from ollamux import _build\n")
+    (folder / "__init__.py").write_text("from ollamux._build import find_compiled\nfind_compiled(__name__)\n")
     (folder / "_build.py").write_text(Path(_build.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "_compiled.py").write_text(NATIVE)
     for name in ("twin", "plain"):
         (folder / f"{name}.py").write_text("")
-    for name in ("twin", "alone"):
-        (folder / f"{name}{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
     return tmp_path
 
 
@@ -49,11 +59,12 @@ def _say(package: Path, pure: str) -> list[str]:
 
 
 @pytest.mark.parametrize("pure", ["", "0", "false", "No"])
-def test_an_extension_comes_before_the_source_of_the_same_name(package: Path, pure: str) -> None:
-    assert _say(package, pure)[:3] == [
-        "ollamux.twin is taken from the extension",
-        "ollamux.alone is taken from the extension",
+def test_a_compiled_module_comes_before_the_source_of_the_same_name(package: Path, pure: str) -> None:
+    assert _say(package, pure) == [
+        "ollamux.twin compiled",
+        "ollamux.alone compiled",
         "ollamux.plain py",
+        "False False compiled in part (2 of 3 modules)",
     ]
 
 
@@ -65,6 +76,25 @@ def test_the_switch_gives_the_source_and_hides_what_has_none(package: Path, pure
         "ollamux.plain py",
         "True False pure",
     ]
+
+
+def test_without_the_shared_object_the_sources_run(package: Path) -> None:
+    (package / "ollamux" / "_compiled.py").unlink()
+    assert _say(package, "") == [
+        "ollamux.twin py",
+        "ollamux.alone is not there: ollamux.alone",
+        "ollamux.plain py",
+        "False False pure",
+    ]
+
+
+def test_the_shared_object_gives_what_it_holds_and_refuses_the_rest() -> None:
+    native = pytest.importorskip("ollamux._compiled", reason="nothing is compiled here")
+    assert sorted({*native.names} - {"ollamux._shared"}) == list(_build.EXTENSIONS)
+    with pytest.raises(ImportError, match=r"'ollamux\.nowhere' is not in this file"):
+        native.create(ModuleSpec("ollamux.nowhere", None))
+    with pytest.raises(AttributeError):
+        native.create(object())
 
 
 def test_a_module_that_is_compiled_is_told_from_one_that_is_not() -> None:
