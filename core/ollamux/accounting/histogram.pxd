@@ -5,8 +5,10 @@ cimport cython
 
 cdef class Histogram:
     cdef public tuple bounds
-    cdef public list counts
     cdef public double total
+    cdef double _bounds[18]
+    cdef long long _counts[18]
+    cdef Py_ssize_t _last
 
-    @cython.locals(bound=double, index=Py_ssize_t)
+    @cython.locals(index=Py_ssize_t)
     cpdef add(self, double value)

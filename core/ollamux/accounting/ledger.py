@@ -20,7 +20,19 @@ from ollamux.conversation import Operation
 from ollamux.routing.catalog import Offer
 from ollamux.usage import Usage
 
-__all__ = ("DURATION", "FIRST_TOKEN", "GONE", "OVERHEAD", "PER_TOKEN", "TOKENS", "WAIT", "Ledger", "Row", "Sums")
+__all__ = (
+    "DURATION",
+    "FIRST_TOKEN",
+    "GONE",
+    "OVERHEAD",
+    "PER_TOKEN",
+    "TOKENS",
+    "WAIT",
+    "Ledger",
+    "Row",
+    "Sums",
+    "Tally",
+)
 
 FIRST_TOKEN = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 PER_TOKEN = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
@@ -41,6 +53,17 @@ _MOST = 4096
 _MOST_WORDS = 100
 _LONGEST_WORD = 40
 _MILLION = 1e6
+_MOST_TOKENS = 10**12
+"""Tokens of one answer that may be true."""
+
+
+class Tally:
+    """How often something was."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Row:
@@ -49,6 +72,7 @@ class Row:
     `last` and `last_failure` are the `now` of the last attempt and of the last that failed, -1 where there was none."""
 
     __slots__ = (
+        "_well",
         "backend",
         "cached",
         "cost",
@@ -85,9 +109,14 @@ class Row:
         self.last_failure = -1.0
         self.first_token = Histogram(FIRST_TOKEN)
         self.per_token = Histogram(PER_TOKEN)
-        self.seconds: dict[str, Histogram] = {"": Histogram(DURATION)}
+        self._well = Histogram(DURATION)
+        self.seconds: dict[str, Histogram] = {"": self._well}
         self.input_tokens = Histogram(TOKENS)
         self.output_tokens = Histogram(TOKENS)
+
+    def went_well(self, seconds: float) -> None:
+        """An attempt did what it was for, in so many seconds."""
+        self._well.add(seconds)
 
     def failed(self, kind: str, seconds: float, now: float) -> None:
         """An attempt came to nothing after so many seconds."""
@@ -100,19 +129,26 @@ class Row:
             self.last_failure = now
 
     def used(self, usage: Usage, price: Price | None) -> int:
-        """Counts the tokens of an answer and what they cost. Returns how many were written, 0 where nobody knows."""
+        """Counts the tokens of an answer and what they cost. Returns how many were written, 0 where nobody knows.
+        Figures that cannot be true are not counted."""
         uncached, cached, kept = usage.input_uncached, usage.cache_read, usage.cache_write
         text, thought = usage.output_text, usage.reasoning
-        again = cached or 0
-        once = (uncached or 0) + (kept or 0)
-        written = (text or 0) + (thought or 0)
+        try:
+            again = cached or 0
+            once = (uncached or 0) + (kept or 0)
+            hidden = thought or 0
+            written = (text or 0) + hidden
+        except OverflowError:  # compiled, they are numbers of 64 bits
+            return 0
+        if not (0 <= again <= _MOST_TOKENS and 0 <= once <= _MOST_TOKENS and 0 <= hidden <= written <= _MOST_TOKENS):
+            return 0
         if uncached is not None or cached is not None or kept is not None:
             self.input += once + again
             self.cached += again
             self.input_tokens.add(once + again)
         if text is not None or thought is not None:
             self.output += written
-            self.reasoning += thought or 0
+            self.reasoning += hidden
             self.output_tokens.add(written)
         if price is not None:
             each = price.input or 0.0
@@ -161,19 +197,19 @@ class Sums:
 
 
 class Ledger:
-    """All rows. `fallbacks` counts the attempts that followed a failed one in the same exchange, `exchanges` the
-    exchanges by the client's format and the kind of error that it was told, empty where all went well, `finishes` the
-    answers that ended for a reason that nobody knows, by the backend's format and its word for it (empty: it had none,
+    """All rows. `fallbacks` counts the attempts that followed a failed one in the same exchange, `finishes` the answers
+    that ended for a reason that nobody knows, by the backend's format and its word for it (empty: it had none,
     `other`: one of too many); `waits` are those that waited for a place, `overhead` what the gateway itself took, both
     in seconds."""
 
-    __slots__ = ("_rows", "_watts", "_worked", "exchanges", "fallbacks", "finishes", "overhead", "waits")
+    __slots__ = ("_rows", "_tallies", "_watts", "_well", "_worked", "fallbacks", "finishes", "overhead", "waits")
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str], Row] = {}
         self._watts: dict[str, float] = {}
         self._worked: dict[str, tuple[float, float]] = {}
-        self.exchanges: dict[tuple[str, str], int] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._well: dict[str, Tally] = {}
         self.fallbacks = 0
         self.finishes: dict[tuple[str, str], int] = {}
         self.waits = Histogram(WAIT)
@@ -203,7 +239,7 @@ class Ledger:
         if failure:
             row.failed(failure, seconds, now)
         else:
-            row.seconds[""].add(seconds)
+            row.went_well(seconds)
         if first_token >= 0.0:
             row.first_token.add(first_token)
             if written > 1:
@@ -222,17 +258,34 @@ class Ledger:
         if failure:
             row.failed(failure, seconds, now)
         else:
-            row.seconds[""].add(seconds)
+            row.went_well(seconds)
 
     def exchange(self, client: str, failure: str, waited: float, calls: int) -> None:
         """An exchange ended: in this format, told this kind of error (empty: none), after it had waited so many seconds
         for a place and made so many calls."""
-        key = (client, failure)
-        self.exchanges[key] = self.exchanges.get(key, 0) + 1
+        tally = None if failure else self._well.get(client)
+        if tally is None:
+            tally = self.tally(client, failure)
+        tally.count += 1
         if calls > 1:
             self.fallbacks += calls - 1
         if waited > 0.0:
             self.waits.add(waited)
+
+    def tally(self, client: str, failure: str) -> Tally:
+        """Of the exchanges of a format that were told this kind of error, to be added to."""
+        found = self._tallies.get((client, failure))
+        if found is None:
+            found = self._tallies[client, failure] = Tally()
+            if not failure:
+                self._well[client] = found
+        return found
+
+    @property
+    def exchanges(self) -> dict[tuple[str, str], int]:
+        """The exchanges that ended, by the client's format and the kind of error that it was told, empty where all went
+        well."""
+        return {key: tally.count for key, tally in self._tallies.items()}
 
     def finished(self, format_: str, word: str) -> None:
         """A backend of this format ended an answer for a reason that nobody knows."""

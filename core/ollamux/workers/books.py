@@ -102,18 +102,18 @@ def add(ledger: Ledger, books: Books) -> None:
         for name, value in zip(_LATEST, told.latest, strict=True):
             setattr(row, name, max(getattr(row, name), value))
         for name, counts in zip(_HISTOGRAMS, told.histograms, strict=True):
-            _join(getattr(row, name), counts)
+            getattr(row, name).join(*counts)
         for kind, counts in told.seconds.items():
-            _join(row.seconds.setdefault(kind, Histogram(DURATION)), counts)
+            row.seconds.setdefault(kind, Histogram(DURATION)).join(*counts)
         for kind, count in told.failures.items():
             row.failures[kind] = row.failures.get(kind, 0) + count
     for client, failure, count in books.exchanges:
-        ledger.exchanges[client, failure] = ledger.exchanges.get((client, failure), 0) + count
+        ledger.tally(client, failure).count += count
     for spoken, word, count in books.finishes:
         ledger.finishes[spoken, word] = ledger.finishes.get((spoken, word), 0) + count
     ledger.fallbacks += books.fallbacks
-    _join(ledger.waits, books.waits)
-    _join(ledger.overhead, books.overhead)
+    ledger.waits.join(*books.waits)
+    ledger.overhead.join(*books.overhead)
 
 
 class Together:
@@ -162,10 +162,4 @@ def _row(row: Row) -> _Row:
 
 
 def _counts(histogram: Histogram) -> Counts:
-    return list(histogram.counts), histogram.total
-
-
-def _join(histogram: Histogram, told: Counts) -> None:
-    counts, total = told
-    histogram.counts = [one + other for one, other in zip(histogram.counts, counts, strict=True)]
-    histogram.total += total
+    return histogram.counts, histogram.total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +36,17 @@ def test_merged_histograms_count_what_each_of_them_counted(told: list[list[int]]
             one.add(value)
     merged = Histogram.merged(parts, BOUNDS)
     assert (merged.counts, merged.total) == (one.counts, one.total)
+
+
+def test_what_another_one_counted_is_joined_and_what_has_other_bounds_is_not() -> None:
+    found, other = Histogram(BOUNDS), Histogram(BOUNDS)
+    for value in (0.5, 3.0, 9.0):
+        found.add(value)
+        other.add(value)
+    found.join(other.counts, other.total)
+    assert (found.counts, found.total) == ([2, 0, 2, 2], 25.0)
+    with pytest.raises(ValueError, match="zip"):
+        found.join([1, 2], 3.0)
+    assert len(Histogram(tuple(float(n) for n in range(17))).counts) == 18
+    with pytest.raises(ValueError, match="too many"):
+        Histogram(tuple(float(n) for n in range(18)))
