@@ -16,10 +16,12 @@ from ollamux.config import BackendConfig
 from ollamux.contract import Call, HeaderPairs, Target
 from ollamux.conversation import Operation
 from ollamux.credentials.base import Signer
+from ollamux.credentials.hiding import Hiding
 from ollamux.credentials.oauth2 import AccessToken
 from ollamux.credentials.placing import key_headers, key_query, with_query
 from ollamux.credentials.ring import KeyRing, rest_after
 from ollamux.credentials.sigv4 import SigV4
+from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats import calling
 from ollamux.formats.base import Calling, Dialect, Outgoing
 from ollamux.hardware.keeping import Keeping
@@ -37,8 +39,6 @@ DEFAULT_REGION = "us-east-1"
 
 _REMEMBERED = 1024
 _JOINED = 64
-_SECRET = 8
-"""Characters from which on a credential cannot be an ordinary word."""
 
 
 class Backend:
@@ -278,17 +278,22 @@ class Backend:
 
     # Credentials ------------------------------------------------------------------------------------------------------
 
-    def hide(self, text: bytes) -> bytes:
-        """A text of this backend's without the credentials that it may repeat there."""
+    def hiding(self) -> Hiding:
+        """What takes out of this backend's words the credentials that it may repeat there."""
         config = self.config
         told = (config.api_key, *config.api_keys, config.access_key, config.secret_key, config.session_token)
         secrets = [secret.reveal() for secret in told if secret is not None]
         if self.token is not None:
             secrets.append(self.token.value)
-        for secret in secrets:
-            if len(secret) >= _SECRET:
-                text = text.replace(secret.encode(), b"***")
-        return text
+        return Hiding([secret.encode() for secret in secrets])
+
+    def cover(self, error: OllamuxError) -> None:
+        """Takes them out of an error that speaks of this backend."""
+        hiding = self.hiding()
+        error.message = _covered(hiding, error.message)
+        error.args = (error.message,)
+        if isinstance(error, BackendError):
+            error.body = _covered(hiding, error.body)
 
     def choose_key(self, now: float) -> int:
         """The key for the next call."""
@@ -350,3 +355,7 @@ def _headers(config: BackendConfig, provider: Provider, via: str, key: str) -> H
     pairs += key_headers("bearer" if auth == "oauth2" else auth, key)
     replaced = {name.lower() for name in config.headers}
     return tuple(pair for pair in pairs if pair[0].lower() not in replaced) + tuple(config.headers.items())
+
+
+def _covered(hiding: Hiding, text: str) -> str:
+    return hiding.whole(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass") if hiding else text

@@ -107,7 +107,7 @@ def guards(config: Config, backends: Iterable[Backend], seed: str, parts: int = 
         if own is not None:
             policies[backend.id] = Policy(mode=mode, attempts=own.attempts, on=own.on, backoff=own)
         if limit.requests or limit.tokens or not is_ours(backend.config, backend.endpoint):
-            quotas[backend.id] = Quota(requests=limit.requests, tokens=limit.tokens)
+            quotas[backend.id] = Quota(requests=limit.requests, tokens=limit.tokens, prioritise=config.queue.prioritise)
     retry = config.retry
     return Guards(
         Policy(mode=mode, attempts=retry.attempts, on=retry.on, backoff=retry),

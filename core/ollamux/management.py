@@ -1,9 +1,9 @@
 """The requests about models themselves: show, pull, push, create, copy, delete, blobs.
 
 Strategy: what changes or describes a model is the business of the Ollama backend that has it. The backend is the one
-that `X-Provider` names (an id, else a provider's type), else the model's home, else the first Ollama backend; the
-request goes there as it came and Ollama answers. What needs no Ollama, a description of another backend's model, is
-answered from the catalog.
+that `X-Target-Backend` (an id) or `X-Provider` (an id, else a provider's type) names, else the model's home, else the
+first Ollama backend; the request goes there as it came and Ollama answers. What needs no Ollama, a description of
+another backend's model, is answered from the catalog.
 
 Rules: names are checked as Ollama checks them before anything is sent; where no backend can do it the answer is 501,
 and says so in Ollama's form.
@@ -18,6 +18,7 @@ import msgspec
 
 from ollamux.automatic import Automatic
 from ollamux.backends import Backend
+from ollamux.config.types import type_called
 from ollamux.contract import ClientRequest, Want
 from ollamux.errors import BackendUnavailable, InvalidRequest, NotSupported, OllamuxError, RequestError
 from ollamux.exchange.base import JSON_UTF8, Exchange, House, Settled, answer
@@ -135,21 +136,16 @@ class Management:
             return answer(200, JSON_UTF8, listing.show(chosen, self._house.clock, now))
         if not offers:
             raise RequestError(f"model '{listing.listed_name(name.strip())}' not found", status=404)
-        backend = self._house.backend(offers[0].backend)
+        homes = [self._house.backend(offer.backend) for offer in offers]
+        backend = _named(request.headers, homes, "that has this model")[0]
+        offer = offers[homes.index(backend)]
         if backend.manages and backend.callable:
-            body = _renamed(request.body or b"", name, offers[0].upstream)
+            body = _renamed(request.body or b"", name, offer.upstream)
             return self._forward(backend, request.path, body, changes=False)
-        return answer(200, JSON_UTF8, listing.show(offers[0], self._house.clock, now))
+        return answer(200, JSON_UTF8, listing.show(offer, self._house.clock, now))
 
     def _manager(self, headers: Mapping[str, str], homes: Sequence[Offer]) -> Backend:
-        managers = self._house.managers()
-        asked = headers.get("x-provider")
-        if asked:
-            found = [b for b in managers if b.id == asked] or [b for b in managers if b.provider.type == asked.lower()]
-            if not found:
-                names = ", ".join(b.id for b in managers) or "none"
-                raise InvalidRequest(f"X-Provider '{asked}' names no backend that manages models (there are: {names})")
-            managers = found
+        managers = _named(headers, self._house.managers(), "that manages models")
         if not managers:
             raise _unsupported("no backend manages models as Ollama does")
         by_home = {offer.backend for offer in homes}
@@ -160,6 +156,24 @@ class Management:
 
     def _forward(self, backend: Backend, path: str, body: bytes | None, *, changes: bool) -> Forward:
         return Forward(backend, path, body, (lambda now: self._house.changed(backend.id)) if changes else None)
+
+
+def _named(headers: Mapping[str, str], backends: Sequence[Backend], which: str) -> Sequence[Backend]:
+    """Those of them that the headers allow. Raises InvalidRequest, with what there is, where they allow none."""
+    left = backends
+    for header in ("X-Target-Backend", "X-Provider"):
+        asked = headers.get(header.lower())
+        if not asked:
+            continue
+        left = [backend for backend in left if backend.id == asked] or [
+            backend
+            for backend in left
+            if header == "X-Provider" and backend.provider.type == type_called(asked.lower())
+        ]
+        if not left:
+            names = ", ".join(backend.id for backend in backends) or "none"
+            raise InvalidRequest(f"{header} '{asked}' names no backend {which} (there are: {names})")
+    return left
 
 
 def _checked_name(body: bytes, path: str, action: _Action) -> str:

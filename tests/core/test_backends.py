@@ -9,6 +9,7 @@ import pytest
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config.schema import BackendConfig, Secret, Timeouts
+from ollamux.errors import BackendError
 from ollamux.formats.base import Outgoing
 from ollamux.providers import provider
 from ollamux.resilience.health import Health
@@ -176,5 +177,12 @@ def test_a_dialect_may_depend_on_the_model_and_on_what_the_vendor_calls_it() -> 
 def test_what_a_backend_says_is_told_without_its_credentials() -> None:
     key, token = Secret("sk-one-of-ours"), Secret("short")
     made = backend(api_keys=(key, Secret("sk-another-one")))
-    assert made.hide(b"no sk-one-of-ours, no sk-another-one") == b"no ***, no ***"
-    assert backend(api_key=token).hide(b"a short answer") == b"a short answer"
+    assert made.hiding().whole(b"no sk-one-of-ours, no sk-another-one") == b"no " + b"*" * 14 + b", no " + b"*" * 14
+    assert not backend(api_key=token).hiding()
+    error = BackendError("sk-one-of-ours \ud800", status=401, body='{"error":"sk-another-one"}')
+    made.cover(error)
+    assert (str(error), error.message, error.body) == (
+        "*" * 14 + " \ud800",
+        "*" * 14 + " \ud800",
+        '{"error":"**************"}',
+    )

@@ -66,6 +66,41 @@ def test_who_is_to_do_it_may_be_named_by_id_or_by_type() -> None:
     assert asked.status == 400 and "(there are: o, p)" in asked.json["error"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/pull", {"model": "x"}),
+        ("POST", "/api/push", {"model": "m"}),
+        ("POST", "/api/create", {"model": "x", "from": "m"}),
+        ("POST", "/api/copy", {"source": "m", "destination": "x"}),
+        ("DELETE", "/api/delete", {"model": "m"}),
+        ("POST", "/api/show", {"model": "m"}),
+        ("HEAD", "/api/blobs/sha256:ab", None),
+        ("POST", "/api/blobs/sha256:ab", None),
+    ],
+)
+def test_every_one_of_these_goes_to_the_backend_that_is_its_target(method: str, path: str, body: Any) -> None:
+    run = driven(o={"type": "ollama", "priority": 60}, p="ollama", v="vllm")
+    data = b"" if body is None else body
+    assert run.ask(method, path, data, {"x-target-backend": "p"}).asked == ["p"]
+    assert run.ask(method, path, data, {"x-target-backend": "p", "x-provider": "ollama"}).asked == ["p"]
+    for headers in (
+        {"x-target-backend": "q"},
+        {"x-target-backend": "ollama"},
+        {"x-target-backend": "p", "x-provider": "o"},
+    ):
+        asked = run.ask(method, path, data, headers)
+        assert asked.status == 400 and "names no backend" in asked.json["error"] and asked.calls == []
+
+
+def test_a_model_is_described_as_the_named_backend_has_it() -> None:
+    run = driven(o={"type": "ollama", "priority": 60}, v="vllm")
+    asked = ask(run, "/api/show", {"model": "m"}, x_target_backend="v")
+    assert asked.status == 200 and asked.calls == []
+    asked = ask(run, "/api/show", {"model": "m"}, x_provider="anthropic")
+    assert asked.status == 400 and "there are: o, v" in asked.json["error"]
+
+
 def test_the_healthy_and_then_the_preferred_manager_is_the_first_choice() -> None:
     run = driven(o="ollama", p={"type": "ollama", "priority": 60})
     assert ask(run, "/api/pull", {"model": "x"}).asked == ["p"]

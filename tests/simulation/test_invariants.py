@@ -171,7 +171,7 @@ def one_spared(world: World) -> None:
     """Its quota grows back slowly once it is in debt, and nobody pays."""
     world.gateway.guards.limited = False
     for _ in range(900):
-        world.gateway.guards.quotas["b0"].owe(world.now + 4 * 3600.0)
+        world.gateway.guards.quotas["b0"].owe(1.0, world.now + 4 * 3600.0)
 
 
 def one_preferred(world: World) -> None:

@@ -251,10 +251,11 @@ class Driven:
         headers: Mapping[str, str] | None = None,
         *,
         player: Player | None = None,
+        peer: str = "",
     ) -> Asked:
         """A client's request, as far as it goes without a report. What is no bytes is sent as JSON, None streams in."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        request = ClientRequest(method, path, {"host": "localhost"} | dict(headers or {}), data)
+        request = ClientRequest(method, path, {"host": "localhost"} | dict(headers or {}), data, peer=peer)
         asked = Asked(self, self.gateway.open(request, self.now), player)
         self.open.append(asked)
         asked.do(asked.exchange.start(self.now))

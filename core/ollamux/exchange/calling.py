@@ -91,7 +91,7 @@ class CallState(SendState):
                 if coming is not None:
                     return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
                 offer, backend = (reachable or pairs)[0]
-        if not self._same_format(offer, backend):
+        if offer.configured or not self._same_format(offer, backend):
             try:
                 incoming.check(self._seen_as(offer))
             except OllamuxError as error:
@@ -108,6 +108,8 @@ class CallState(SendState):
             house.guards.budget.paid()
         if guards.limited:
             self._tries.tokens = self._estimated(incoming, offer)
+            self._tries.urgency = self._wishes().rank
+            self._tries.client = self.caller or self._request.peer
         return self._dispatch(now)
 
     def _dispatch(self, now: float) -> Wants:
@@ -130,6 +132,8 @@ class CallState(SendState):
                 return self._answer_here(incoming, offer, now)
             if backend.keeping is not None and offer.upstream not in backend.loaded and self._needs_room(offer, now):
                 return (WakeAt(self._next_wake(now)),)
+            if self._house.guards.limited and backend.id not in tries.parts:
+                tries.parts[backend.id] = self._parts(incoming, offer, backend)
             if tries.take(position, self, now):
                 if self._plan is not None:
                     self._took(offer)
@@ -199,6 +203,8 @@ class CallState(SendState):
             failure = failures.told_by(error)
         tries = self._tries
         assert tries is not None
+        if self._backend is not None:
+            self._backend.cover(error)
         tries.failed(failures.outcome(failure), now)
         self._lost = error
         self._erred(error)
@@ -298,7 +304,7 @@ class CallState(SendState):
             outgoing = called.build(fan.request, self._upstream, dialect)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
-        tries.part(now)
+        tries.part()
         return self._send(outgoing, now)
 
     # Pictures ---------------------------------------------------------------------------------------------------------

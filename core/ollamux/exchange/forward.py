@@ -4,10 +4,10 @@ asks for a response that a backend keeps.
 Strategy: once the backend is known, bytes pass both ways as they come, of any size, never collected; the answer is the
 backend's, status, media type and all. What chose the backend is the gateway's; this machine only carries.
 
-Rules: back-pressure holds in both directions; nothing is tried twice, since these requests change something; an upload
-that the backend refuses early ends with the backend's answer. What goes to a service in the gateway's own name (`told`
-says in whose words errors are) never shows what the service says of that name. What went to a backend is counted there
-as a request without a model.
+Rules: back-pressure holds in both directions; of an answer nothing is changed but the backend's own credentials, where
+it repeats them; nothing is tried twice, since these requests change something; an upload that the backend refuses early
+ends with the backend's answer. What goes to a service in the gateway's own name (`told` says in whose words errors are)
+never shows what the service says of that name. What went to a backend is counted there as a request without a model.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class ForwardExchange(Exchange):
         "_backend",
         "_began",
         "_forward",
+        "_hiding",
         "_house",
         "_lines",
         "_over",
@@ -147,6 +148,7 @@ class ForwardExchange(Exchange):
         self._forward = forward
         self._started = now
         backend = self._backend = forward.backend
+        self._hiding = backend.hiding()
         headers = backend.headers
         if forward.body is None:
             length = self._request.headers.get("content-length")
@@ -195,7 +197,7 @@ class ForwardExchange(Exchange):
 
     def attempt_data(self, attempt: int, data: bytes, now: float) -> Wants:
         self._activity = now
-        return None if self._over else data
+        return None if self._over else self._hiding.feed(data) or None
 
     def attempt_end(self, attempt: int, now: float) -> Wants:
         if self._over:
@@ -204,7 +206,8 @@ class ForwardExchange(Exchange):
         if self._forward is not None and self._forward.on_success is not None and self._status < 400:
             self._forward.on_success(now)
         self._count(kind_of(BackendError("", status=self._status)) if self._status >= 400 else "", self._status, now)
-        return (End(),)
+        rest = self._hiding.close()
+        return (Data(rest), End()) if rest else (End(),)
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
         if self._over:

@@ -322,7 +322,7 @@ class ModelExchange(CallState):
         backend, tries = self._backend, self._tries
         assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
-        body = backend.hide(body)
+        body = backend.hiding().whole(body)
         as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
         if not 400 <= self._status < 600:
             self._status = 502
@@ -363,7 +363,8 @@ class ModelExchange(CallState):
         """The stream broke: another backend where no content has gone out, else the truth."""
         if self._phase is _CALLING and (not out or (self._relaying and self._opens(out))):
             return self._next(error, now)
-        assert self._tries is not None
+        assert self._tries is not None and self._backend is not None
+        self._backend.cover(error)
         first = self._begin(out, now) if self._phase is _CALLING else ((Data(out),) if out else ())
         self._tries.failed(outcome, now)
         self._erred(error)

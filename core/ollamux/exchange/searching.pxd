@@ -26,6 +26,7 @@ cdef class SearchState(CountingState):
     cdef _seen_as(self, Offer offer)
     cdef bint _same_format(self, Offer offer, Backend backend) except -1
     cdef _calling(self, Offer offer, Backend backend)
+    cdef long _parts(self, Incoming incoming, Offer offer, Backend backend) except -1
     cdef double _estimated(self, Incoming incoming, Offer offer) except? -1
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)

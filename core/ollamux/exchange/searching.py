@@ -18,6 +18,7 @@ from ollamux.errors import Busy, OllamuxError
 from ollamux.exchange import failures, sharing
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.deciding import asked, decided, planned
+from ollamux.exchange.fanout import split
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.trying import Tries
@@ -111,7 +112,8 @@ class SearchState(CountingState):
                 if not found:
                     continue
                 offer, backend = found[0]
-                if not self._same_format(offer, backend):  # the offer at hand stays: its call is not given back yet
+                # The offer at hand stays: its call is not given back yet.
+                if offer.configured or not self._same_format(offer, backend):
                     incoming.check(_served(incoming, offer))
             except OllamuxError:  # that model could not do it either way
                 continue
@@ -146,6 +148,16 @@ class SearchState(CountingState):
             return float(estimate(incoming.neutral(self._seen_as(offer), {})))
         except (OllamuxError, RecursionError):
             return _SOME
+
+    def _parts(self, incoming: Incoming, offer: Offer, backend: Backend) -> int:
+        """Of how many calls the request is there, since the backend takes it in parts only."""
+        called, dialect = self._calling(offer, backend), backend.dialect_for(offer.upstream)
+        if called is None or called.name == self._serving.name or not (incoming.choices > 1 or dialect.most_inputs):
+            return 1
+        try:
+            return len(split(incoming.neutral(self._seen_as(offer), {}), incoming.choices, dialect.most_inputs))
+        except (OllamuxError, RecursionError):  # that is for the call itself to say
+            return 1
 
     # Who is next ------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ cdef class Tries:
     cdef Admission _admission
     cdef Backend _backend
     cdef Pass _pass
-    cdef Quota _quota
+    cdef Quota _quota, _resting
     cdef Offer _offer
     cdef Fleet _fleet
     cdef Standing _standing
@@ -25,17 +25,20 @@ cdef class Tries:
     cdef list _counts, _full
     cdef set _shut
     cdef dict _ranks
-    cdef long _position
+    cdef public dict parts
+    cdef long _left, _position
     cdef bint _answered, _failed, _force, _loading
     cdef public list candidates, wanted
     cdef public tuple choices
-    cdef public long before, calls
+    cdef public long before, calls, urgency
+    cdef public str client
     cdef public double after, tokens
 
     @cython.locals(guards=Guards, admission=Admission, backend=Backend, offer=Offer, quota=Quota, found=Pass)
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
-    cpdef part(self, double now)
+    cpdef part(self)
     cpdef failed(self, outcome, double now)
+    cdef double _wait(self, Quota quota, Backend backend, double now) except? -1
     @cython.locals(backend=Backend, standing=Standing)
     cpdef end(self, double now, double used, long tokens=*)

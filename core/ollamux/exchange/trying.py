@@ -31,7 +31,9 @@ _ONE = (0,)
 
 class Tries:
     """See the module. `calls` counts all calls, `before` those that were made for the same request elsewhere; `after`
-    is for how many seconds to rest before the next one; `tokens` is what the request is taken to need of a quota."""
+    is for how many seconds to rest before the next one; `tokens` is what the request is taken to need of a quota, and
+    `urgency` and `client` are its place among those who wait for one, `parts` of how many calls it is at the backends
+    that take it in parts."""
 
     __slots__ = (
         "_admission",
@@ -45,12 +47,14 @@ class Tries:
         "_force",
         "_full",
         "_guards",
+        "_left",
         "_loading",
         "_offer",
         "_pass",
         "_position",
         "_quota",
         "_ranks",
+        "_resting",
         "_shut",
         "_standing",
         "after",
@@ -58,7 +62,10 @@ class Tries:
         "calls",
         "candidates",
         "choices",
+        "client",
+        "parts",
         "tokens",
+        "urgency",
         "wanted",
     )
 
@@ -78,11 +85,16 @@ class Tries:
         self.before = 0
         self.after = 0.0
         self.tokens = 0.0
+        self.urgency = 0
+        self.client = ""
         self.wanted: list[str] = []
         self._backend: Backend | None = None
         self._offer: Offer | None = None
         self._pass: Pass | None = None
         self._quota: Quota | None = None
+        self._resting: Quota | None = None
+        self._left = 0
+        self.parts: dict[str, int] = {}
         self._standing: Standing | None = None
         self._answered = self._failed = False
         self._began = self._first = 0.0
@@ -97,11 +109,12 @@ class Tries:
     # A call -----------------------------------------------------------------------------------------------------------
 
     def take(self, position: int, who: Waiting, now: float) -> bool:
-        """Takes all that a call to this candidate needs; False where something is missing."""
+        """Takes all that a call to this candidate needs, and those that belong to it; False where something is
+        missing."""
         offer, backend = self.candidates[position]
         guards, admission = self._guards, self._admission
         quota: Quota | None = guards.quotas.get(backend.id) if guards.limited else None
-        if quota is not None and quota.wait(self.tokens, now) > 0.0:
+        if quota is not None and self._wait(quota, backend, now) > 0.0:
             return False
         if not admission.take(backend.id, who):
             if self._full is None:
@@ -118,7 +131,11 @@ class Tries:
         if found.changes:
             guards.tell(found.changes)
         if quota is not None:
-            quota.take(self.tokens, now)
+            parts = self.parts.get(backend.id, 1)
+            quota.take(self.tokens, now, parts)
+            self._left = parts - 1
+        if self._resting is not None:
+            self.rest_no_more(served=True)
         if self._fleet is not None:
             self._standing = self._fleet.standing(offer)
             self._standing.began(now)
@@ -153,10 +170,15 @@ class Tries:
                 assert self._backend is not None and self._offer is not None
                 hedging.seen(self._backend.id, self._offer.upstream, waited)
 
-    def part(self, now: float) -> None:
-        """A further call of the same request goes to the same backend: it counts there as well."""
-        if self._quota is not None:
-            self._quota.owe(now)
+    def part(self) -> None:
+        """A further call of the same request goes to the same backend; it is counted there already."""
+        self._left -= 1
+
+    def rest_no_more(self, *, served: bool = False) -> None:
+        """It does not wait for a quota any longer; `served`: since it has its share."""
+        if self._resting is not None:
+            self._resting.line.leave(self, served=served)
+            self._resting = None
 
     @property
     def metered(self) -> bool:
@@ -202,6 +224,8 @@ class Tries:
             self._pass.dropped()
             self._pass = None
         if self._quota is not None:
+            if self._left > 0:
+                self._quota.owe(float(-self._left), now)
             self._quota.settle(self.tokens, used if used >= 0.0 else self.tokens, now)
             self._quota = None
 
@@ -234,6 +258,7 @@ class Tries:
         )
         if isinstance(found, GiveUp):
             return found
+        self._rest_for(self.candidates[found.index][1] if known[found.index].wait > 0.0 else None)
         if found.repeat:
             guards.budget.take(now)
         self.after = found.after
@@ -250,6 +275,19 @@ class Tries:
             ]
             self.choices = (first, *rest)
         return None
+
+    def _rest_for(self, backend: Backend | None) -> None:
+        """Waits for the quota of this one and for no other one."""
+        quota: Quota | None = None if backend is None else self._guards.quotas.get(backend.id)
+        if quota is not self._resting:
+            self.rest_no_more()
+            self._resting = quota
+        if quota is not None and backend is not None:
+            quota.line.join(self, self.urgency, self.client, self.parts.get(backend.id, 1), self.tokens)
+
+    def _wait(self, quota: Quota, backend: Backend, now: float) -> float:
+        """Seconds until it may be called as far as its quota goes."""
+        return quota.turn(self, self.urgency, self.client, self.tokens, now, self.parts.get(backend.id, 1))
 
     def spare(self, backends: Sequence[str]) -> None:
         """These are called for the same request elsewhere, and are not called once more."""
@@ -302,7 +340,7 @@ class Tries:
             calls=calls,
             open=shut or circuits.standing(backend.id, offer.upstream, now) == "open",
             silent=circuits.silent(backend.id, offer.upstream, now),
-            wait=quota.wait(self.tokens, now) if quota is not None else 0.0,
+            wait=self._wait(quota, backend, now) if quota is not None else 0.0,
             score=self._score(offer, backend),
         )
 

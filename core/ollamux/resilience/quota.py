@@ -5,6 +5,8 @@ the vendor's answers: capacity and level are told, the refill follows from when 
 and may not be counted there yet is subtracted. Where nothing is told and 429 comes all the same, the pace is cut
 below what went through, and grows back with every call that goes well.
 
+Who has to wait stands in a line (`resting`), and waits for those before him, too.
+
 Rules: tokens are estimated on entry and corrected on exit, so every `take` is followed by one `settle`; a bucket may
 run into debt, which the next ones wait for; what is larger than a whole bucket passes when the bucket is full. What a
 vendor asks for (Retry-After) stands above all.
@@ -19,6 +21,7 @@ from math import exp
 
 from ollamux.formats.failures import retry_after
 from ollamux.resilience.limits import Rate
+from ollamux.resilience.resting import Line
 
 __all__ = ("LONGEST", "Bucket", "Quota", "seconds_of")
 
@@ -72,9 +75,9 @@ class Bucket:
             self._at = now
         return self._level
 
-    def wait(self, amount: float, now: float) -> float:
-        """Seconds until so much may be taken; 0.0 for now."""
-        lacking = min(amount, self.capacity) - self.level(now)
+    def wait(self, amount: float, now: float, before: float = 0.0) -> float:
+        """Seconds until so much may be taken, after so much that others take first; 0.0 for now."""
+        lacking = min(amount, self.capacity) + before - self.level(now)
         return lacking / self.rate if lacking > _HAIR * self.capacity else 0.0
 
     def take(self, amount: float, now: float) -> None:
@@ -90,7 +93,7 @@ class Bucket:
 
 
 class Quota:
-    """What one backend may be asked."""
+    """What one backend may be asked. `line` are those who wait for that."""
 
     __slots__ = (
         "_flow",
@@ -105,9 +108,11 @@ class Quota:
         "_tokens_under_way",
         "_under_way",
         "_until",
+        "line",
     )
 
-    def __init__(self, *, requests: Rate | None = None, tokens: Rate | None = None) -> None:
+    def __init__(self, *, requests: Rate | None = None, tokens: Rate | None = None, prioritise: bool = True) -> None:
+        self.line = Line(prioritise=prioritise)
         self._requests = _buckets(requests)
         self._tokens = _buckets(tokens)
         self._requests_told: Bucket | None = None
@@ -120,38 +125,45 @@ class Quota:
         self._row = 0
         self._until = 0.0
 
-    def wait(self, tokens: float, now: float) -> float:
-        """Seconds until a call of about so many tokens may be made; 0.0 for now."""
+    def wait(
+        self, tokens: float, now: float, calls: float = 1.0, before: float = 0.0, tokens_before: float = 0.0
+    ) -> float:
+        """Seconds until so many calls of about so many tokens may be made, after those of others; 0.0 for now."""
         longest = max(0.0, self._until - now)
         for bucket in self._requests:
-            longest = max(longest, bucket.wait(1.0, now))
+            longest = max(longest, bucket.wait(calls, now, before))
         for bucket in self._tokens:
-            longest = max(longest, bucket.wait(tokens, now))
-        return longest if self._pace is None else max(longest, self._pace.wait(1.0, now))
+            longest = max(longest, bucket.wait(tokens, now, tokens_before))
+        return longest if self._pace is None else max(longest, self._pace.wait(calls, now, before))
 
-    def take(self, tokens: float, now: float) -> float:
-        """Counts a call of about so many tokens where it is allowed; else the seconds until it is."""
-        wait = self.wait(tokens, now)
+    def turn(self, who: object, priority: int, client: str, tokens: float, now: float, calls: float = 1.0) -> float:
+        """The same for one who may stand in the line: those before him go first."""
+        if not self.line:
+            return self.wait(tokens, now, calls)
+        before, tokens_before = self.line.ahead(who, priority, client)
+        return self.wait(tokens, now, calls, before, tokens_before)
+
+    def take(self, tokens: float, now: float, calls: float = 1.0) -> float:
+        """Counts so many calls, of about so many tokens together, where they are allowed; else the seconds until they
+        are. They are one that is under way."""
+        wait = self.wait(tokens, now, calls)
         if wait > 0.0:
             return wait
-        for bucket in self._requests:
-            bucket.take(1.0, now)
+        self.owe(calls, now)
         for bucket in self._tokens:
             bucket.take(tokens, now)
-        if self._pace is not None:
-            self._pace.take(1.0, now)
         self._under_way += 1
         self._tokens_under_way += tokens
         self._flow = self._flow * exp((self._flow_at - now) / _MEMORY) + 1.0 / _MEMORY
         self._flow_at = now
         return 0.0
 
-    def owe(self, now: float) -> None:
-        """Counts one more call that belongs to one under way, and so cannot wait: the next ones do."""
+    def owe(self, calls: float, now: float) -> None:
+        """Counts so many calls, whatever is allowed; less than none takes back those that were not made after all."""
         for bucket in self._requests:
-            bucket.take(1.0, now)
+            bucket.take(calls, now)
         if self._pace is not None:
-            self._pace.take(1.0, now)
+            self._pace.take(calls, now)
 
     def settle(self, taken: float, used: float, now: float) -> None:
         """A call that took so many tokens is over, and really used so many."""

@@ -41,6 +41,21 @@ def test_several_choices_are_asked_for_one_after_the_other_in_one_place() -> Non
     assert asked.json["usage"] == {"prompt_tokens": 6, "completion_tokens": 9, "total_tokens": 15}
 
 
+def test_all_choices_count_against_a_limit_at_once_and_those_never_asked_for_do_not() -> None:
+    run = driven(a={"type": "ollama", "rate_limit": {"requests": "4/min"}})
+    first, fails = (asked_for(run, n=3) for _ in range(2))
+    assert (len(first.calls), fails.calls) == (1, [])
+    for _ in range(3):
+        first.called.answer(200, whole("x"))
+    assert first.status == 200
+    run.pass_time(29)
+    assert fails.calls == []
+    run.pass_time(2)
+    fails.called.answer(400, {"error": "no"})
+    assert fails.status == 400
+    assert run.gateway.guards.quotas["a"].wait(0.0, run.now, 2.0) == 0.0
+
+
 def test_several_choices_are_streamed_one_after_the_other() -> None:
     run = driven(o="ollama")
     asked = asked_for(run, n=2, stream=True, stream_options={"include_usage": True})

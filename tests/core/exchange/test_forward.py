@@ -34,6 +34,17 @@ def test_a_pull_goes_there_and_its_lines_come_back_as_they_are() -> None:
     assert asked.over and asked.body.endswith(b'manifest"}\n')
 
 
+def test_what_repeats_the_backends_key_goes_on_without_it_wherever_it_is_cut() -> None:
+    run = driven(o={"type": "ollama", "api_key": "sk-nobody-may-see"})
+    asked = run.ask("POST", "/api/push", {"model": "m"})
+    asked.called.head(200, "application/x-ndjson")
+    asked.called.data(b'{"error":"no push for sk-nobody')
+    assert asked.body == b'{"error":"no push for '
+    asked.called.data(b'-may-see"}\n{"status":"sk-no')
+    asked.called.end()
+    assert asked.over and asked.body == b'{"error":"no push for *****************"}\n{"status":"sk-no'
+
+
 def test_after_a_change_the_backend_is_asked_anew_what_it_has() -> None:
     run = managed()
     assert run.chores() == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.support.driving import Called, Driven, driven
+from tests.support.driving import Called, Driven, delta, driven
 
 from ollamux.config import Layer, load
 from ollamux.gateway import Gateway
@@ -131,3 +131,24 @@ def test_an_error_that_repeats_a_key_is_told_without_it() -> None:
         asked = run.ask("POST", wire, {"model": "m", "messages": [{"role": "user", "content": "hi"}]})
         asked.called.answer(404, {"error": {"message": "no m for sk-nobody-may-see"}})
         assert asked.status == 404 and b"no m for ***" in asked.body and b"sk-nobody" not in asked.body
+
+
+@pytest.mark.parametrize("wire", ["/api/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_error_in_a_stream_is_told_without_it(wire: str, begun: bool) -> None:
+    run = driven(a={"type": "vllm", "api_key": "sk-nobody-may-see"})
+    asked = run.ask("POST", wire, {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True})
+    asked.called.head(200, "text/event-stream")
+    if begun:
+        asked.called.data(delta("Hel"))
+    asked.called.data(b'data: {"error":{"message":"no m for sk-nobody-may-see"}}\n\n')
+    assert asked.over and b"no m for ***" in asked.body and b"sk-nobody" not in asked.body
+
+
+def test_an_error_that_came_with_a_good_status_is_told_without_it() -> None:
+    run = driven(a={"type": "vllm", "api_key": "sk-nobody-may-see"})
+    for wire in ("/api/chat", "/v1/chat/completions"):
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
+        asked = run.ask("POST", wire, body)
+        asked.called.answer(200, {"error": {"message": "no m for sk-nobody-may-see"}})
+        assert asked.status >= 400 and b"sk-nobody" not in asked.body

@@ -38,6 +38,43 @@ def test_a_configured_limit_of_requests_is_waited_for() -> None:
     assert third.status == 200 and run.running == 0
 
 
+def test_those_who_wait_for_a_limit_go_by_priority_then_in_turn_then_as_they_came() -> None:
+    run = driven({"queue": {"timeout": "1h"}}, a={"type": "vllm", "rate_limit": {"requests": "1/min"}})
+    run.chat(stream=False).called.answer(200, WHOLE)
+    waiting: dict[str, Asked] = {}
+    for name, peer, rank in (("1", "x", "normal"), ("2", "x", "normal"), ("3", "y", "normal"), ("4", "y", "high")):
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
+        waiting[name] = run.ask("POST", "/api/chat", body, {"x-priority": rank}, peer=peer)
+    order: list[str] = []
+    for _ in range(4):
+        run.pass_time(61)
+        (gone,) = [name for name, asked in waiting.items() if asked.calls and name not in order]
+        order.append(gone)
+        waiting[gone].called.answer(200, WHOLE)
+    assert order == ["4", "1", "3", "2"] and run.running == 0
+
+
+def test_who_leaves_while_he_waits_for_a_limit_holds_nobody_up() -> None:
+    run = driven({"queue": {"timeout": "1h"}}, a={"type": "vllm", "rate_limit": {"requests": "1/min"}})
+    run.chat(stream=False).called.answer(200, WHOLE)
+    first, second = run.chat(stream=False), run.chat(stream=False)
+    first.leave()
+    run.pass_time(130)
+    assert first.calls == [] and len(second.calls) == 1
+    assert not run.gateway.guards.quotas["a"].line
+
+
+def test_who_comes_when_a_place_in_a_rate_is_free_does_not_go_before_those_who_wait() -> None:
+    run = driven({"queue": {"timeout": "1h"}}, a={"type": "vllm", "rate_limit": {"requests": "1/min"}})
+    run.chat(stream=False).called.answer(200, WHOLE)
+    waits = run.chat(stream=False)
+    run.now += 60.5  # nobody was woken yet
+    late = run.chat(stream=False)
+    assert (len(waits.calls), late.calls) == (0, [])
+    run.pass_time(1)
+    assert (len(waits.calls), late.calls) == (1, [])
+
+
 def test_a_limit_that_lasts_longer_than_the_queue_is_told_with_when_to_come_back() -> None:
     run = limited(requests="1/h")
     run.chat(stream=False).called.answer(200, WHOLE)

@@ -262,11 +262,30 @@ TestAnyTraffic = AnyTraffic.TestCase
 TestAnyTraffic.settings = settings(max_examples=30, stateful_step_count=30)
 
 
+def test_those_before_one_in_the_line_are_waited_for_too() -> None:
+    quota = Quota(requests=Rate(1, 10.0), tokens=Rate(100, 10.0))
+    assert quota.take(100.0, 0.0) == 0.0
+    for place, who in enumerate("abc"):
+        assert quota.turn(who, 1, "", 50.0, 0.0) == pytest.approx(10.0 * (place + 1))
+        quota.line.join(who, 1, "", 1.0, 50.0)
+    assert quota.turn("c", 1, "", 50.0, 10.0) == pytest.approx(20.0) and quota.turn("a", 1, "", 50.0, 10.0) == 0.0
+    assert quota.turn("late", 3, "", 50.0, 10.0) == 0.0
+
+
+def test_calls_that_belong_together_are_counted_together_and_taken_back_where_they_were_not_made() -> None:
+    quota = Quota(requests=Rate(4, 60.0))
+    assert quota.take(0.0, 0.0) == 0.0
+    assert quota.wait(0.0, 0.0, 4.0) == pytest.approx(15.0) and quota.take(0.0, 0.0, 3.0) == 0.0
+    assert quota.wait(0.0, 0.0) == pytest.approx(15.0)
+    quota.owe(-2.0, 0.0)
+    assert quota.wait(0.0, 0.0, 2.0) == 0.0
+
+
 def test_a_call_that_cannot_wait_is_paid_for_by_the_next_ones() -> None:
     quota = Quota(requests=Rate(2, 60.0))
     assert quota.take(0.0, 0.0) == 0.0
-    quota.owe(0.0)
-    quota.owe(0.0)
+    quota.owe(1.0, 0.0)
+    quota.owe(1.0, 0.0)
     assert quota.wait(0.0, 0.0) == pytest.approx(60.0)
     quota.settle(0.0, 0.0, 0.0)
     assert quota.take(0.0, 60.0) == 0.0

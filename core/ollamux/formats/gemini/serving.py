@@ -7,8 +7,10 @@ server-sent events where `alt=sse` asks for them, else one JSON array that comes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import ceil
+from typing import Any
 
 import msgspec
 
@@ -44,6 +46,25 @@ class _Outline(msgspec.Struct, gc=False, rename="camel"):
 
 
 _decode_outline = msgspec.json.Decoder(_Outline).decode
+_PIECES = re.compile(rb"\r?\n\r?\n")
+
+
+class _Content(msgspec.Struct, gc=False, frozen=True):
+    parts: list[dict[str, Any]] | None = None
+
+
+class _Candidate(msgspec.Struct, gc=False):
+    content: _Content = _Content()
+
+
+class _Opening(msgspec.Struct, gc=False, rename="camel"):
+    """What a chunk says beside that an answer begins."""
+
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: Any = None
+
+
+_decode_opening = msgspec.json.Decoder(_Opening).decode
 
 
 class GeminiServing:
@@ -78,7 +99,21 @@ class GeminiServing:
         return GeminiRelay(incoming.frames, upstream_model, context.model)
 
     def opens(self, told: bytes) -> bool:
-        return False
+        if b"finishReason" in told:
+            return False
+        for piece in _PIECES.split(told.strip(b"[, \r\n")):
+            if not piece:
+                continue
+            try:
+                chunk = _decode_opening(piece.removeprefix(b"data: "))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return False
+            for candidate in chunk.candidates or ():
+                if any(part.get("text") != "" or len(part) > 1 for part in candidate.content.parts or ()):
+                    return False
+            if chunk.prompt_feedback:
+                return False
+        return True
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import ceil
+from typing import Any
 
 import msgspec
 
@@ -39,6 +40,19 @@ from ollamux.streaming.translator import Converter
 __all__ = ("OllamaServing",)
 
 _WHOLE = "application/json; charset=utf-8"
+
+
+class _Opening(msgspec.Struct, gc=False):
+    """What a line says beside that an answer begins."""
+
+    message: dict[str, Any] | None = None
+    response: str | None = None
+    thinking: str = ""
+    done: bool = False
+    error: Any = None
+
+
+_decode_opening = msgspec.json.Decoder(_Opening).decode
 _decode_any = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 _TELLING = {
@@ -117,7 +131,18 @@ class OllamaServing:
         return relay_for(NdjsonRelay(upstream_model, context.model))
 
     def opens(self, told: bytes) -> bool:
-        return False
+        if b'""' not in told:  # nearly always
+            return False
+        for line in told.splitlines():
+            try:
+                chunk = _decode_opening(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return False
+            said = chunk.message or {}
+            nothing = chunk.response == "" if chunk.message is None else not any(said[n] for n in said if n != "role")
+            if chunk.done or chunk.error or chunk.thinking or not nothing:
+                return False
+        return True
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         try:

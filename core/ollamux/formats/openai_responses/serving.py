@@ -47,6 +47,38 @@ class _Outline(msgspec.Struct, gc=False):
 
 _decode_outline = msgspec.json.Decoder(_Outline).decode
 
+_OPENINGS = frozenset(
+    {
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.reasoning_summary_part.added",
+    }
+)
+_EMPTY = frozenset({"", "message", "reasoning"})
+"""Items that say nothing when they begin."""
+
+
+class _Item(msgspec.Struct, gc=False, frozen=True):
+    type: str = ""
+
+
+class _Begun(msgspec.Struct, gc=False, frozen=True):
+    background: bool | None = None
+
+
+class _Opening(msgspec.Struct, gc=False):
+    """What an event says beside that an answer begins. One that goes on in the background is asked for by its id."""
+
+    type: str
+    item: _Item = _Item()
+    response: _Begun = _Begun()
+
+
+_decode_opening = msgspec.json.Decoder(_Opening).decode
+
 
 class ResponsesServing:
     """The client's side of the format. `responses` keeps what clients may come back to."""
@@ -85,7 +117,16 @@ class ResponsesServing:
         return ResponsesRelay(incoming, upstream_model, context.model)
 
     def opens(self, told: bytes) -> bool:
-        return False
+        for event in told.split(b"\n\n"):
+            if not event or event.startswith(b":"):
+                continue
+            try:
+                opening = _decode_opening(event.partition(b"data: ")[2])
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return False
+            if opening.type not in _OPENINGS or opening.item.type not in _EMPTY or opening.response.background:
+                return False
+        return True
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, ResponsesIncoming)

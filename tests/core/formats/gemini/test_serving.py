@@ -99,3 +99,21 @@ def test_a_client_that_embeds_gets_what_vertex_predicts_in_its_own_form() -> Non
     told = b'{"predictions":[{"embeddings":{"values":[0.5],"statistics":{"token_count":1}}}]}'
     answer = json.loads(SERVING.relay_whole(incoming, "text-embedding-005", told, 0.0))
     assert answer == {"embeddings": [{"values": [0.5]}], "usageMetadata": {"promptTokenCount": 1}}
+
+
+@pytest.mark.parametrize(
+    ("told", "opens"),
+    [
+        (b'data: {"candidates":[{"content":{"role":"model","parts":[{"text":""}]}}],"modelVersion":"m"}\r\n\r\n', True),
+        (b'data: {"usageMetadata":{"promptTokenCount":1}}\n\n', True),
+        (b'[{"candidates":[{"index":0}]}', True),
+        (b',{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}', False),
+        (b'data: {"candidates":[{"content":{"parts":[{"text":""},{"functionCall":{"name":"f"}}]}}]}\n\n', False),
+        (b'data: {"candidates":[{"content":{"parts":[{"text":"","thoughtSignature":"x"}]}}]}\n\n', False),
+        (b'data: {"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}\n\n', False),
+        (b'data: {"promptFeedback":{"blockReason":"SAFETY"}}\n\n', False),
+        (b"data: nothing\n\n", False),
+    ],
+)
+def test_what_says_only_that_an_answer_begins_is_told_from_what_says_more(told: bytes, opens: bool) -> None:
+    assert SERVING.opens(told) is opens

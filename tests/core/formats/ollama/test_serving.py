@@ -162,3 +162,25 @@ def test_what_is_no_json_is_refused_as_ever_where_nothing_streams_by_itself() ->
         OllamaServing(streams=False).read(ROUTES["chat"], b"{model:1}", {})
     embedded = OllamaServing(streams=False).read(ROUTES["embed"], b'{"model":"m","input":"x"}', {})
     assert embedded.body == b'{"model":"m","input":"x"}'
+
+
+@pytest.mark.parametrize(
+    ("told", "opens"),
+    [
+        (b'{"model":"m","message":{"role":"assistant","content":""},"done":false}\n', True),
+        (b'{"model":"m","response":"","done":false}\n{"model":"m","response":"","done":false}\n', True),
+        (b'{"model":"m","message":{"role":"assistant","content":"a"},"done":false}\n', False),
+        (b'{"model":"m","message":{"role":"assistant","content":"","thinking":"a"},"done":false}\n', False),
+        (
+            b'{"model":"m","message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f"}}]},"done":false}\n',
+            False,
+        ),
+        (b'{"model":"m","response":"","thinking":"a","done":false}\n', False),
+        (b'{"model":"m","response":"a","done":false}\n', False),
+        (b'{"model":"m","message":{"role":"assistant","content":""},"done":true}\n', False),
+        (b'{"status":"","completed":1,"done":false}\n', False),
+        (b'{"message":""', False),
+    ],
+)
+def test_what_says_only_that_an_answer_begins_is_told_from_what_says_more(told: bytes, opens: bool) -> None:
+    assert SERVING.opens(told) is opens

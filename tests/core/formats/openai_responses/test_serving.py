@@ -84,3 +84,24 @@ def test_a_stream_is_server_sent_events(client: Client) -> None:
     incoming = client.read(input="hi", stream=True)
     assert client.serving.stream_type(incoming) == "text/event-stream"
     assert client.serving.relay(incoming, RenderContext("m", Clock(), 1.0), "up").complete is False
+
+
+@pytest.mark.parametrize(
+    ("told", "opens"),
+    [
+        (b'event: response.created\ndata: {"type":"response.created","response":{"id":"r","output":[]}}\n\n', True),
+        (b'data: {"type":"response.in_progress","response":{}}\n\n: a comment\n\n', True),
+        (b'data: {"type":"response.output_item.added","item":{"type":"message","content":[]}}\n\n', True),
+        (b'data: {"type":"response.output_item.added","item":{"type":"reasoning","summary":[]}}\n\n', True),
+        (b'data: {"type":"response.content_part.added","part":{"type":"output_text","text":""}}\n\n', True),
+        (b'data: {"type":"response.output_item.added","item":{"type":"function_call","name":"f"}}\n\n', False),
+        (b'data: {"type":"response.created","response":{"id":"r","background":true}}\n\n', False),
+        (b'data: {"type":"response.output_text.delta","delta":"a"}\n\n', False),
+        (b'data: {"type":"response.completed","response":{}}\n\n', False),
+        (b"data: [DONE]\n\n", False),
+    ],
+)
+def test_what_says_only_that_an_answer_begins_is_told_from_what_says_more(
+    client: Client, told: bytes, opens: bool
+) -> None:
+    assert client.serving.opens(told) is opens
