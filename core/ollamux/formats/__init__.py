@@ -8,7 +8,7 @@ Rule: a format's name is its folder's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, cast
@@ -40,7 +40,7 @@ def _folders() -> Mapping[str, Any]:
 def servings() -> tuple[Serving, ...]:
     """Every format that clients may speak."""
     return tuple(
-        served_late(name, lambda folder=folder: folder.SERVING) if "ROUTES" in folder.__all__ else folder.SERVING
+        served_late(name, partial(getattr, folder, "SERVING")) if "ROUTES" in folder.__all__ else folder.SERVING
         for name, folder in _folders().items()
         if "SERVING" in folder.__all__
     )
