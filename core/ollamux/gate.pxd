@@ -5,7 +5,7 @@ cdef class Gate:
     cdef tuple _keys
     cdef bint _any_origin
     cdef object _origins, _hosts, _addresses
-    cdef dict _seen_hosts, _shown
+    cdef dict _authorized, _seen_hosts, _shown
 
     cpdef bint knows_host(self, str host) except -1
     cpdef str admit(self, headers, str query, str scope)

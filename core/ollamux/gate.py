@@ -45,7 +45,7 @@ _VARY: HeaderPairs = (
     ("Vary", "Access-Control-Request-Method"),
     ("Vary", "Access-Control-Request-Headers"),
 )
-_REMEMBERED_HOSTS = 256
+_REMEMBERED = 256
 _KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 
 
@@ -71,6 +71,7 @@ class Gate:
     ) -> None:
         self._keys = tuple(keys)
         self._shown: dict[str, IssuedKey] = {}  # at most as many as there are keys
+        self._authorized: dict[str, IssuedKey] = {}  # the same with the scheme before it, however that is spelled
         self.guarded = bool(self._keys)
         patterns = (*origins, *_DEFAULT_ORIGINS)
         self._any_origin = "*" in patterns
@@ -101,7 +102,7 @@ class Gate:
         known = self._seen_hosts.get(host)
         if known is None:
             known = self._judge(_without_port(host).lower())
-            if len(self._seen_hosts) < _REMEMBERED_HOSTS:
+            if len(self._seen_hosts) < _REMEMBERED:
                 self._seen_hosts[host] = known
         return known
 
@@ -125,8 +126,12 @@ class Gate:
             return None
         authorization = headers.get("authorization")
         if authorization:
-            scheme, _, token = authorization.partition(" ")
-            found = self._issued(token.strip()) if scheme == "Bearer" or scheme.lower() in ("bearer", "token") else None
+            found = self._authorized.get(authorization)
+            if found is None:
+                scheme, _, token = authorization.partition(" ")
+                found = self._issued(token.strip()) if scheme.lower() in ("bearer", "token") else None
+                if found is not None and len(self._authorized) < _REMEMBERED:
+                    self._authorized[authorization] = found
             if found is not None:
                 return found
         for name in _KEY_HEADERS:

@@ -81,7 +81,7 @@ TRAPS: dict[int, Trap] = {
             _OAI + "test_turns.py::arguments_that_are_no_object_are_kept_as_they_are",
             _ANT + "test_turns.py::arguments_are_an_object_and_what_is_none_is_kept_as_text",
             _GEM + "test_turns.py::arguments_that_are_no_object_are_kept_raw_with_a_warning",
-            _AWS + "test_turns.py::arguments_that_are_no_object_are_refused_with_the_calls_id",
+            _AWS + "test_turns.py::arguments_that_are_no_object_go_as_text_with_a_warning",
         ),
     ),
     9: Trap(

@@ -20,7 +20,7 @@ cdef class Row:
 
     cpdef went_well(self, double seconds)
     cpdef failed(self, str kind, double seconds, double now)
-    @cython.locals(again=longlong, once=longlong, written=longlong)
+    @cython.locals(again=longlong, once=longlong, hidden=longlong, written=longlong)
     cpdef long long used(self, usage, price) except -1
 
 

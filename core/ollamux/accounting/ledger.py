@@ -52,6 +52,8 @@ _MOST = 4096
 _MOST_WORDS = 100
 _LONGEST_WORD = 40
 _MILLION = 1e6
+_MOST_TOKENS = 10**12
+"""Tokens of one answer that may be true."""
 
 
 class Tally:
@@ -126,19 +128,26 @@ class Row:
             self.last_failure = now
 
     def used(self, usage: Usage, price: Price | None) -> int:
-        """Counts the tokens of an answer and what they cost. Returns how many were written, 0 where nobody knows."""
+        """Counts the tokens of an answer and what they cost. Returns how many were written, 0 where nobody knows.
+        Figures that cannot be true are not counted."""
         uncached, cached, kept = usage.input_uncached, usage.cache_read, usage.cache_write
         text, thought = usage.output_text, usage.reasoning
-        again = cached or 0
-        once = (uncached or 0) + (kept or 0)
-        written = (text or 0) + (thought or 0)
+        try:
+            again = cached or 0
+            once = (uncached or 0) + (kept or 0)
+            hidden = thought or 0
+            written = (text or 0) + hidden
+        except OverflowError:  # compiled, they are numbers of 64 bits
+            return 0
+        if not (0 <= again <= _MOST_TOKENS and 0 <= once <= _MOST_TOKENS and 0 <= hidden <= written <= _MOST_TOKENS):
+            return 0
         if uncached is not None or cached is not None or kept is not None:
             self.input += once + again
             self.cached += again
             self.input_tokens.add(once + again)
         if text is not None or thought is not None:
             self.output += written
-            self.reasoning += thought or 0
+            self.reasoning += hidden
             self.output_tokens.add(written)
         if price is not None:
             each = price.input or 0.0

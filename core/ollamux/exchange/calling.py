@@ -91,7 +91,7 @@ class CallState(SendState):
                 if coming is not None:
                     return self._refuse(failures.not_yet(coming.id, coming.trouble), now)
                 offer, backend = (reachable or pairs)[0]
-        if not self._same_format(offer, backend):
+        if offer.configured or not self._same_format(offer, backend):
             try:
                 incoming.check(self._seen_as(offer))
             except OllamuxError as error:

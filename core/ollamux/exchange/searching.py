@@ -112,7 +112,8 @@ class SearchState(CountingState):
                 if not found:
                     continue
                 offer, backend = found[0]
-                if not self._same_format(offer, backend):  # the offer at hand stays: its call is not given back yet
+                # The offer at hand stays: its call is not given back yet.
+                if offer.configured or not self._same_format(offer, backend):
                     incoming.check(_served(incoming, offer))
             except OllamuxError:  # that model could not do it either way
                 continue

@@ -82,11 +82,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     has none; fields that are not named keep the format's own name. `think` says how thinking is switched:
     `chat_template_kwargs` (llama.cpp, vLLM), `reasoning_effort` (OpenAI), or empty. `refuses` are members of a request
     that the backend takes for an error: they are left out with a warning. `reasoning_echo` is the field in which it
-    wants the thinking of earlier turns back. `tool_choice` are the modes that it knows, `allowed` among them where it
-    takes a list of allowed tools. `signatures` are the members of earlier turns in which it wants back what it signed:
-    `reasoning_details` of a message, `extra_content` of a call. `strict` backends refuse what they do not know inside
-    messages. Ids of calls have `call_ids` letters and digits there, names of tools at most `tool_names` letters,
-    digits, `_` and `-` (0: any will do).
+    takes the thinking of earlier turns back, and refuses calls without it where `echo_wanted`. `tool_choice` are the
+    modes that it knows, `allowed` among them where it takes a list of allowed tools. `signatures` are the members of
+    earlier turns in which it wants back what it signed: `reasoning_details` of a message, `extra_content` of a call.
+    `strict` backends refuse what they do not know inside messages. Ids of calls have `call_ids` letters and digits
+    there, names of tools at most `tool_names` letters, digits, `_` and `-` (0: any will do).
 
     `prefill` are the members of a request that make it go on with a last message of the assistant, none where it does
     so by itself; None where it cannot.
@@ -115,6 +115,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     call_ids: int = 0
     tool_names: int = 0
     reasoning_echo: str = ""
+    echo_wanted: bool = False
     signatures: frozenset[str] = frozenset()
     tool_choice: frozenset[str] = _CHOICES
     refuses: frozenset[str] = frozenset()
@@ -125,7 +126,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         cues = set(self.refuses)
         cues |= {name for name, flag in _CUES.items() if not getattr(self, flag)}
-        if self.strict or self.reasoning_echo:
+        if self.strict or self.echo_wanted:
             cues.add("assistant")
         if self.max_tokens == "max_completion_tokens":
             cues.add("max_tokens")

@@ -34,6 +34,7 @@ _DIALECT = Dialect(
     },
     think="chat_template_kwargs",
     developer=False,
+    reasoning_echo="reasoning_content",
     prefill={},
 )
 _THINKING = ("<think>", "enable_thinking", "reasoning_content", "thinking", "<|channel|>analysis")

@@ -43,7 +43,12 @@ _MISTRAL = Dialect(
     refuses=frozenset({"logit_bias", "logprobs", "service_tier", "store", "stream_options", "top_logprobs", "user"}),
 )
 _DEEPSEEK = Dialect(
-    json_schema=False, developer=False, image_urls=False, reasoning_echo="reasoning_content", tool_names=64
+    json_schema=False,
+    developer=False,
+    image_urls=False,
+    reasoning_echo="reasoning_content",
+    echo_wanted=True,
+    tool_names=64,
 )
 _XAI = Dialect(sampling=_EFFORT, think="reasoning_effort", completions=False)
 _PERPLEXITY = Dialect(

@@ -5,14 +5,18 @@ cimport cython
 cdef double _HAIR
 
 
+cdef class _Use:
+    cdef double until
+
+
 cdef class KeyedLimit:
     cdef dict _old, _young
     cdef double _burst, _each, _lifetime, _turned
     cdef long _half
 
-    @cython.locals(wait=double)
+    @cython.locals(use=_Use, wait=double)
     cpdef double wait(self, str key, double now) except? -1
-    @cython.locals(young=dict, after=double)
+    @cython.locals(use=_Use)
     cpdef count(self, str key, double now)
 
 

@@ -42,6 +42,15 @@ class Exceeded(msgspec.Struct, frozen=True):
         return f"rate limit of {_WHOSE[self.scope]} exceeded, please try again in {max(1, round(self.seconds))}s"
 
 
+class _Use:
+    """The moment at which a client will have used up nothing."""
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+
+
 class KeyedLimit:
     """One rate for each of many."""
 
@@ -52,8 +61,8 @@ class KeyedLimit:
         self._burst = max(rate.seconds, self._each) - self._each
         self._lifetime = max(rate.seconds, self._each)
         self._half = max(1, most // 2)
-        self._young: dict[str, float] = {}
-        self._old: dict[str, float] = {}
+        self._young: dict[str, _Use] = {}
+        self._old: dict[str, _Use] = {}
         self._turned = -inf
 
     def __len__(self) -> int:
@@ -61,28 +70,24 @@ class KeyedLimit:
 
     def wait(self, key: str, now: float) -> float:
         """Seconds until one more is allowed; 0.0 for now. Counts nothing."""
-        free = self._young.get(key)
-        if free is None:
-            free = self._old.get(key)
-            if free is None:
+        use = self._young.get(key)
+        if use is None:
+            use = self._old.get(key)
+            if use is None:
                 return 0.0
-        wait: float = free - now - self._burst
+        wait = use.until - now - self._burst
         return wait if wait > _HAIR else 0.0
 
     def count(self, key: str, now: float) -> None:
         """One more came."""
-        young = self._young
-        free = young.get(key)
-        if free is None:
-            free = self._old.pop(key, now)
-            if len(young) >= self._half or now - self._turned >= self._lifetime:
-                self._old, self._young = young, {}
+        use = self._young.get(key)
+        if use is None:
+            use = self._old.pop(key, None) or _Use(now)
+            if len(self._young) >= self._half or now - self._turned >= self._lifetime:
+                self._old, self._young = self._young, {}
                 self._turned = now
-                young = self._young
-        after: float = free
-        if after < now:
-            after = now
-        young[key] = after + self._each
+            self._young[key] = use
+        use.until = max(use.until, now) + self._each
 
     def take(self, key: str, now: float) -> float:
         """Counts one more where it is allowed; else the seconds until it is."""

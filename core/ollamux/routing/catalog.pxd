@@ -6,7 +6,7 @@ cimport cython
 cdef class Offer:
     cdef readonly str name, upstream, backend, digest, api
     cdef readonly double priority
-    cdef readonly bint told
+    cdef readonly bint told, configured
     cdef readonly object info, capabilities, context_length, options, price, max_output
     cdef readonly tuple rank
 

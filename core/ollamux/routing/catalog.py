@@ -76,14 +76,16 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Offer:
-    """A model that a backend serves, under the name clients use. `told` says whether anybody named its abilities;
-    `price` is in US dollars for a million tokens, `max_output` in tokens, None where nobody knows. It is never changed:
-    what changes makes another one."""
+    """A model that a backend serves, under the name clients use. `told` says whether anybody named its abilities,
+    `configured` whether the configuration did, whose word holds for requests that pass through too; `price` is in US
+    dollars for a million tokens, `max_output` in tokens, None where nobody knows. It is never changed: what changes
+    makes another one."""
 
     __slots__ = (
         "api",
         "backend",
         "capabilities",
+        "configured",
         "context_length",
         "digest",
         "info",
@@ -114,7 +116,9 @@ class Offer:
         api: str = "",
         price: Price | None = None,
         max_output: int | None = None,
+        configured: bool = False,
     ) -> None:
+        self.configured = configured
         self.name = name
         self.upstream = upstream
         self.backend = backend
@@ -363,6 +367,7 @@ class Catalog:
             api=registered.api if registered is not None else "",
             price=price,
             max_output=facts.max_output if facts is not None else None,
+            configured=told is not None,
         )
 
 

@@ -61,6 +61,26 @@ def test_tokens_are_counted_where_they_are_told_and_nowhere_else() -> None:
     assert (row.input_tokens.count, row.output_tokens.count) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(output_text=-1),
+        Usage(input_uncached=-1, output_text=3),
+        Usage(cache_read=-5, output_text=3),
+        Usage(output_text=2**70),
+        Usage(input_uncached=2**63 - 1, cache_write=1, output_text=3),
+        Usage(output_text=-(2**70), reasoning=2**70),
+        Usage(output_text=-2, reasoning=5),
+        Usage(output_text=10**15),
+    ],
+)
+def test_figures_that_cannot_be_true_are_not_counted_and_break_nothing(usage: Usage) -> None:
+    ledger = Ledger()
+    tell(ledger, usage=usage)
+    (row,) = ledger.rows()
+    assert (row.requests, row.input, row.cached, row.output, row.reasoning) == (1, 0, 0, 0, 0)
+
+
 def test_a_cached_token_costs_what_the_price_says_of_it_else_what_any_other_does() -> None:
     usage = Usage(input_uncached=1_000_000, cache_read=1_000_000, cache_write=1_000_000, output_text=1_000_000)
     ledger = Ledger()

@@ -24,8 +24,9 @@ from ollamux.conversation import (
     Text,
 )
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
-from ollamux.formats.base import Incoming, Neutral, Place, Served
+from ollamux.formats.base import Incoming, Neutral, Place, RenderContext, Served
 from ollamux.formats.gemini import settings
+from ollamux.formats.gemini.candidates import CandidatesRenderer, candidates_in, candidates_of
 from ollamux.formats.gemini.contents import Turns
 from ollamux.formats.gemini.fields import Fields, root
 from ollamux.formats.gemini.framing import Frames
@@ -64,7 +65,7 @@ _EMBED_READ = frozenset({"content", "model", "outputDimensionality", "requests",
 class GeminiIncoming(Incoming):
     """A call of one of a model's methods."""
 
-    __slots__ = ("_fields", "dimensions", "frames", "method")
+    __slots__ = ("_fields", "choices", "dimensions", "frames", "method")
 
     def __init__(self, method: str, fields: Fields, body: bytes, place: Place) -> None:
         self._fields = fields
@@ -78,6 +79,7 @@ class GeminiIncoming(Incoming):
         self.grammar_error: OllamuxError | None = None  # Google has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.dimensions: int | None = None
+        self.choices = candidates_in(fields) if self.operation == "chat" else 1
         self.needs = _EMBED if self.operation == "embed" else _CHAT
         if self.operation == "chat":
             tools = fields.raw("tools")
@@ -112,6 +114,10 @@ class GeminiIncoming(Incoming):
             body = inner
         return self._chat(body, served, defaults)
 
+    def several(self, context: RenderContext) -> CandidatesRenderer:
+        """What writes several candidates as one answer."""
+        return CandidatesRenderer(context, self.frames, self.choices)
+
     def _chat(self, body: Fields, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
         if body.has("cachedContent"):
             raise InvalidRequest("The model behind this name has no cachedContent.", param="cachedContent")
@@ -122,6 +128,7 @@ class GeminiIncoming(Incoming):
         for content in body.each("contents"):
             turns.add(content)
         config = body.fields("generationConfig")
+        self.choices = candidates_of(config) if self.operation == "chat" else 1
         dropped = [name for name in body.names() if name not in _READ]
         sampling = settings.sampling_of(body, config, defaults, dropped)
         dropped += dict.fromkeys(turns.dropped)

@@ -10,6 +10,7 @@ where it says more than Google's; a broken stream ends with an error and no fini
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, sqrt
 from typing import Any, cast
 
@@ -39,6 +40,7 @@ from ollamux.conversation import (
     ToolCallStart,
     Usage,
     UsageUpdate,
+    total,
 )
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import RenderContext
@@ -54,19 +56,22 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _TEXT = b'{"candidates":[{"content":{"parts":[{"text":"'
-_AFTER_TEXT = b'}],"role":"model"},"index":0}],'
+_AFTER_TEXT = b'}],"role":"model"},"index":%d}],'
 
 
 class GeminiRenderer:
-    """Writes the answer to one request. `single` says that one vector is asked for, and not a list."""
+    """Writes the answer to one request, or the candidate `index` of several. `single`: one vector is asked for,
+    and not a list."""
 
     __slots__ = (
+        "_after_text",
         "_calls",
         "_context",
         "_dimensions",
         "_finish",
         "_frames",
         "_id",
+        "_index",
         "_native",
         "_single",
         "_tail",
@@ -74,8 +79,16 @@ class GeminiRenderer:
     )
 
     def __init__(
-        self, context: RenderContext, frames: Frames, *, single: bool = False, dimensions: int | None = None
+        self,
+        context: RenderContext,
+        frames: Frames,
+        *,
+        single: bool = False,
+        dimensions: int | None = None,
+        index: int = 0,
     ) -> None:
+        self._index = index
+        self._after_text = _AFTER_TEXT % index
         self._context = context
         self._frames = frames
         self._single = single
@@ -119,12 +132,16 @@ class GeminiRenderer:
         return b"".join(pieces)
 
     def end(self, now: float) -> bytes:
+        return self.close() + self._frames.end()
+
+    def close(self) -> bytes:
+        """The last response of this candidate, behind which the stream may go on."""
         calls = [
             _call(opened.id, opened.name, "".join(pieces), opened.signature) for opened, pieces in self._calls.values()
         ]
         parts = calls or [{"text": ""}]
         body = {"candidates": [self._candidate(parts, self._finish, self._native)], **self._account(self._usage)}
-        return self._frames.piece(_encode(body)[:-1] + b"," + self._closing()) + self._frames.end()
+        return self._frames.piece(_encode(body)[:-1] + b"," + self._closing())
 
     def fault(self, error: OllamuxError) -> bytes:
         return self._frames.piece(error_body(error)) + self._frames.end()
@@ -139,7 +156,7 @@ class GeminiRenderer:
         if not self._tail or before.startswith(b"["):
             return None
         thought = b'","thought":true' if isinstance(delta, ReasoningDelta) else b'"'
-        return Frame((before, TEXT, thought + _AFTER_TEXT + self._closing() + self._frames.closing))
+        return Frame((before, TEXT, thought + self._after_text + self._closing() + self._frames.closing))
 
     def _start(self, upstream_id: str) -> None:
         self._id = upstream_id or self._id
@@ -156,18 +173,27 @@ class GeminiRenderer:
         candidate: dict[str, Any] = {"content": {"parts": [part], "role": "model"}}
         if logprobs:
             candidate["logprobsResult"] = _logprobs(logprobs)
-        candidate["index"] = 0
+        candidate["index"] = self._index
         return self._frames.piece(_encode({"candidates": [candidate]})[:-1] + b"," + self._closing())
 
     # A whole answer.
 
     def whole(self, answer: Answer, now: float) -> bytes:
-        parts = [made for part in answer.parts if (made := _part(part)) is not None]
-        candidate = self._candidate(parts or [{"text": ""}], answer.finish or "stop", answer.native)
-        if answer.logprobs:
-            candidate["logprobsResult"] = _logprobs(answer.logprobs)
-        self._id = answer.id or self._id
-        body = {"candidates": [candidate], **self._account(answer.usage)}
+        return self.whole_of((answer,))
+
+    def whole_of(self, answers: Sequence[Answer]) -> bytes:
+        """Each answer as a candidate."""
+        candidates: list[dict[str, Any]] = []
+        for place, answer in enumerate(answers):
+            parts = [made for part in answer.parts if (made := _part(part)) is not None]
+            candidate = self._candidate(parts or [{"text": ""}], answer.finish or "stop", answer.native)
+            if answer.logprobs:
+                candidate["logprobsResult"] = _logprobs(answer.logprobs)
+            candidate["index"] = place
+            candidates.append(candidate)
+        self._id = answers[0].id or self._id
+        usage = answers[0].usage if len(answers) == 1 else total([answer.usage for answer in answers])
+        body = {"candidates": candidates, **self._account(usage)}
         return _encode(body)[:-1] + b"," + self._closing()
 
     def embedded(self, answer: EmbedAnswer, now: float) -> bytes:
@@ -196,7 +222,7 @@ class GeminiRenderer:
             reason = "MALFORMED_FUNCTION_CALL"
         if FINISHES.get(native) == finish:
             reason = native
-        candidate = {"content": {"parts": parts, "role": "model"}, "finishReason": reason, "index": 0}
+        candidate = {"content": {"parts": parts, "role": "model"}, "finishReason": reason, "index": self._index}
         if native and native != reason and native not in UNREMARKABLE:
             candidate["finishMessage"] = native
         return candidate

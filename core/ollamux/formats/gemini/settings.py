@@ -58,8 +58,6 @@ def sampling_of(body: Fields, config: Fields | None, defaults: Mapping[str, Any]
     fields that no other format has."""
     values: dict[str, Any] = dict(defaults)
     if config is not None:
-        if (config.integer("candidateCount") or 1) != 1:
-            raise config.bad("candidateCount", "1")
         if any(one.upper() != "TEXT" for one in config.texts("responseModalities")):
             raise config.bad("responseModalities", "TEXT")
         for name, theirs in KNOBS.items():

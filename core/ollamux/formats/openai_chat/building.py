@@ -62,7 +62,7 @@ _OWN_NAMES: dict[str, str] = {
 _USUAL_TIERS = (None, "auto", "default")
 _FILES = (Image, Audio, Document)
 _SHOWN = "the backend takes no pictures, sounds or documents of an assistant"
-_UNSIGNED = "earlier thinking that this backend did not sign was left out"
+_UNTAKEN = "earlier thinking for which this backend has no place was left out"
 _DETAILS, _EXTRA = "reasoning_details", "extra_content"
 _CHAT = "/chat/completions"
 _BUDGETS = ((2048, "low"), (8192, "medium"))
@@ -231,9 +231,8 @@ def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect, 
                 if signed is not None:
                     details.append(signed)
                     continue
-            sealed = kind is RedactedReasoning or (part.signature is not None and not dialect.reasoning_echo)  # type: ignore[union-attr]
-            if sealed and _UNSIGNED not in warnings:
-                warnings.append(_UNSIGNED)
+            if _lost(part, dialect) and _UNTAKEN not in warnings:  # type: ignore[arg-type]
+                warnings.append(_UNTAKEN)
         elif kind in (Text, Image, Audio, Document, Refusal):
             content.append(part)
     if message.role == "tool" and not content:
@@ -244,7 +243,7 @@ def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect, 
     built: dict[str, Any] = {"role": role, "content": _content(content, role, bool(calls), dialect)}
     if calls:
         built["tool_calls"] = calls
-    if dialect.reasoning_echo and role == "assistant" and (thought or calls):
+    if dialect.reasoning_echo and role == "assistant" and (thought or (calls and dialect.echo_wanted)):
         built[dialect.reasoning_echo] = thought
     if details and role == "assistant":
         built[_DETAILS] = details
@@ -252,6 +251,13 @@ def _add_message(out: list[dict[str, Any]], message: Message, dialect: Dialect, 
         built["name"] = message.name
     if content or calls or not any(type(part) is ToolResult for part in parts):
         out.append(built)
+
+
+def _lost(part: Reasoning | RedactedReasoning, dialect: Dialect) -> bool:
+    """Whether something of a thought stays behind."""
+    if type(part) is RedactedReasoning:
+        return True
+    return part.signature is not None if not part.text else not dialect.reasoning_echo  # type: ignore[union-attr]
 
 
 def _add_result(out: list[dict[str, Any]], content: list[Part], result: ToolResult) -> None:

@@ -215,7 +215,7 @@ def _messages(change: _Change, dialect: Dialect) -> None:
     raw = change.own.get("messages", b"null")
     developer = not dialect.developer and b'"developer"' in raw
     pictures = not dialect.image_urls and b'"image_url"' in raw
-    if not (developer or pictures or dialect.strict or dialect.reasoning_echo):
+    if not (developer or pictures or dialect.strict or dialect.echo_wanted):
         return
     turns = _listed(_decode(raw))
     ids = ids_of(dialect, _ids_in(turns))
@@ -232,7 +232,7 @@ def _message(message: Any, dialect: Dialect, ids: Names | None) -> Any:
         made["role"] = "system"
     if not dialect.image_urls:
         _check_pictures(made.get("content"))
-    echo = dialect.reasoning_echo
+    echo = dialect.reasoning_echo if dialect.echo_wanted else ""
     thought = (made.get("reasoning_content") or made.get("reasoning") or "") if echo else ""
     calls: Any = made.get("tool_calls")
     if dialect.strict:

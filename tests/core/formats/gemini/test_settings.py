@@ -73,7 +73,6 @@ def test_what_merely_tunes_is_named_as_left_out() -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"candidateCount": 2},
         {"responseModalities": ["TEXT", "IMAGE"]},
         {"temperature": "warm"},
         {"topK": 1.5},

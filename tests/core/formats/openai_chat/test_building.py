@@ -342,9 +342,21 @@ def test_thinking_goes_back_to_servers_that_want_it_and_is_empty_where_nobody_kn
         Message("tool", [ToolResult("c", [Text("42")])]),
         Message("assistant", [Text("b"), Text("c")]),
     ]
-    body = json.loads(build_chat(chat(*turns), "up", Dialect(reasoning_echo="reasoning_content")).body)
+    body = json.loads(
+        build_chat(chat(*turns), "up", Dialect(reasoning_echo="reasoning_content", echo_wanted=True)).body
+    )
     assert [turn.get("reasoning_content") for turn in body["messages"]] == ["hm", "", None, None]
     assert "reasoning_content" not in str(built(chat(*turns)))
+
+
+def test_thinking_goes_where_there_is_a_place_for_it_and_is_named_as_left_out_where_there_is_none() -> None:
+    turns = [Message("assistant", [Reasoning("h"), Text("a")]), Message("assistant", [ToolCall("c", "f", "{}")])]
+    taken = build_chat(chat(*turns), "up", Dialect(reasoning_echo="reasoning"))
+    assert [turn.get("reasoning") for turn in json.loads(taken.body)["messages"]] == ["h", None]
+    assert taken.warnings == ()
+    told = build_chat(chat(*turns, *turns), "up", PLAIN).warnings
+    assert told == ("earlier thinking for which this backend has no place was left out",)
+    assert build_chat(chat(Message("assistant", [Reasoning(""), Text("a")])), "up", PLAIN).warnings == ()
 
 
 def test_a_picture_by_its_address_is_refused_where_only_data_is_taken() -> None:

@@ -183,11 +183,13 @@ def test_thinking_is_given_back_to_servers_that_want_it() -> None:
         {"role": "tool", "tool_call_id": "c", "content": "42"},
         {"role": "assistant", "content": "b"},
     ]
-    sent = plain(Dialect(reasoning_echo="reasoning_content"), messages=turns)["messages"]
+    sent = plain(Dialect(reasoning_echo="reasoning_content", echo_wanted=True), messages=turns)["messages"]
     assert [turn.get("reasoning_content") for turn in sent] == [None, "hm", "", None, None]
 
 
 @pytest.mark.parametrize("messages", [None, 5, [5, None], [{"role": "developer"}], [{"tool_calls": [5], "role": "x"}]])
 def test_what_is_no_history_is_for_the_server_to_refuse(messages: Any) -> None:
-    picky = Dialect(developer=False, strict=True, image_urls=False, reasoning_echo="reasoning_content")
+    picky = Dialect(
+        developer=False, strict=True, image_urls=False, reasoning_echo="reasoning_content", echo_wanted=True
+    )
     assert "messages" in passed(picky, messages=messages, x='"developer"')[0]
