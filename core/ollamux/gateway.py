@@ -9,8 +9,9 @@ Rules: time is an argument; who is refused at the door is told so in the format 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from ollamux.config import Config
@@ -22,7 +23,7 @@ from ollamux.exchange.base import JSON_UTF8, Exchange
 from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.exchange.heads import REQUEST_ID, request_id
 from ollamux.explaining import Explaining
-from ollamux.formats import servings
+from ollamux.formats import served_late, servings
 from ollamux.formats.base import Place, Serving
 from ollamux.formats.ollama import listing
 from ollamux.gate import Gate
@@ -36,6 +37,8 @@ from ollamux.status import Status
 from ollamux.workers.dividing import ALONE, Part
 
 if TYPE_CHECKING:
+    from ollamux.config.schema import ResponsesConfig
+    from ollamux.formats.openai_responses.serving import ResponsesServing
     from ollamux.formats.openai_responses.store import StoredResponses
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
@@ -55,6 +58,15 @@ _OF_ALL = frozenset({"health_detailed", "health_providers", "providers", "provid
 """The pages with figures that each worker has of its own."""
 
 
+def _responses_of(kept: ResponsesConfig, part: Part) -> ResponsesServing:
+    """The format that keeps what it answers, in this process."""
+    from ollamux.formats.openai_responses.serving import ResponsesServing
+    from ollamux.formats.openai_responses.store import StoredResponses
+
+    sign = f"{part.number}:" if part.number else ""
+    return ResponsesServing(StoredResponses(most=kept.size, largest=kept.bytes, longest=kept.ttl, sign=sign))
+
+
 class Gateway(Premises):
     """See the module. `instance` tells this gateway from every other one; `version` is ollamux's, to be shown;
     `hostname` and `addresses` are the machine's, for the Host check; `part` says which of several workers it is."""
@@ -71,20 +83,15 @@ class Gateway(Premises):
     ) -> None:
         Premises.__init__(self, config, instance, part)
         config = self.config
-        # Here, and not above: who imports this module need not load every format.
+        # Here, and not above: who imports this module need not load the format.
         from ollamux.formats.ollama.serving import OllamaServing
-        from ollamux.formats.openai_responses.serving import ResponsesServing
-        from ollamux.formats.openai_responses.store import StoredResponses
         from ollamux.management import Management
 
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
             self._servings["ollama"] = OllamaServing(streams=False)
-        kept = config.responses
-        self._servings["openai_responses"] = self._responses = ResponsesServing(
-            StoredResponses(
-                most=kept.size, largest=kept.bytes, longest=kept.ttl, sign=f"{part.number}:" if part.number else ""
-            )
+        self._servings["openai_responses"] = self._responses = cast(
+            "ResponsesServing", served_late("openai_responses", partial(_responses_of, config.responses, part))
         )
         self._router = Router(self._servings.values())
         self._gate = Gate(
@@ -221,7 +228,7 @@ class Gateway(Premises):
         return Settled(status, (*pairs, *extra, *self._mark, *cors), body)
 
     def _serve(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
-        handler, _, serving, route, place, _ = target
+        serving, route, place = target.serving, target.route, target.place
         if serving is not None and route is not None:
             if query:
                 place = place._replace(query=query)
@@ -230,7 +237,11 @@ class Gateway(Premises):
             if self._hedges:
                 return HedgedExchange(self, request, serving, route, place)
             return ModelExchange(self, request, serving, route, place)
-        match handler:
+        return self._page(target, request, path, now, query)
+
+    def _page(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:
+        """What calls no model."""
+        match target.handler:
             case "root":
                 return Settled(200, (*_ROOT, *self._mark), b"Ollama is running")
             case "version":

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ollamux", description="One Ollama endpoint in front of every model you have.", epilog=_EPILOG
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version runs, and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -100,6 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     route.add_argument("--json", action="store_true", help="print JSON")
     command("version", "Say which version runs.", _print_version)
     return parser
+
+
+class _Version(argparse.Action):
+    """Says the version when it is asked for: to know it takes longer than to start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        _say(_version())
+        parser.exit()
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -11,17 +11,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-import yaml
 
 from ollamux.config.values import scalar
 from ollamux.errors import ConfigError
 
+if TYPE_CHECKING:
+    import yaml
+
 __all__ = ("Layer", "includes_of", "parse_document", "parse_dotenv", "parse_value")
 
-_compose = cast("Callable[..., yaml.Node | None]", yaml.compose)  # pyright: ignore[reportUnknownMemberType]
 _DEEPEST = 32
 _MARKS = {
     "alias": "an alias that nothing defines; a text that begins with `*` is put in quotes",
@@ -137,8 +138,11 @@ def _parse_json(text: str, source: str) -> Any:
 
 
 def _parse_yaml(text: str, source: str) -> Any:
+    import yaml  # nobody needs it whose settings are JSON, or flags
+
     try:
-        root = _compose(text, Loader=yaml.SafeLoader)
+        compose = cast("Callable[..., yaml.Node | None]", yaml.compose)  # pyright: ignore[reportUnknownMemberType]
+        root = compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{source}: line {line}: {_unquoted(error.problem or '')}") from None
@@ -156,6 +160,8 @@ def _unquoted(problem: str) -> str:
 
 
 def _value(node: yaml.Node, source: str, depth: int) -> Any:
+    import yaml
+
     def wrong(at: yaml.Node, problem: str) -> ConfigError:
         return ConfigError(f"{source}: line {at.start_mark.line + 1}: {problem}")
 

@@ -8,7 +8,6 @@ and the walk goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ollamux.config.kinds import SILENT, Kind
@@ -92,6 +91,8 @@ def read_keys(spec: Section, node: Node, problems: Problems) -> dict[str, Any] |
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?`, or nothing where there is nothing like it."""
     lower = {name.lower(): name for name in known}
+    from difflib import get_close_matches  # nobody needs it whose keys are right
+
     close = get_close_matches(word.lower(), lower, 1, 0.6)
     return f"; did you mean `{lower[close[0]]}`?" if close else ""
 

@@ -23,3 +23,6 @@ cdef class Exchange:
 
 cdef class Settled(Exchange):
     cdef object _wants
+
+
+cpdef tuple answer(long status, tuple headers, bytes body, bint close=*)

@@ -184,12 +184,15 @@ class Settled(Exchange):
 
     def __init__(self, status: int, headers: HeaderPairs, body: bytes, *, close: bool = False) -> None:
         super().__init__()
-        self._wants = answer(status, headers, body, close=close)
+        self._wants = answer(status, headers, body, close)
 
     def start(self, now: float) -> Wants:
         return self._wants
 
 
-def answer(status: int, headers: HeaderPairs, body: bytes, *, close: bool = False) -> tuple[Want, ...]:
+_END = End()
+
+
+def answer(status: int, headers: HeaderPairs, body: bytes, close: bool = False) -> tuple[Want, ...]:
     """A whole answer, to be written at once."""
-    return (Head(status, headers), Data(body), End(close=close))
+    return (Head(status, headers), Data(body), End(close) if close else _END)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from ollamux.accounting.kinds import kind_of
 from ollamux.accounting.ledger import GONE
-from ollamux.conversation import Usage, total
 from ollamux.errors import OllamuxError
 from ollamux.exchange import deciding
 from ollamux.exchange.state import ModelState
 from ollamux.news import Decision
+from ollamux.usage import Usage, total
 
 __all__ = ("CountingState",)
 

@@ -294,7 +294,7 @@ class ModelExchange(CallState):
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
-                self._usage = usage_told(self._called.name, body)
+                self._usage = incoming.spent if incoming.spent is not None else usage_told(self._called.name, body)
                 kind = header(self._head_headers, "content-type") or kind
             else:
                 assert self._neutral is not None and self._dialect is not None

@@ -11,7 +11,7 @@ from math import inf
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
-from ollamux.conversation import Bytes, Event, Usage
+from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import deciding, heads
 from ollamux.exchange.base import Exchange, House, answer
@@ -38,6 +38,7 @@ from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.plan import Plan
 from ollamux.streaming.translator import Converter
+from ollamux.usage import Usage
 
 __all__ = ("ModelState",)
 

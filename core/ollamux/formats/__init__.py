@@ -1,20 +1,22 @@
 """Wire formats, one folder each, discovered: a folder with `SERVING` or `CALLING` in its `__init__` is one.
 
-A side of a format is loaded when somebody asks for it: a server that calls one kind of backend needs no other.
+A side of a format is loaded when somebody asks for it: a server that calls one kind of backend needs no other, and a
+format with `ROUTES` in its `__init__` is not loaded for its clients before one comes.
 Rule: a format's name is its folder's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, cast
 
 from ollamux.formats.base import Calling, Serving
+from ollamux.formats.late import LateServing
 
-__all__ = ("calling", "callings", "part", "servings")
+__all__ = ("calling", "callings", "part", "served_late", "servings")
 
 
 def part(folder: str, name: str, kinds: Mapping[str, str]) -> object:
@@ -34,20 +36,25 @@ def _folders() -> Mapping[str, Any]:
     }
 
 
-def _all(name: str) -> Iterable[Any]:
-    return (getattr(folder, name) for folder in _folders().values() if name in folder.__all__)
-
-
 @cache
 def servings() -> tuple[Serving, ...]:
     """Every format that clients may speak."""
-    return tuple(_all("SERVING"))
+    return tuple(
+        served_late(name, partial(getattr, folder, "SERVING")) if "ROUTES" in folder.__all__ else folder.SERVING
+        for name, folder in _folders().items()
+        if "SERVING" in folder.__all__
+    )
+
+
+def served_late(name: str, make: Callable[[], Serving]) -> Serving:
+    """The client's side of a format with `ROUTES`, made when its first request is there."""
+    return cast("Serving", LateServing(name, _folders()[name].ROUTES, make))
 
 
 @cache
 def callings() -> tuple[Calling, ...]:
     """Every format that backends may speak."""
-    return tuple(_all("CALLING"))
+    return tuple(folder.CALLING for folder in _folders().values() if "CALLING" in folder.__all__)
 
 
 @cache

@@ -14,6 +14,7 @@ import msgspec
 from ollamux.contract import HeaderPairs
 from ollamux.conversation import Operation
 from ollamux.errors import BackendError, OllamuxError
+from ollamux.formats.anthropic import ROUTES
 from ollamux.formats.anthropic.faults import error_body, fault_of, status_of
 from ollamux.formats.anthropic.incoming import AnthropicIncoming, read_route
 from ollamux.formats.anthropic.relay import AnthropicRelay
@@ -60,10 +61,7 @@ class AnthropicServing:
     """The client's side of the format."""
 
     name = "anthropic"
-    routes: tuple[ServingRoute, ...] = (
-        ServingRoute("POST", "/v1/messages", "chat"),
-        ServingRoute("POST", "/v1/messages/count_tokens", "count"),
-    )
+    routes: tuple[ServingRoute, ...] = ROUTES
     whole_type = _JSON
 
     def stream_type(self, incoming: Incoming) -> str:

@@ -25,23 +25,14 @@ from ollamux.conversation import (
 )
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.base import Incoming, Neutral, Place, RenderContext, Served
-from ollamux.formats.gemini import settings
+from ollamux.formats.gemini import METHODS, settings
 from ollamux.formats.gemini.candidates import CandidatesRenderer, candidates_in, candidates_of
 from ollamux.formats.gemini.contents import Turns
 from ollamux.formats.gemini.fields import Fields, root
 from ollamux.formats.gemini.framing import Frames
 from ollamux.formats.thinking import thinkable
 
-__all__ = ("METHODS", "GeminiIncoming", "read_route")
-
-METHODS: dict[str, Operation] = {
-    "generateContent": "chat",
-    "streamGenerateContent": "chat",
-    "countTokens": "count",
-    "embedContent": "embed",
-    "batchEmbedContents": "embed",
-}
-"""The methods of a model that are served."""
+__all__ = ("GeminiIncoming", "read_route")
 
 _NEEDED = {
     "generateContent": ("contents",),
@@ -76,6 +67,7 @@ class GeminiIncoming(Incoming):
         self.frames = Frames(events="sse" in parse_qs(place.query).get("alt", ()))
         self.operation: Operation = METHODS[method]
         self.keep_alive = settings.keep_alive_of(fields)
+        self.spent = None
         self.grammar_error: OllamuxError | None = None  # Google has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.dimensions: int | None = None

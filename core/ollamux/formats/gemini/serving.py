@@ -19,8 +19,9 @@ from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
 from ollamux.formats.failures import LONGEST, unreadable
+from ollamux.formats.gemini import ROUTES
 from ollamux.formats.gemini.faults import stream_fault
-from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
+from ollamux.formats.gemini.incoming import GeminiIncoming, read_route
 from ollamux.formats.gemini.reading import read_vectors
 from ollamux.formats.gemini.relay import GeminiRelay, renamed
 from ollamux.formats.gemini.rendering import GeminiRenderer, error_body
@@ -30,7 +31,6 @@ from ollamux.streaming.translator import Converter
 __all__ = ("GeminiServing",)
 
 _JSON = "application/json"
-_VERSIONS = ("v1", "v1beta")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,11 +71,7 @@ class GeminiServing:
     """The client's side of the format."""
 
     name = NAME
-    routes: tuple[ServingRoute, ...] = tuple(
-        ServingRoute("POST", f"/{version}/models/{{model}}:{method}", f"{version}/{method}")
-        for version in _VERSIONS
-        for method in METHODS
-    )
+    routes: tuple[ServingRoute, ...] = ROUTES
     whole_type = _JSON
 
     def stream_type(self, incoming: Incoming) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ollamux.formats import part
+from ollamux.formats.base import ServingRoute
 
 if TYPE_CHECKING:
     from ollamux.formats.base import Calling, Serving
@@ -12,8 +13,14 @@ if TYPE_CHECKING:
     CALLING: Calling
     SERVING: Serving
 
-__all__ = ("CALLING", "SERVING")
+__all__ = ("CALLING", "ROUTES", "SERVING")
 
+ROUTES = (
+    ServingRoute("POST", "/v1/responses", "responses"),
+    ServingRoute("POST", "/responses", "responses_bare"),
+    ServingRoute("POST", "/v1/responses/input_tokens", "input_tokens"),
+    ServingRoute("POST", "/responses/input_tokens", "input_tokens_bare"),
+)
 _KINDS = {"CALLING": "ResponsesCalling", "SERVING": "ResponsesServing"}
 
 

@@ -17,6 +17,7 @@ from ollamux.conversation import Operation
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
 from ollamux.formats.failures import quota_spent, unreadable
+from ollamux.formats.openai_responses import ROUTES
 from ollamux.formats.openai_responses.failing import error_body, error_message
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming, read_route
 from ollamux.formats.openai_responses.relaying import ResponsesRelay
@@ -83,12 +84,7 @@ class ResponsesServing:
     """The client's side of the format. `responses` keeps what clients may come back to."""
 
     name = "openai_responses"
-    routes: tuple[ServingRoute, ...] = (
-        ServingRoute("POST", "/v1/responses", "responses"),
-        ServingRoute("POST", "/responses", "responses_bare"),
-        ServingRoute("POST", "/v1/responses/input_tokens", "input_tokens"),
-        ServingRoute("POST", "/responses/input_tokens", "input_tokens_bare"),
-    )
+    routes: tuple[ServingRoute, ...] = ROUTES
     whole_type = _JSON
 
     def __init__(self, responses: StoredResponses | None = None) -> None:

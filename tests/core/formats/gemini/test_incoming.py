@@ -10,8 +10,8 @@ import pytest
 from ollamux.conversation import ChatRequest, EmbedRequest, Message, Opaque, Reasoning, Text
 from ollamux.errors import InvalidRequest, RequestError
 from ollamux.formats.base import Dialect, Place, Served
-from ollamux.formats.gemini import CALLING
-from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
+from ollamux.formats.gemini import CALLING, METHODS
+from ollamux.formats.gemini.incoming import GeminiIncoming, read_route
 
 SERVED = Served(asked="m", display="m", capabilities=frozenset({"completion"}))
 HI = [{"parts": [{"text": "hi"}]}]

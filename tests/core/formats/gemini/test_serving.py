@@ -10,8 +10,8 @@ from ollamux.clock import Clock
 from ollamux.conversation import EmbedAnswer
 from ollamux.errors import BackendError, BackendUnavailable
 from ollamux.formats.base import Dialect, Place, RenderContext
-from ollamux.formats.gemini import SERVING
-from ollamux.formats.gemini.incoming import METHODS, GeminiIncoming, read_route
+from ollamux.formats.gemini import METHODS, SERVING
+from ollamux.formats.gemini.incoming import GeminiIncoming, read_route
 from ollamux.formats.gemini.passthrough import pass_on
 from ollamux.routes import Match, Router
 
@@ -22,8 +22,9 @@ def read(path: str, query: str = "") -> GeminiIncoming:
     """What the router and the format make of a path."""
     match = Router().find("POST", path)
     assert isinstance(match, Match) and match.target is not None and match.target.route is not None
-    assert match.target.serving is SERVING
-    found = SERVING.read(match.target.route, BODY, {}, Place(match.target.place.argument, query))
+    serving = match.target.serving
+    assert serving is not None and serving.name == SERVING.name
+    found = serving.read(match.target.route, BODY, {}, Place(match.target.place.argument, query))
     assert isinstance(found, GeminiIncoming)
     return found
 
