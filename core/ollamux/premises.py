@@ -221,7 +221,7 @@ class Premises(Machines):
         backend.models_seen = True
         backend.loaded = frozenset(model.name for model in inventory.loaded)
         self.catalog.stock(backend.id, inventory)
-        self.machine.vram.told(backend.id, inventory)
+        self.machine.vram.told(backend.id, inventory, now)
         if backend.manages:
             self.fleet.loaded(backend.id, backend.loaded, now)
         self.admission.stir()
