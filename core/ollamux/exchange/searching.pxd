@@ -6,6 +6,7 @@ from ollamux.backends cimport Backend
 from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.deciding cimport asked, decided, planned
 from ollamux.exchange.machines cimport Machines
+from ollamux.exchange.sharing cimport begun, ended
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.outgoing cimport Outgoing
