@@ -44,6 +44,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.exchange.prospect",
     "ollamux.exchange.searching",
     "ollamux.exchange.sending",
+    "ollamux.exchange.sharing",
     "ollamux.exchange.state",
     "ollamux.exchange.trying",
     "ollamux.formats.answering",
@@ -62,12 +63,15 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.openai_chat.calling",
     "ollamux.formats.openai_chat.incoming",
     "ollamux.formats.openai_chat.reading",
+    "ollamux.formats.openai_chat.route",
     "ollamux.formats.openai_chat.serving",
+    "ollamux.formats.outgoing",
     "ollamux.formats.splice",
     "ollamux.formats.sse_reading",
     "ollamux.formats.telling",
     "ollamux.gate",
     "ollamux.gateway",
+    "ollamux.hardware.keeping",
     "ollamux.news",
     "ollamux.premises",
     "ollamux.resilience.admission",
@@ -104,6 +108,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.streaming.mending",
     "ollamux.streaming.sse_relay",
     "ollamux.streaming.translator",
+    "ollamux.usage",
 )
 """Dotted names of the core's extension modules, sorted; a test holds them against the sources."""
 

@@ -1,9 +1,13 @@
 # The types with which Cython compiles answer.py; the source is that file alone.
 
+from ollamux.usage cimport Usage
+
+
 cdef class Answer:
     cdef list _parts  # None: not decoded yet
     cdef str _id, _model
-    cdef readonly object finish, usage, timings, logprobs, created, stop_sequence
+    cdef readonly object finish, timings, logprobs, created, stop_sequence
+    cdef readonly Usage usage
     cdef readonly str native
 
     cdef _open(self)

@@ -5,12 +5,14 @@ another spelling of it: `told` gives that, and what has to be decoded (`parts`, 
 asks for it.
 
 Rules: immutable once built, whatever of it was asked for; two answers that say the same are equal. It stands below
-`conversation`, whose types its fields have: `parts` is a list of Part, `finish` a FinishReason, `usage` a Usage.
+`conversation`, whose types its fields have: `parts` is a list of Part, `finish` a FinishReason.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from ollamux.usage import Usage
 
 __all__ = ("Answer",)
 
@@ -35,7 +37,7 @@ class Answer:
         self,
         parts: list[Any],
         finish: Any = None,
-        usage: Any = None,
+        usage: Usage | None = None,
         timings: Any = None,
         logprobs: tuple[Any, ...] | None = None,
         id: str = "",
@@ -84,7 +86,7 @@ class Answer:
         needs no decoding; None where it has to be put together from the parts."""
         return None
 
-    def having(self, parts: list[Any], usage: Any) -> Answer:
+    def having(self, parts: list[Any], usage: Usage | None) -> Answer:
         """The same answer but for these."""
         return Answer(
             parts,

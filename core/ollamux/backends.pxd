@@ -1,6 +1,9 @@
 # The types with which Cython compiles backends.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.contract cimport Call
+from ollamux.formats.outgoing cimport Outgoing
 from ollamux.resilience.health cimport Health
 from ollamux.routing.catalog cimport Offer
 
@@ -24,5 +27,6 @@ cdef class Backend:
     cpdef calling_for(self, Offer offer, str client, str operation)
     cpdef dialect_for(self, str upstream)
     cpdef tuple typed(self, str kind)
-    cpdef Call call(self, long attempt, outgoing, str upstream=*, long key=*, double now=*)
+    @cython.locals(url=str, headers=tuple)
+    cpdef Call call(self, long attempt, Outgoing outgoing, str upstream=*, long key=*, double now=*)
     cpdef tuple _joined(self, long key, tuple extra)

@@ -23,7 +23,8 @@ from ollamux.credentials.ring import KeyRing, rest_after
 from ollamux.credentials.sigv4 import SigV4
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats import calling
-from ollamux.formats.base import Calling, Dialect, Outgoing
+from ollamux.formats.base import Calling, Dialect
+from ollamux.formats.outgoing import Outgoing
 from ollamux.hardware.keeping import Keeping
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
@@ -217,15 +218,8 @@ class Backend:
             url = self.base + path
             if len(self._urls) < _JOINED:
                 self._urls[path] = url
-        return Call(
-            attempt,
-            self.id,
-            "POST",
-            url,
-            self._joined(0, outgoing.headers) if outgoing.headers else self.headers,
-            outgoing.body,
-            connect_timeout=self.connect_timeout,
-        )
+        headers = self._joined(0, outgoing.headers) if outgoing.headers else self.headers
+        return Call(attempt, self.id, "POST", url, headers, outgoing.body, "http", self.connect_timeout)
 
     def probe(self, path: str, now: float) -> Call:
         """A question: a GET of this path below the root, with the key `probe_key`, one for all of a round."""

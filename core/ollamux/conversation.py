@@ -10,12 +10,13 @@ format's sums are derived from them; parts are ordered and their order is the or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 import msgspec
 
 from ollamux.answer import Answer
+from ollamux.usage import Usage, total
 
 __all__ = (
     "NO_SAMPLING",
@@ -349,34 +350,6 @@ class EmbedRequest(msgspec.Struct, frozen=True):
     sampling: Sampling = Sampling()
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Tokens, in disjoint counters; None is not told."""
-
-    input_uncached: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    output_text: int | None = None
-    reasoning: int | None = None
-
-    @property
-    def input(self) -> int | None:
-        """All tokens read, cached or not."""
-        return _total(self.input_uncached, self.cache_read, self.cache_write)
-
-    @property
-    def output(self) -> int | None:
-        """All tokens written, thinking included."""
-        return _total(self.output_text, self.reasoning)
-
-
-def total(usages: Iterable[Usage | None]) -> Usage | None:
-    """What all of them cost; a counter that nobody told stays untold."""
-    told = [usage for usage in usages if usage is not None]
-    if not told:
-        return None
-    return Usage(*(_total(*(getattr(usage, name) for usage in told)) for name in Usage.__struct_fields__))
-
-
 class Timings(msgspec.Struct, frozen=True):
     """What a backend says of its own speed, in nanoseconds."""
 
@@ -486,8 +459,3 @@ Event: TypeAlias = (
     | Finish
     | StreamFault
 )
-
-
-def _total(*counters: int | None) -> int | None:
-    known = [counter for counter in counters if counter is not None]
-    return sum(known) if known else None

@@ -7,7 +7,7 @@ from ollamux.exchange.base cimport Exchange
 from ollamux.gate cimport Gate
 from ollamux.premises cimport Premises
 from ollamux.resilience.limits cimport ClientLimits
-from ollamux.routes cimport Router
+from ollamux.routes cimport Router, Target
 
 
 cdef class Gateway(Premises):
@@ -19,7 +19,7 @@ cdef class Gateway(Premises):
     cdef dict _servings
     cdef set _apart
 
-    @cython.locals(exchange=Exchange)
+    @cython.locals(exchange=Exchange, target=Target)
     cpdef open(self, ClientRequest request, double now, serving=*)
-    cdef str _let_in(self, target, ClientRequest request, str query, double now)
-    cdef _serve(self, target, ClientRequest request, str path, double now, str query)
+    cdef str _let_in(self, Target target, ClientRequest request, str query, double now)
+    cdef _serve(self, Target target, ClientRequest request, str path, double now, str query)

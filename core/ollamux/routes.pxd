@@ -1,7 +1,12 @@
 # The types with which Cython compiles routes.py; the source is that file alone.
 
+cdef class Target:
+    cdef readonly str handler, scope
+    cdef readonly object serving, route, place, page
+
+
 cdef class Router:
     cdef public dict _paths, _patterns, _prefixes  # a test holds the guide against them
     cdef dict _known, _hot
 
-    cpdef hot(self, str method, str path)
+    cpdef Target hot(self, str method, str path)

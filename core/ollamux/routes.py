@@ -117,15 +117,30 @@ Page = Callable[[ClientRequest, float], Exchange]
 """What answers a request for a page that somebody else brings."""
 
 
-class Target(NamedTuple):
+class Target:
     """What a method of a path does; `page` is what a front brought for it."""
 
-    handler: Handler
-    scope: str | None
-    serving: Serving | None = None
-    route: ServingRoute | None = None
-    place: Place = NOWHERE
-    page: Page | None = None
+    __slots__ = ("handler", "page", "place", "route", "scope", "serving")
+
+    def __init__(
+        self,
+        handler: Handler,
+        scope: str | None,
+        serving: Serving | None = None,
+        route: ServingRoute | None = None,
+        place: Place = NOWHERE,
+        page: Page | None = None,
+    ) -> None:
+        self.handler: Handler = handler
+        self.scope = scope
+        self.serving = serving
+        self.route = route
+        self.place = place
+        self.page = page
+
+    def placed(self, argument: str) -> Target:
+        """The same for a path with this in its braces, or behind it."""
+        return Target(self.handler, self.scope, self.serving, self.route, Place(argument), self.page)
 
 
 class Match(NamedTuple):
@@ -220,4 +235,4 @@ class Router:
 
 
 def _placed(methods: dict[str, Target], argument: str) -> dict[str, Target]:
-    return {method: target._replace(place=Place(argument)) for method, target in methods.items()}
+    return {method: target.placed(argument) for method, target in methods.items()}

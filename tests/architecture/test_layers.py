@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.config",
         "ollamux.contract",
         "ollamux.conversation",
+        "ollamux.usage",
         "ollamux.demo",
         "ollamux.json_sample",
         "ollamux.models",

@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.accounting.histogram cimport Histogram
 from ollamux.routing.catalog cimport Offer
+from ollamux.usage cimport Usage
 
 
 cdef class Tally:
@@ -21,7 +22,7 @@ cdef class Row:
     cpdef went_well(self, double seconds)
     cpdef failed(self, str kind, double seconds, double now)
     @cython.locals(again=longlong, once=longlong, hidden=longlong, written=longlong)
-    cpdef long long used(self, usage, price) except -1
+    cpdef long long used(self, Usage usage, price) except -1
 
 
 cdef class Ledger:
@@ -31,7 +32,7 @@ cdef class Ledger:
     cdef public Histogram waits, overhead
 
     @cython.locals(row=Row, written=longlong)
-    cpdef attempt(self, Offer offer, str operation, double seconds, double first_token, usage, str failure, double now)
+    cpdef attempt(self, Offer offer, str operation, double seconds, double first_token, Usage usage, str failure, double now)
     cpdef forwarded(self, str backend, str operation, double seconds, str failure, double now)
     cpdef finished(self, str format_, str word)
     cpdef Tally tally(self, str client, str failure)

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable
 
 from ollamux.accounting.histogram import Histogram
 from ollamux.config import Price
-from ollamux.conversation import Operation, Usage
+from ollamux.conversation import Operation
 from ollamux.routing.catalog import Offer
+from ollamux.usage import Usage
 
 __all__ = (
     "DURATION",

@@ -104,18 +104,21 @@ class House(Protocol):
 
 class Exchange:
     """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it;
-    `caller` is the name of the key that the client showed, empty for none."""
+    `caller` is the name of the key that the client showed, empty for none; `request_id` names the request, empty while
+    nobody asked for its name."""
 
-    __slots__ = ("caller", "extra_headers", "front")
+    __slots__ = ("caller", "extra_headers", "front", "request_id")
 
     front: object
     extra_headers: HeaderPairs
     caller: str
+    request_id: str
 
     def __init__(self) -> None:
         self.front = None
         self.extra_headers = ()
         self.caller = ""
+        self.request_id = ""
 
     def start(self, now: float) -> Wants:
         """The first thing to do."""
@@ -181,12 +184,15 @@ class Settled(Exchange):
 
     def __init__(self, status: int, headers: HeaderPairs, body: bytes, *, close: bool = False) -> None:
         super().__init__()
-        self._wants = answer(status, headers, body, close=close)
+        self._wants = answer(status, headers, body, close)
 
     def start(self, now: float) -> Wants:
         return self._wants
 
 
-def answer(status: int, headers: HeaderPairs, body: bytes, *, close: bool = False) -> tuple[Want, ...]:
+_END = End()
+
+
+def answer(status: int, headers: HeaderPairs, body: bytes, close: bool = False) -> tuple[Want, ...]:
     """A whole answer, to be written at once."""
-    return (Head(status, headers), Data(body), End(close=close))
+    return (Head(status, headers), Data(body), End(close) if close else _END)

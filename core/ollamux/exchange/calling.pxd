@@ -7,6 +7,7 @@ from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.sending cimport SendState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.outgoing cimport Outgoing
 from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.guards cimport Guards
 from ollamux.routing.catalog cimport Offer
@@ -24,9 +25,9 @@ cdef class CallState(SendState):
     cdef _go_on(self, double now)
     @cython.locals(tries=Tries)
     cdef _next(self, error, double now, failure=*)
-    @cython.locals(incoming=Incoming)
+    @cython.locals(incoming=Incoming, outgoing=Outgoing)
     cdef _call(self, Offer offer, Backend backend, double now)
-    @cython.locals(incoming=Incoming)
+    @cython.locals(incoming=Incoming, outgoing=Outgoing)
     cdef tuple _translate(self, double now)
     cdef tuple _next_part(self, double now)
     cdef _picture_head(self, status, headers, double now)

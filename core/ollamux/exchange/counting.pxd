@@ -8,12 +8,13 @@ from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.state cimport ModelState
 from ollamux.formats.asking cimport Incoming
 from ollamux.news cimport Feed
+from ollamux.usage cimport Usage
 
 
 cdef class CountingState(ModelState):
     cdef _erred(self, error)
     cdef _left(self)
-    cdef _used(self)
+    cdef Usage _used(self)
     @cython.locals(house=Machines, ledger=Ledger, incoming=Incoming, backend=Backend)
     cdef _count_attempt(self, double now)
     @cython.locals(house=Machines, ledger=Ledger, feed=Feed, calls=long)

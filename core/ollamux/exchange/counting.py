@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from ollamux.accounting.kinds import kind_of
 from ollamux.accounting.ledger import GONE
-from ollamux.conversation import Usage, total
 from ollamux.errors import OllamuxError
 from ollamux.exchange import deciding
 from ollamux.exchange.state import ModelState
 from ollamux.news import Decision
+from ollamux.usage import Usage, total
 
 __all__ = ("CountingState",)
 
@@ -70,7 +70,7 @@ class CountingState(ModelState):
         self._house.feed.tell(
             Decision(
                 at=now,
-                request_id=self._request.headers.get("x-request-id", ""),
+                request_id=self.request_id or self._house.feed.next_id(),
                 format=self._serving.name,
                 operation=incoming.operation if incoming is not None else "chat",
                 model=incoming.model if incoming is not None else "",

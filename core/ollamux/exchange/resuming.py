@@ -243,4 +243,4 @@ def with_prefill(outgoing: Outgoing, dialect: Dialect) -> Outgoing:
     if not members:
         return outgoing
     values = {name: msgspec.json.encode(value) for name, value in members.items()}
-    return replace(outgoing, body=splice.replace(outgoing.body, values))
+    return outgoing.with_body(splice.replace(outgoing.body, values))

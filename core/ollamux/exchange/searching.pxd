@@ -6,11 +6,14 @@ from ollamux.backends cimport Backend
 from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.deciding cimport asked, decided, planned
 from ollamux.exchange.machines cimport Machines
+from ollamux.exchange.sharing cimport begun, ended
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.outgoing cimport Outgoing
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
 from ollamux.routing.standing cimport Standing
+from ollamux.usage cimport Usage
 
 
 cdef class SearchState(CountingState):
@@ -36,8 +39,8 @@ cdef class SearchState(CountingState):
     cdef _took(self, Offer offer)
     cdef double _patience(self, double now) except? -1
     cdef _tell_limits(self, long status, headers, double now)
-    cdef _kept(self, Backend backend, Incoming incoming, outgoing, double now)
+    cdef _kept(self, Backend backend, Incoming incoming, Outgoing outgoing, double now)
     cdef _keep_no_more(self, Backend backend, Incoming incoming, double now)
     cdef str _upstream_of_offer(self)
-    @cython.locals(backend=Backend, incoming=Incoming)
+    @cython.locals(backend=Backend, incoming=Incoming, usage=Usage)
     cdef _let_go(self, double now)

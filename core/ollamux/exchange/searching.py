@@ -15,15 +15,17 @@ from collections.abc import Sequence
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.errors import Busy, OllamuxError
-from ollamux.exchange import failures, sharing
+from ollamux.exchange import failures
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.deciding import asked, decided, planned
 from ollamux.exchange.fanout import split
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import can_go_on
+from ollamux.exchange.sharing import begun, ended
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Calling, Outgoing, Served
+from ollamux.formats.base import Calling, Served
+from ollamux.formats.outgoing import Outgoing
 from ollamux.resilience.fallback import Failure, GiveUp
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
@@ -245,13 +247,13 @@ class SearchState(CountingState):
         assert backend.keeping is not None
         self._keeps = True
         stay = self._house.keep_alive
-        return sharing.begun(backend.keeping, backend.id, self._upstream_of_offer(), incoming, stay, outgoing, now)
+        return begun(backend.keeping, backend.id, self._upstream_of_offer(), incoming, stay, outgoing, now)
 
     def _keep_no_more(self, backend: Backend, incoming: Incoming, now: float) -> None:
         """What `_kept` began is over."""
         assert backend.keeping is not None
         self._keeps = False
-        sharing.ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
+        ended(backend.keeping, backend.id, self._upstream_of_offer(), incoming, now)
 
     def _upstream_of_offer(self) -> str:
         assert self._offer is not None

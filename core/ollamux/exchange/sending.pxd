@@ -5,13 +5,14 @@ cimport cython
 from ollamux.backends cimport Backend
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.outgoing cimport Outgoing
 from ollamux.routing.catalog cimport Offer
 
 
 cdef class SendState(EndState):
     cdef dict _defaults(self, Offer offer)
     @cython.locals(backend=Backend, incoming=Incoming)
-    cdef tuple _send(self, outgoing, double now)
+    cdef tuple _send(self, Outgoing outgoing, double now)
     cdef tuple _fetch(self, double now)
     cdef bint _streams(self, headers) except -1
     @cython.locals(incoming=Incoming)

@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ollamux.contract import Read, WakeAt, Want
-from ollamux.conversation import Answer, EmbedAnswer, Usage
+from ollamux.conversation import Answer, EmbedAnswer
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.ending import EndState
 from ollamux.exchange.fanout import Fan, joined
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.resuming import Going, Sent, Witness
-from ollamux.formats.base import Calling, Neutral, Outgoing
+from ollamux.formats.base import Calling, Neutral
+from ollamux.formats.outgoing import Outgoing
 from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
+from ollamux.usage import Usage
 
 __all__ = ("SendState", "used_by")
 

@@ -9,8 +9,6 @@ once, however it went; after a request that wanted the model gone it is taken fo
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Outgoing
 from ollamux.formats.ollama.memory import context_of, with_memory
@@ -43,7 +41,7 @@ def begun(
         )
     except ValueError:  # options that are none: Ollama's to refuse
         return outgoing
-    return replace(outgoing, body=body)
+    return outgoing.with_body(body)
 
 
 def ended(keeping: Keeping, backend: str, upstream: str, incoming: Incoming, now: float) -> None:

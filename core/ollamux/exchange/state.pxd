@@ -2,12 +2,13 @@
 
 from ollamux.backends cimport Backend
 from ollamux.contract cimport ClientRequest
-from ollamux.exchange.base cimport Exchange
+from ollamux.exchange.base cimport Exchange, answer
 from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming
 from ollamux.routing.catalog cimport Offer
+from ollamux.usage cimport Usage
 
 cdef double inf
 
@@ -17,7 +18,8 @@ cdef class ModelState(Exchange):
     cdef Machines _house
     cdef object _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _served, _dialect
-    cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _sent, _spent, _usage
+    cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _sent
+    cdef Usage _spent, _usage
     cdef dict _pictures
     cdef str _failure
     cdef long _answer_status
@@ -40,6 +42,7 @@ cdef class ModelState(Exchange):
     cdef tuple _decision(self)
     cdef tuple _typed(self, str kind)
     cdef _stream_head(self)
+    cdef tuple _named(self, tuple told, bint always=*)
     cdef double _deadline(self) except? -1
     cdef double _next_wake(self, double now) except? -1
-    cdef tuple _answer(self, status, headers, bytes body)
+    cdef tuple _answer(self, long status, tuple headers, bytes body)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ollamux.conversation import Operation
     from ollamux.formats.answering import RenderContext
     from ollamux.formats.base import Neutral, Served, SeveralRenderer
+    from ollamux.usage import Usage
 
 __all__ = ("Incoming",)
 
@@ -22,9 +23,10 @@ __all__ = ("Incoming",)
 class Incoming:
     """A client's request as its format understood it. `needs` are the capabilities that it asks for; `grammar_error` is
     for whoever finds that nobody serves the model; `warnings` say what the client's request lost when it was read.
-    `choices` are the answers that are asked for, known when `neutral` has read the request whole."""
+    `choices` are the answers that are asked for, known when `neutral` has read the request whole; `spent` is what an
+    answer cost that passed, where that was seen on the way."""
 
-    __slots__ = ("body", "grammar_error", "keep_alive", "model", "needs", "operation", "stream", "warnings")
+    __slots__ = ("body", "grammar_error", "keep_alive", "model", "needs", "operation", "spent", "stream", "warnings")
 
     choices = 1
 
@@ -36,6 +38,7 @@ class Incoming:
     needs: frozenset[str]
     grammar_error: OllamuxError | None
     warnings: tuple[str, ...]
+    spent: Usage | None
 
     def not_found(self) -> OllamuxError:
         """What the format answers where nobody serves the model."""

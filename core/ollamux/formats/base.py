@@ -21,6 +21,7 @@ from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAn
 from ollamux.errors import OllamuxError
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming
+from ollamux.formats.outgoing import Outgoing
 from ollamux.streaming.translator import Converter, Reader, Renderer
 
 __all__ = (
@@ -199,16 +200,6 @@ class Serving(Protocol):
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         """Passthrough of a backend's whole answer in this very format. Raises BackendUnavailable for garbage."""
         ...
-
-
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """A request to a backend: the path below its base URL, the body, what could not be carried, and the headers of this
-    request alone (a version, a beta)."""
-
-    path: str
-    body: bytes
-    warnings: tuple[str, ...] = ()
-    headers: HeaderPairs = ()
 
 
 class Calling(Protocol):

@@ -31,6 +31,9 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     keep_alive: float | None
 
 
+_NO_TERMS = Terms(None, None)
+
+
 class Use:
     """How one model of one backend is used: requests under way, when one last began or ended, until when it was asked
     to stay, the context that it runs with, the one that it has unless a request names another, and whether the last
@@ -74,7 +77,8 @@ class Keeping:
             use = self._uses[(backend, model)] = Use()
         use.running += 1
         use.used_at = now
-        return Terms(_context(use, num_ctx), _stay(use, keep_alive, now))
+        context, stay = _context(use, num_ctx), _stay(use, keep_alive, now)
+        return _NO_TERMS if context is None and stay is None else Terms(context, stay)
 
     def end(self, backend: str, model: str, now: float) -> None:
         """A request that was begun is over."""

@@ -164,7 +164,9 @@ cdef inline const unsigned char* walk(
         if p == NULL:
             return NULL
         i = first[level]
-        while i < first[level + 1] and (rows[i].size != size or memcmp(rows[i].key, key, size) != 0):
+        while i < first[level + 1] and (
+            rows[i].size != size or rows[i].key[0] != key[0] or memcmp(rows[i].key, key, size) != 0
+        ):
             i += 1
         start = p
         if i == first[level + 1]:

@@ -51,6 +51,7 @@ class AnthropicIncoming(Incoming):
         self.version = version
         self.betas = betas
         self.keep_alive: float | None = options.keep_alive_of(routing.keep_alive)
+        self.spent = None
         self.grammar_error: OllamuxError | None = None
         self.warnings: tuple[str, ...] = ()
         thinking = routing.thinking

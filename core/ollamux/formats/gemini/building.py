@@ -96,7 +96,7 @@ def build_completion(request: CompletionRequest, model: str, dialect: Dialect) -
     )
     outgoing = build_chat(chat, model, dialect)
     warning = "the backend answers the prompt as a chat's, and puts its template around it"
-    return msgspec.structs.replace(outgoing, warnings=(*outgoing.warnings, warning))
+    return outgoing.warned((*outgoing.warnings, warning))
 
 
 def build_embed(request: EmbedRequest, model: str, dialect: Dialect) -> Outgoing:

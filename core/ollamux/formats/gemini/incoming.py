@@ -67,6 +67,7 @@ class GeminiIncoming(Incoming):
         self.frames = Frames(events="sse" in parse_qs(place.query).get("alt", ()))
         self.operation: Operation = METHODS[method]
         self.keep_alive = settings.keep_alive_of(fields)
+        self.spent = None
         self.grammar_error: OllamuxError | None = None  # Google has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.dimensions: int | None = None

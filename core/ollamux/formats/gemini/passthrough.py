@@ -38,7 +38,7 @@ def pass_on(incoming: GeminiIncoming, upstream: str, defaults: Mapping[str, Any]
     """The request. Raises InvalidRequest where a field of ours makes no sense."""
     if dialect.predicts and incoming.operation == "embed":
         outgoing = build_embed(incoming.embedding(_NOTHING), upstream, dialect)
-        return msgspec.structs.replace(outgoing, warnings=incoming.warnings + outgoing.warnings)
+        return outgoing.warned(incoming.warnings + outgoing.warnings)
     body, warnings = incoming.body, list[str]()
     config: dict[str, Any] = {}
     if defaults and incoming.operation == "chat":

@@ -1,5 +1,5 @@
-"""Reads a chat of the plain sort in one pass (a model, messages of a text each, options, and whether to stream), and writes the
-figures at the end of an answer.
+"""Reads a chat of the plain sort in one pass (a model, messages of a text each, options, and whether to stream), puts
+another model's name into an answer that passes, and writes the figures at the end of one.
 
 Strategy: the body is walked over once and nothing is built but what is handed on: the name, the options, and the
 messages as they came. Whatever is more than plain (any other field, a role that not every format has, an escape that has another
@@ -10,11 +10,12 @@ Rules: what is read here, `gojson` would read the same way; a test compares the 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, PyBytes_FromStringAndSize
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from ollamux.streaming._json cimport ANY, FLAG, TEXT, Row, Span, spaces, walk
+from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport digits, fill, stamp_text
+from ollamux.usage cimport Usage
 
 from ollamux.clock import Clock
 
@@ -40,6 +41,29 @@ BODY[OPTIONS] = Row(b"options", 7, ANY, 0)
 cdef int BODY_FIRST[2]
 BODY_FIRST[0] = 0
 BODY_FIRST[1] = ROWS
+
+cdef enum:
+    NAMED, ERROR, DONE, SAID, READ, WRITTEN, TOLD
+
+cdef Row CHAT[TOLD]
+CHAT[NAMED] = Row(b"model", 5, TEXT, 0)
+CHAT[ERROR] = Row(b"error", 5, NOTHING, 0)
+CHAT[DONE] = Row(b"done", 4, ANY, 0)
+CHAT[SAID] = Row(b"message", 7, ANY, 0)
+CHAT[READ] = Row(b"prompt_eval_count", 17, COUNT, 0)
+CHAT[WRITTEN] = Row(b"eval_count", 10, COUNT, 0)
+
+cdef Row COMPLETION[TOLD]
+COMPLETION[NAMED] = CHAT[NAMED]
+COMPLETION[ERROR] = CHAT[ERROR]
+COMPLETION[DONE] = CHAT[DONE]
+COMPLETION[SAID] = Row(b"response", 8, ANY, 0)
+COMPLETION[READ] = CHAT[READ]
+COMPLETION[WRITTEN] = CHAT[WRITTEN]
+
+cdef int TOLD_FIRST[2]
+TOLD_FIRST[0] = 0
+TOLD_FIRST[1] = TOLD
 
 cdef Row MESSAGE[PARTS]
 MESSAGE[ROLE] = Row(b"role", 4, TEXT, 0)
@@ -105,6 +129,57 @@ def read_plain(bytes body):
         spans[STREAM].start == NULL or spans[STREAM].start[0] == 116,
         options,
     )
+
+
+cdef object _some(long long number):
+    return None if number < 0 else number
+
+
+def passed(bytes body, str name, bint chat):
+    """(the answer to a chat, else to a completion, under this name for its model, its tokens) or None where it is none
+    that may pass as it is. None for the name keeps the one that is there."""
+    cdef Span spans[TOLD]
+    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
+    cdef const unsigned char* p
+    cdef const char* utf8
+    cdef long long read, written
+    cdef Py_ssize_t size, before, rest
+    cdef bytes made
+    cdef char* out
+    memset(spans, 0, sizeof(spans))
+    p = walk(spaces(start), 0, &CHAT[0] if chat else &COMPLETION[0], TOLD_FIRST, spans, KINDS, False)
+    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body) or (spans[DONE].end == NULL and spans[SAID].end == NULL):
+        return None
+    read = counted(spans[READ])
+    written = counted(spans[WRITTEN])
+    if read == -2 or written == -2:
+        return None
+    if name is not None and spans[NAMED].end != NULL:
+        if spans[NAMED].start == NULL:
+            return None
+        utf8 = PyUnicode_AsUTF8AndSize(name, &size)
+        p = spans[NAMED].start
+        if spans[NAMED].end - p != size or memcmp(p, utf8, size) != 0:
+            if not _spelled_alike(<const unsigned char*>utf8, size):
+                return None
+            before = p - start
+            rest = PyBytes_GET_SIZE(body) - (spans[NAMED].end - start)
+            made = PyBytes_FromStringAndSize(NULL, before + size + rest)
+            out = PyBytes_AS_STRING(made)
+            memcpy(out, start, before)
+            memcpy(out + before, utf8, size)
+            memcpy(out + before + size, spans[NAMED].end, rest)
+            body = made
+    return body, Usage(_some(read), None, None, _some(written))
+
+
+cdef bint _spelled_alike(const unsigned char* p, Py_ssize_t size) noexcept:
+    """Whether this text is its own inside as a JSON string."""
+    cdef Py_ssize_t at
+    for at in range(size):
+        if p[at] < 32 or p[at] > 126 or p[at] == 34 or p[at] == 92 or p[at] == 60 or p[at] == 62 or p[at] == 38:
+            return False
+    return True
 
 
 cdef char* _write(char* out, const char* key, Py_ssize_t size, long long number) noexcept nogil:

@@ -28,6 +28,15 @@ cdef class PlainChatIncoming(ChatIncoming):
     cdef bytes _messages
     cdef object _knobs
 
+    cdef _judge(self)
+
+
+cpdef PlainChatIncoming plain_chat(bytes body)
+cpdef settled(bytes options)
+
+cdef dict _settled
+cdef set _good
+
 
 cdef class GenerateIncoming(_Generating):
     cdef tuple _lost

@@ -36,6 +36,7 @@ from ollamux.formats.ollama.gotext import quote
 from ollamux.formats.ollama.mapping import attachments, messages_of, sampling_of, text_message, tools_of
 from ollamux.formats.ollama.names import NameConflict, parse_name, split_source
 from ollamux.formats.ollama.options import OptionError, check_options
+from ollamux.formats.ollama.plain import read_plain
 from ollamux.formats.ollama.rendering import Route
 
 __all__ = (
@@ -47,6 +48,7 @@ __all__ = (
     "OllamaIncoming",
     "PlainChatIncoming",
     "Settled",
+    "plain_chat",
     "settled",
 )
 
@@ -62,9 +64,23 @@ class Settled(NamedTuple):
     sampling: Sampling
 
 
-@lru_cache(256)
 def settled(options: bytes) -> Settled | None:
     """Options as JSON, checked, since most clients send the same ones each time; None where something is wrong."""
+    found = _settled.get(options)
+    if found is None:
+        found = _settle(options)
+        if len(_settled) >= _MOST_SETTLED:
+            _settled.clear()
+        if found is not None:
+            _settled[options] = found
+    return found
+
+
+_MOST_SETTLED = 256
+_settled: dict[bytes, Settled] = {}
+
+
+def _settle(options: bytes) -> Settled | None:
     try:
         checked = check_options(_decode_options(options))
     except (ValueError, OptionError):
@@ -93,6 +109,7 @@ class OllamaIncoming(Incoming):
         self._raw_options = options
         self._options: dict[str, Any] | None = None
         self._check_name()
+        self.spent = None
         self.grammar_error: OllamuxError | None = None
         if not _is_name(self.model):
             self.grammar_error = InvalidRequest("invalid model name")
@@ -269,8 +286,20 @@ class PlainChatIncoming(ChatIncoming):
         self._raw_options = None
         self._options = options.options if options is not None else None
         self._knobs = options.sampling if options is not None else NO_SAMPLING
+        self.spent = None
+        self.grammar_error = None
+        if model not in _good:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Looks at a name that is not known to be a good one. Raises InvalidRequest."""
         self._check_name()
-        self.grammar_error = None if _is_name(model) else InvalidRequest("invalid model name")
+        if not _is_name(self.model):
+            self.grammar_error = InvalidRequest("invalid model name")
+            return
+        if len(_good) >= _MOST_KNOWN:
+            _good.clear()
+        _good.add(self.model)
 
     def check(self, served: Served) -> None:
         if served.capabilities and "completion" not in served.capabilities:
@@ -291,6 +320,25 @@ class PlainChatIncoming(ChatIncoming):
             0,
             self.keep_alive,
         )
+
+
+def plain_chat(body: bytes) -> PlainChatIncoming | None:
+    """The chat in a body, where it is of the plain sort; else None. Raises InvalidRequest for its model's name."""
+    plain = read_plain(body)
+    if plain is None:
+        return None
+    model, messages, stream, options = plain
+    known = None
+    if options is not None:
+        known = settled(options)
+        if known is None:
+            return None
+    return PlainChatIncoming(body, model, messages, stream, known)
+
+
+_MOST_KNOWN = 1024
+_good: set[str] = set()
+"""Names of models that have nothing wrong with them."""
 
 
 class GenerateIncoming(_Generating):

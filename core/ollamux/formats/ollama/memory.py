@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 def context_of(body: bytes) -> int | None:
     """The `num_ctx` that a body asks for; None where it asks for none. Raises ValueError where it is no number."""
-    if b"num_ctx" not in body:
+    if body.find(b"num_ctx") < 0:  # `in` would try the word as a number first, with an exception
         return None
     asked = _options(body, members(body)).get("num_ctx")
     if isinstance(asked, float) and asked.is_integer():

@@ -1,16 +1,17 @@
-"""What is hot and simple about Ollama's chats, compiled where it can be: reading a plain one, and the figures and time
-stamps of answers.
+"""What is hot and simple about Ollama's chats, compiled where it can be: reading a plain one, letting an answer pass,
+and the figures and time stamps of answers.
 
 Rules: without the compiled module nothing is read quickly, and what is written is the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
 
-__all__ = ("new_figures", "read_plain", "stamp")
+__all__ = ("new_figures", "passed", "read_plain", "stamp")
 
 _TOLD = (
     ("total_duration", "total"),
@@ -22,15 +23,18 @@ _TOLD = (
 )
 
 if TYPE_CHECKING:
-    from ollamux.formats.ollama._plain import Figures, read_plain, stamp
+    from ollamux.formats.ollama._plain import Figures, passed, read_plain, stamp
 else:
     try:
-        from ollamux.formats.ollama._plain import Figures, read_plain, stamp
+        from ollamux.formats.ollama._plain import Figures, passed, read_plain, stamp
     except ImportError:
         _at_the_epoch = Clock()
 
         def read_plain(body: bytes) -> None:
             """Nothing is read quickly."""
+
+        def passed(body: bytes, name: str | None, chat: bool) -> None:
+            """Nothing passes quickly."""
 
         def stamp(unix: float) -> bytes:
             """A moment in seconds since the epoch, as `Clock.stamp` writes it."""
@@ -55,6 +59,5 @@ else:
                 return before + stamp(unix) + between + said + behind + self.members() + b"}"
 
 
-def new_figures() -> Figures:
-    """None of them told yet. Compiled code knows the type by its module, and has to get them from here."""
-    return Figures()
+new_figures: Callable[[], Figures] = Figures
+"""None of them told yet. Compiled code knows the type by its module, and has to get them from here."""

@@ -5,11 +5,13 @@ cimport cython
 from ollamux.answer cimport Answer
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.ollama._plain cimport Figures
+from ollamux.usage cimport Usage
 
 
 cdef class OllamaRenderer:
     cdef RenderContext _context
-    cdef object _route, _finish, _usage, _timings, _first, _frame
+    cdef Usage _usage
+    cdef object _route, _finish, _timings, _first, _frame
     cdef bint _generate
     cdef long _tops
     cdef list _turns, _said, _calls
@@ -26,9 +28,11 @@ cdef class OllamaRenderer:
     cdef bytes _head(self, bytes text, str thinking, bytes calls, str reason, double now)
     cdef bytes _final(self, bytes text, str thinking, list calls, finish, logprobs, double now)
     cdef bytes _stamp(self, double now)
-    @cython.locals(context=RenderContext, figures=Figures, load=longlong, sent=double, first=double)
+    @cython.locals(context=RenderContext, figures=Figures, usage=Usage, load=longlong, sent=double, first=double)
     cdef bytes _figures(self, bytes said, bytes behind, double now)
     cdef bytes _metrics(self, double now)
 
+
+cdef dict _befores
 
 cdef bytes _before(str model)

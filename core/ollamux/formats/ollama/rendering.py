@@ -34,7 +34,6 @@ from ollamux.conversation import (
     ToolCall,
     ToolCallDelta,
     ToolCallStart,
-    Usage,
     UsageUpdate,
 )
 from ollamux.errors import BackendError, NotSupported, OllamuxError
@@ -45,6 +44,7 @@ from ollamux.formats.ollama.gotext import dump, float64_text
 from ollamux.formats.ollama.plain import new_figures, stamp
 from ollamux.formats.ollama.vectors import vector_text
 from ollamux.streaming.translator import STAMP, TEXT, Delta, Frame
+from ollamux.usage import Usage
 
 __all__ = ("OllamaRenderer", "call_object")
 

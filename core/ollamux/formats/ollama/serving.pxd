@@ -1,3 +1,3 @@
 # The types with which Cython compiles serving.py; the source is that file alone.
 
-from ollamux.formats.ollama.incoming cimport ChatIncoming, EmbedIncoming, GenerateIncoming, OllamaIncoming
+from ollamux.formats.ollama.incoming cimport ChatIncoming, EmbedIncoming, GenerateIncoming, OllamaIncoming, PlainChatIncoming, plain_chat

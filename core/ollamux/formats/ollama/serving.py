@@ -28,16 +28,16 @@ from ollamux.formats.ollama.incoming import (
     GenerateIncoming,
     OllamaIncoming,
     PlainChatIncoming,
-    settled,
+    plain_chat,
 )
-from ollamux.formats.ollama.plain import read_plain
+from ollamux.formats.ollama.plain import passed
 from ollamux.formats.ollama.rendering import OllamaRenderer
 from ollamux.formats.splice import members, replace
 from ollamux.streaming.convert import relay_for
 from ollamux.streaming.ndjson_relay import NdjsonRelay
 from ollamux.streaming.translator import Converter
 
-__all__ = ("OllamaServing",)
+__all__ = ("OllamaServing", "relayed_carefully")
 
 _WHOLE = "application/json; charset=utf-8"
 
@@ -93,12 +93,9 @@ class OllamaServing:
         try:
             match route.name:
                 case "chat":
-                    plain = read_plain(body)
+                    plain = plain_chat(body)
                     if plain is not None:
-                        model, messages, stream, options = plain
-                        known = settled(options) if options is not None else None
-                        if options is None or known is not None:
-                            return PlainChatIncoming(body, model, messages, stream, known)
+                        return plain
                     return ChatIncoming(_sendable(body), gojson.decode(body, schema.ChatRequest))
                 case "generate":
                     return GenerateIncoming(_sendable(body), gojson.decode(body, schema.GenerateRequest))
@@ -145,18 +142,30 @@ class OllamaServing:
         return True
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
-        try:
-            found = _decode_any(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise unreadable(body) from None
-        if "error" in found and len(found) == 1:
-            raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
         assert isinstance(incoming, OllamaIncoming)
-        if found.keys().isdisjoint(_TELLING[incoming.route]):
-            raise unreadable(body)
-        if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
-            return replace(body, {"model": dump(incoming.model)})
-        return body
+        route = incoming.route
+        if route in _GENERATING:
+            renamed = incoming.model if upstream_model != incoming.model else None
+            quick = passed(body, renamed, route == "chat")
+            if quick is not None:
+                body, incoming.spent = quick
+                return body
+        return relayed_carefully(incoming, upstream_model, body)
+
+
+def relayed_carefully(incoming: OllamaIncoming, upstream_model: str, body: bytes) -> bytes:
+    """As `relay_whole`, by way of a decode, whatever the answer is."""
+    try:
+        found = _decode_any(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise unreadable(body) from None
+    if "error" in found and len(found) == 1:
+        raise BackendError(bytes(found["error"]).decode("utf-8", "replace"), status=500, body=body.decode())
+    if found.keys().isdisjoint(_TELLING[incoming.route]):
+        raise unreadable(body)
+    if upstream_model != incoming.model and any(member.key == "model" for member in members(body)):
+        return replace(body, {"model": dump(incoming.model)})
+    return body
 
 
 def _sendable(body: bytes) -> bytes:

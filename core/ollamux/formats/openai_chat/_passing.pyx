@@ -9,13 +9,19 @@ Rules: what is done here, they would do the same way; a test compares the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from ollamux.formats.openai_chat._plain cimport spent_on
+from ollamux.formats.openai_chat.route cimport Route
 from ollamux.streaming._json cimport (
     ANY, COUNT, FLAG, NOTHING, OBJECT, TEXT, Row, Span, counted, key_end, spaces, value_end, walk, word_end,
 )
 from ollamux.streaming._scan cimport fill, text_end
+
+import msgspec
+
+cdef object encode = msgspec.json.Encoder().encode
 
 cdef extern from *:
     """
@@ -50,16 +56,27 @@ cdef unsigned char KINDS[256]
 fill(KINDS)
 
 cdef enum:
-    MODEL, ERROR, CHOICES, PASSED_ROWS
+    MODEL, ERROR, CHOICES, SPENT, PROMPT, OUTPUT, READ_PARTS, WRITTEN_PARTS, CACHED, STORED, THOUGHT, PASSED_ROWS
 
 cdef Row PASSED[PASSED_ROWS]
 PASSED[MODEL] = Row(b"model", 5, TEXT, 0)
 PASSED[ERROR] = Row(b"error", 5, NOTHING, 0)
 PASSED[CHOICES] = Row(b"choices", 7, ANY, 0)
+PASSED[SPENT] = Row(b"usage", 5, OBJECT, 1)
+PASSED[PROMPT] = Row(b"prompt_tokens", 13, COUNT, 0)
+PASSED[OUTPUT] = Row(b"completion_tokens", 17, COUNT, 0)
+PASSED[READ_PARTS] = Row(b"prompt_tokens_details", 21, OBJECT, 2)
+PASSED[WRITTEN_PARTS] = Row(b"completion_tokens_details", 25, OBJECT, 3)
+PASSED[CACHED] = Row(b"cached_tokens", 13, COUNT, 0)
+PASSED[STORED] = Row(b"cache_write_tokens", 18, COUNT, 0)
+PASSED[THOUGHT] = Row(b"reasoning_tokens", 16, COUNT, 0)
 
-cdef int PASSED_FIRST[2]
-PASSED_FIRST[0] = 0
-PASSED_FIRST[1] = PASSED_ROWS
+cdef int PASSED_FIRST[5]
+PASSED_FIRST[0] = MODEL
+PASSED_FIRST[1] = PROMPT
+PASSED_FIRST[2] = CACHED
+PASSED_FIRST[3] = THOUGHT
+PASSED_FIRST[4] = PASSED_ROWS
 
 cdef int ASKED_FIRST[2]
 ASKED_FIRST[0] = 0
@@ -110,8 +127,39 @@ def holds(bytes body, bytes word):
     return holds_word(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word))
 
 
-def renamed(bytes body, bytes name):
-    """A whole answer under this name for its model, JSON text; None where it is not one that may pass as it is."""
+def shows(bytes body, tuple words):
+    """Whether any of the words is somewhere in the body."""
+    cdef bytes word
+    for word in words:
+        if holds_word(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word)):
+            return True
+    return False
+
+
+cdef object _spent(Span* spans):
+    """What an answer cost, where it says so in whole numbers."""
+    cdef long long numbers[PASSED_ROWS]
+    cdef int i
+    if spans[SPENT].start == NULL:
+        return None
+    for i in range(PROMPT, PASSED_ROWS):
+        if PASSED[i].kind == COUNT:
+            numbers[i] = counted(spans[i])
+            if numbers[i] == -2:
+                return None
+    return spent_on(numbers[PROMPT], numbers[CACHED], numbers[STORED], numbers[OUTPUT], numbers[THOUGHT])
+
+
+cdef bint _is(Span text, str name) except -1:
+    """Whether a text without escapes is this name."""
+    cdef Py_ssize_t size = 0
+    cdef const char* told = PyUnicode_AsUTF8AndSize(name, &size)
+    return text.end - text.start == size and memcmp(text.start, told, size) == 0 and memchr(told, 92, size) == NULL
+
+
+def renamed(bytes body, str name):
+    """A whole answer under this name for its model, and what it cost, None where that was not seen; None for both where
+    it is not one that may pass as it is."""
     cdef Span spans[PASSED_ROWS]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
@@ -122,8 +170,10 @@ def renamed(bytes body, bytes name):
     if spans[CHOICES].start == NULL or spans[CHOICES].start[0] != 91:
         return None
     if spans[MODEL].start == NULL:
-        return body if spans[MODEL].end == NULL else None
-    return _under(body, spans[MODEL], name)
+        return (body, _spent(spans)) if spans[MODEL].end == NULL else None
+    if not _is(spans[MODEL], name):
+        body = _under(body, spans[MODEL], encode(name))
+    return body, _spent(spans)
 
 
 def asked_as(bytes body, bytes name):
@@ -245,14 +295,14 @@ def passed(bytes body, bytes name, bint packed, Py_ssize_t most):
 
 
 def route_of(bytes body):
-    """(model, stream or None, tools or None, choices or None, whether a stream has usage, -1 where that is not told and
-    -2 where it is told of nothing) of a request without extensions, else None. The whole of it is seen to be JSON."""
+    """What has to be known of a request without extensions, None for another one. The whole of it is seen to be
+    JSON."""
     cdef Span spans[ROUTE_ROWS]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
     cdef Py_ssize_t size
     cdef long long choices
-    cdef int usage
+    cdef Route route
     memset(spans, 0, sizeof(spans))
     p = walk(spaces(start), 0, ROUTE, ROUTE_FIRST, spans, KINDS, False)
     if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body) or spans[NAMED].start == NULL:
@@ -261,20 +311,16 @@ def route_of(bytes body):
     choices = counted(spans[MANY])
     if size == 0 or choices == -2 or memchr(spans[NAMED].start, 92, size) != NULL:
         return None
-    tools = None
-    if spans[OFFERED].start != NULL:
-        if spans[OFFERED].start[0] != 91:
-            return None
-        tools = spaces(spans[OFFERED].start + 1)[0] != 93
-    usage = -1
+    if spans[OFFERED].start != NULL and spans[OFFERED].start[0] != 91:
+        return None
+    route = Route.__new__(Route)
+    route.model = PyUnicode_DecodeUTF8(<const char*>spans[NAMED].start, size, NULL)
+    route.stream = spans[FLOWING].start != NULL and spans[FLOWING].start[0] == 116
+    route.tools = spans[OFFERED].start != NULL and spaces(spans[OFFERED].start + 1)[0] != 93
+    route.choices = max(1, choices)
     if spans[STREAMED].start != NULL:
-        usage = spans[USED].start != NULL and spans[USED].start[0] == 116
-    elif spans[STREAMED].end != NULL:
-        usage = -2
-    return (
-        PyUnicode_DecodeUTF8(<const char*>spans[NAMED].start, size, NULL),
-        None if spans[FLOWING].start == NULL else spans[FLOWING].start[0] == 116,
-        tools,
-        None if choices < 0 else choices,
-        usage,
-    )
+        route.usage = spans[USED].start != NULL and spans[USED].start[0] == 116
+    else:
+        route.usage = -1 if spans[STREAMED].end == NULL else -2
+    route.pictures = holds_word(<const char*>start, PyBytes_GET_SIZE(body), b'"image_url"', 11)
+    return route

@@ -16,10 +16,11 @@ from ollamux.streaming._buffer cimport Output, begin, release, reserve
 from ollamux.streaming._json cimport COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport fill
 from ollamux.streaming._text cimport fill_kinds, respell, string_end
+from ollamux.usage cimport Usage
 
 import msgspec
 
-from ollamux.conversation import Text, Timings, Usage
+from ollamux.conversation import Text, Timings
 
 cdef unsigned char KINDS[256]
 fill(KINDS)
@@ -28,7 +29,7 @@ fill_kinds(JSON, False)
 cdef unsigned char GO[256]
 fill_kinds(GO, True)
 
-cdef object make_text = Text, make_usage = Usage, make_timings = Timings
+cdef object make_text = Text, make_timings = Timings
 cdef object decode_text = msgspec.json.Decoder(str).decode
 cdef dict FINISHES = {"stop": "stop", "eos": "stop", "eos_token": "stop", "length": "length", "max_length": "length"}
 
@@ -113,19 +114,22 @@ cdef object _nanoseconds(Span span):
     return int(millis * 1_000_000) if 0 <= millis < 1e12 else None
 
 
-cdef object _usage(Span* spans, long long* numbers):
+cdef Usage spent_on(long long read, long long cached, long long stored, long long written, long long thought):
+    """What an answer cost, of sums that hold their parts, each below zero where it is not told; None without the first."""
+    if read < 0:
+        return None
+    if written >= 0 and thought > 0:
+        written = max(0, written - thought)
+    read = max(0, read - max(0, cached) - max(0, stored))
+    return Usage(read, _some(cached), _some(stored), _some(written), _some(thought))
+
+
+cdef Usage _usage(Span* spans, long long* numbers):
     """What an answer cost, where it says so."""
-    cdef long long prompt, output
     if spans[SPENT].start != NULL and numbers[PROMPT] >= 0:
-        prompt = numbers[PROMPT] - max(0, numbers[CACHED]) - max(0, numbers[STORED])
-        output = numbers[OUTPUT]
-        if output >= 0 and numbers[THOUGHT] > 0:
-            output = max(0, output - numbers[THOUGHT])
-        return make_usage(
-            max(0, prompt), _some(numbers[CACHED]), _some(numbers[STORED]), _some(output), _some(numbers[THOUGHT])
-        )
+        return spent_on(numbers[PROMPT], numbers[CACHED], numbers[STORED], numbers[OUTPUT], numbers[THOUGHT])
     if spans[TIMINGS].start != NULL and numbers[PROMPT_N] >= 0:
-        return make_usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
+        return Usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
     return None
 
 

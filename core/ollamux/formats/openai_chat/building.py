@@ -79,7 +79,7 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         if request.stream and dialect.stream_options:
             streamed = _STREAMED
         knobs = _NO_KNOBS if request.sampling is NO_SAMPLING else _knobs_of(request.sampling, dialect)
-        pieces = (b'{"model":', _encode(model), b',"messages":', said.text, streamed, knobs.text, b"}")
+        pieces = (_named(model), said.text, streamed, knobs.text, b"}")
         return Outgoing(_CHAT, b"".join(pieces), knobs.warnings)
     messages: list[dict[str, Any]] = []
     warnings: list[str] = []
@@ -108,6 +108,19 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         body["user"] = request.user
     _add_account(body, request, dialect, warnings)
     return _outgoing(_CHAT, body, dialect, warnings)
+
+
+def _named(model: str) -> bytes:
+    """The beginning of a chat with this model, as far as its messages."""
+    found = _names.get(model)
+    if found is None:
+        if len(_names) >= _MOST_REMEMBERED:
+            _names.clear()
+        found = _names[model] = b'{"model":' + _encode(model) + b',"messages":'
+    return found
+
+
+_names: dict[str, bytes] = {}
 
 
 def _says_nothing_else(request: ChatRequest) -> bool:
@@ -419,18 +432,23 @@ class _Knobs:
 
 def _knobs_of(sampling: Sampling, dialect: Dialect) -> _Knobs:
     """Remembered by the objects themselves: who reads requests gives the same one for the same options."""
+    known = _last[0]
+    if known.sampling is sampling and known.dialect is dialect:
+        return known
     key = (id(sampling), id(dialect))
-    known = _remembered.get(key)
-    if known is None:
+    found = _remembered.get(key)
+    if found is None:
         if len(_remembered) >= _MOST_REMEMBERED:
             _remembered.clear()
-        known = _remembered[key] = _Knobs(sampling, dialect)  # it holds both, so their numbers stay theirs
-    return known
+        found = _remembered[key] = _Knobs(sampling, dialect)  # it holds both, so their numbers stay theirs
+    _last[0] = found
+    return found
 
 
 _MOST_REMEMBERED = 256
 _remembered: dict[tuple[int, int], _Knobs] = {}
 _NO_KNOBS = _Knobs(NO_SAMPLING, Dialect())
+_last = [_NO_KNOBS]
 
 
 def sampling_fields(body: dict[str, Any], knobs: Iterable[tuple[str, Any]], dialect: Dialect) -> list[str]:

@@ -20,7 +20,7 @@ from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
-from ollamux.formats.openai_chat.plain import asked_as, holds
+from ollamux.formats.openai_chat.plain import asked_as, shows
 from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, error_message, read_answer, read_vectors
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Reader
@@ -53,7 +53,7 @@ class OpenAIChatCalling:
     ) -> Outgoing:
         assert isinstance(incoming, OpenAIIncoming)
         body = incoming.body
-        if defaults or dialect.extra or not incoming.plain or (dialect.cues and _shows(body, dialect.cues)):
+        if defaults or dialect.extra or not incoming.plain or (dialect.cues and shows(body, dialect.cues)):
             return self._adapted(incoming, upstream_model, defaults, dialect)
         if upstream_model != incoming.model:
             name = _encode(upstream_model)
@@ -93,8 +93,3 @@ class OpenAIChatCalling:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         text = body.decode("utf-8", "replace")
         return backend_failure(status, headers, body, error_message(text) if text.lstrip()[:1] in ("{", "[") else "")
-
-
-def _shows(body: bytes, cues: tuple[bytes, ...]) -> bool:
-    """Whether a body may hold something that its dialect does not know."""
-    return any(holds(body, cue) for cue in cues)

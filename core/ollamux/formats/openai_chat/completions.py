@@ -40,7 +40,7 @@ from ollamux.formats.openai_chat.faults import error_body
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
 from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.rendering import finish_word, usage_of
-from ollamux.formats.openai_chat.request import Routing
+from ollamux.formats.openai_chat.route import Route
 from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("CompletionsIncoming", "CompletionsRenderer", "chat_of", "read_completion")
@@ -81,8 +81,8 @@ class CompletionsIncoming(OpenAIIncoming):
 
     path = "/completions"
 
-    def __init__(self, body: bytes, routing: Routing) -> None:
-        super().__init__(body, routing)
+    def __init__(self, body: bytes, route: Route) -> None:
+        super().__init__(body, route)
         self.operation: Operation = "completion"
         self.as_chat = False
         self.echo = ""

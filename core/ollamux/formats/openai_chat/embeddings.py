@@ -27,7 +27,8 @@ from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
 from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.plain import passed
 from ollamux.formats.openai_chat.reading import error_message
-from ollamux.formats.openai_chat.request import ChatBody, Routing
+from ollamux.formats.openai_chat.request import ChatBody
+from ollamux.formats.openai_chat.route import Route
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Delta, Frame
 
@@ -67,8 +68,8 @@ class EmbeddingsIncoming(OpenAIIncoming):
 
     path = "/embeddings"
 
-    def __init__(self, body: bytes, routing: Routing) -> None:
-        super().__init__(body, routing)
+    def __init__(self, body: bytes, route: Route) -> None:
+        super().__init__(body, route)
         try:
             asked = _decode(body)
         except ValueError as error:

@@ -1,6 +1,7 @@
 # The types with which Cython compiles incoming.py; the source is that file alone.
 
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.openai_chat.route cimport Route
 
 
 cdef class OpenAIIncoming(Incoming):
@@ -11,3 +12,8 @@ cdef class OpenAIIncoming(Incoming):
 
 cdef class OpenAIChatIncoming(OpenAIIncoming):
     pass
+
+
+cpdef OpenAIChatIncoming read_route(bytes body)
+cpdef Route routing_of(bytes body)
+cpdef Route routing_told(bytes body)

@@ -26,11 +26,11 @@ from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.openai_chat.request import (
     ChatBody,
     ResponseFormatIn,
-    Routing,
     StreamOptions,
     decode_chat,
     decode_routing,
 )
+from ollamux.formats.openai_chat.route import ASKED, DECLINED, NOTHING, UNTOLD, Route
 from ollamux.formats.openai_chat.turns import choice_of, messages_of, tool_of
 from ollamux.formats.thinking import thinkable
 
@@ -49,34 +49,31 @@ class OpenAIIncoming(Incoming):
     path = ""
     as_chat = False
 
-    def __init__(self, body: bytes, routing: Routing) -> None:
+    def __init__(self, body: bytes, route: Route) -> None:
         self.body = body
-        self.model = routing.model or ""
-        self.stream = bool(routing.stream)
+        self.model = route.model
+        self.stream = route.stream
         self.operation: Operation = "chat"
         self.keep_alive: float | None = None
         self.grammar_error: OllamuxError | None = None  # OpenAI has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.needs = _COMPLETION
         self.include_usage = False
-        self.choices = routing.n if isinstance(routing.n, int) and routing.n > 1 else 1
+        self.spent = None
+        self.choices = route.choices
         self.plain = True
-        self.extensions: Extensions | None = None
-        options = routing.stream_options
-        if options is not UNSET:
-            self.include_usage = bool(options is not None and options.include_usage)
+        self.extensions: Extensions | None = route.extensions
+        if route.usage != UNTOLD:
+            self.include_usage = route.usage == ASKED
             self.plain = self.include_usage or not self.stream
-        if routing.tools:
+        if route.tools:
             self.needs |= {"tools"}
             self.plain = self.plain and not holds(body, b'"allowed_tools"')
-        if holds(body, b'"image_url"'):
+        if route.pictures:
             self.needs |= {"vision"}
-        if not (
-            routing.options is None and routing.keep_alive is None and routing.num_ctx is None and routing.think is None
-        ):
-            self.extensions = extensions_of(routing)
+        if self.extensions is not None:
             self.plain = False
-            self.keep_alive = self.extensions.keep_alive if self.extensions is not None else None
+            self.keep_alive = self.extensions.keep_alive
 
     def not_found(self) -> OllamuxError:
         """What is answered where nobody serves the model."""
@@ -146,19 +143,13 @@ def read_route(body: bytes) -> OpenAIChatIncoming:
     return OpenAIChatIncoming(body, routing_of(body))
 
 
-def routing_of(body: bytes) -> Routing:
+def routing_of(body: bytes) -> Route:
     """What routing needs, on every route. Raises InvalidRequest."""
     quick = route_of(body)
-    return routing_told(body) if quick is None else _routing(*quick)
+    return routing_told(body) if quick is None else quick
 
 
-def _routing(model: str, stream: bool | None, tools: bool | None, choices: int | None, usage: int) -> Routing:
-    """What was read quickly. Of tools it is told whether there are any, of usage what `stream_options` say."""
-    options = UNSET if usage == -1 else None if usage == -2 else StreamOptions(bool(usage))
-    return Routing(model, stream, options, [msgspec.Raw()] if tools else None, n=choices)
-
-
-def routing_told(body: bytes) -> Routing:
+def routing_told(body: bytes) -> Route:
     """The same, and what is wrong with the body. Raises InvalidRequest."""
     try:
         routing = decode_routing(body)
@@ -172,7 +163,20 @@ def routing_told(body: bytes) -> Routing:
         raise InvalidRequest(f"the body is not valid JSON: {text}") from None
     if not routing.model:
         raise InvalidRequest("model is required", param="model")
-    return routing
+    options, choices = routing.stream_options, routing.n
+    if isinstance(options, StreamOptions):
+        usage = ASKED if options.include_usage else DECLINED
+    else:
+        usage = UNTOLD if options is UNSET else NOTHING
+    return Route(
+        routing.model,
+        bool(routing.stream),
+        bool(routing.tools),
+        choices if isinstance(choices, int) and choices > 1 else 1,
+        usage,
+        holds(body, b'"image_url"'),
+        extensions_of(routing),
+    )
 
 
 def _refuse(request: ChatBody) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ("asked_as", "holds", "passed", "read_plain", "renamed", "route_of", "usage_of")
+__all__ = ("asked_as", "holds", "passed", "read_plain", "renamed", "route_of", "shows", "usage_of")
 
 if TYPE_CHECKING:
-    from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of
+    from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of, shows
     from ollamux.formats.openai_chat._plain import read_plain, usage_of
 else:
     try:
@@ -24,7 +24,7 @@ else:
             """Nothing is read quickly."""
 
     try:
-        from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of
+        from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of, shows
     except ImportError:
 
         def route_of(body: bytes) -> None:
@@ -37,7 +37,11 @@ else:
             """Whether the word is somewhere in the body."""
             return body.find(word) >= 0  # `in` would try the word as a number first, with an exception
 
-        def renamed(body: bytes, name: bytes) -> None:
+        def shows(body: bytes, words: tuple[bytes, ...]) -> bool:
+            """Whether any of the words is somewhere in the body."""
+            return any(holds(body, word) for word in words)
+
+        def renamed(body: bytes, name: str) -> None:
             """Nothing is renamed quickly."""
 
         def passed(body: bytes, name: bytes, packed: bool, most: int) -> None:

@@ -130,9 +130,10 @@ class OpenAIChatServing:
             return passed_vectors(incoming, body)
         if incoming.as_chat:
             return self._completed(incoming, body)
-        quick = renamed(body, _encode(incoming.model))
+        quick = renamed(body, incoming.model)
         if quick is not None:
-            return quick
+            body, incoming.spent = quick
+            return body
         try:
             outline = _decode_outline(body)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -85,6 +85,7 @@ class ResponsesIncoming(Incoming):
         self.operation: Operation = operation
         self.stream = bool(routing.stream) and operation == "chat"
         self.keep_alive = keep_alive_of(routing.keep_alive)
+        self.spent = None
         self.grammar_error: OllamuxError | None = None  # OpenAI has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.kept = routing.store is not False and operation == "chat"

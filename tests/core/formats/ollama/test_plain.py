@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 
 from ollamux import _build
 from ollamux.clock import Clock
+from ollamux.conversation import Usage
 from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
 from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming, settled
-from ollamux.formats.ollama.plain import new_figures, read_plain, stamp
+from ollamux.formats.ollama.plain import new_figures, passed, read_plain, stamp
+from ollamux.formats.ollama.serving import relayed_carefully
 from ollamux.formats.openai_chat import CALLING
+from ollamux.formats.telling import usage_told
 
 compiled = pytest.mark.skipif(
     not _build.compiled(("ollamux.formats.ollama._plain",)), reason="the quick reader is not compiled"
@@ -197,3 +200,46 @@ def pure() -> Any:
         module = importlib.util.module_from_spec(found)
         found.loader.exec_module(module)
     return module
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "chat": {"message": {"role": "assistant", "content": 'a "b"\n', "tool_calls": [{"function": {"name": "f"}}]}},
+    "generate": {"response": "a", "context": [1, 2]},
+}
+REST = {"model": "up", "created_at": "2026-11-22T01:02:03Z", "done": True, "prompt_eval_count": 42, "eval_count": 57}
+ODD: st.SearchStrategy[Any] = st.sampled_from([None, "", "m", 0, 1.5, -1, True, [], {}, {"eval_count": 3}, 10**20, "x"])
+ASKED = {
+    "chat": b'{"model":"%b","messages":[{"role":"user","content":"a"}]}',
+    "generate": b'{"model":"%b","prompt":"a"}',
+}
+
+
+@given(
+    st.sampled_from(sorted(ANSWERS)),
+    st.dictionaries(st.sampled_from([*REST, "error", "message", "response", "new"]), ODD, max_size=3),
+    st.sampled_from(["up", "mine", "m\u00f6", "<m>", "a-longer-name:1b"]),
+    st.booleans(),
+    st.tuples(st.integers(0, 400), st.sampled_from(JUNK)) | st.none(),
+)
+def test_an_answer_passes_quickly_as_it_passes_in_general(
+    route: str, changes: dict[str, Any], name: str, spaced: bool, junk: tuple[int, bytes] | None
+) -> None:
+    told = REST | ANSWERS[route] | changes
+    body = json.dumps(told, separators=(", ", ": ") if spaced else (",", ":"), ensure_ascii=False).encode()
+    if junk is not None:
+        at = junk[0] % len(body)
+        body = body[:at] + junk[1] + body[at + 1 :]
+    quick = passed(body, None if name == "up" else name, route == "chat")
+    if quick is not None:
+        served = next(one for one in SERVING.routes if one.name == route)
+        incoming = SERVING.read(served, ASKED[route] % name.encode(), {})
+        assert quick == (relayed_carefully(incoming, "up", body), usage_told("ollama", body))
+
+
+@compiled
+@pytest.mark.parametrize("route", sorted(ANSWERS))
+def test_an_ordinary_answer_passes_quickly_under_the_clients_name(route: str) -> None:
+    body = json.dumps(REST | ANSWERS[route], indent=1).encode()
+    assert passed(body, "mine", route == "chat") == (body.replace(b'"up"', b'"mine"'), Usage(42, None, None, 57))
+    assert passed(body, None, route == "chat") == (body, Usage(42, None, None, 57))
+    assert not any(passed(body[:cut], "mine", route == "chat") for cut in range(len(body)))

@@ -17,10 +17,12 @@ from ollamux.errors import OllamuxError
 from ollamux.formats.ollama.gotext import dump
 from ollamux.formats.openai_chat.embeddings import passed_vectors, read_embedding
 from ollamux.formats.openai_chat.incoming import routing_of, routing_told
-from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, usage_of
+from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, shows, usage_of
 from ollamux.formats.openai_chat.reading import read_answer_carefully
-from ollamux.formats.openai_chat.request import StreamOptions
+from ollamux.formats.openai_chat.route import ASKED as ASKED_FOR
+from ollamux.formats.openai_chat.route import NOTHING, UNTOLD, Route
 from ollamux.formats.splice import replace
+from ollamux.formats.telling import usage_told
 
 compiled = pytest.mark.skipif(
     not _build.compiled(("ollamux.formats.openai_chat._passing", "ollamux.formats.openai_chat._plain")),
@@ -177,10 +179,11 @@ def test_the_cost_read_from_the_end_is_what_the_whole_answer_tells(
 @given(changes=CHANGES, name=st.sampled_from(["m", "other", 'with "quotes"']))
 def test_a_quick_renaming_is_the_general_one(changes: list[tuple[tuple[Any, ...], Any]], name: str) -> None:
     body = json.dumps(changed(changes), ensure_ascii=False).encode("utf-8", "surrogatepass")
-    quick = renamed(body, json.dumps(name).encode())
+    quick = renamed(body, name)
     if quick is not None:
-        told = json.loads(body)
-        assert json.loads(quick) == ({**told, "model": name} if told.get("model") is not None else told)
+        told, spent = json.loads(body), quick[1]
+        assert json.loads(quick[0]) == ({**told, "model": name} if told.get("model") is not None else told)
+        assert spent is None or spent == usage_told("openai_chat", body)
         assert not told.get("error") and isinstance(told["choices"], list)
 
 
@@ -202,10 +205,7 @@ def agree(body: bytes) -> None:
     for read in (routing_of, routing_told):
         try:
             found = read(body)
-            usage = found.stream_options
-            if isinstance(usage, StreamOptions):
-                usage.include_usage = bool(usage.include_usage)
-            told.append((bool(found.tools), found.model, found.stream, usage, found.n, found.options, found.think))
+            told.append([getattr(found, name) for name in Route.__slots__])
         except OllamuxError as error:
             told.append(error.message)
     assert told[0] == told[1]
@@ -213,9 +213,15 @@ def agree(body: bytes) -> None:
 
 @compiled
 def test_what_routing_needs_is_read_quickly() -> None:
-    assert route_of(json.dumps(ASKED, ensure_ascii=False).encode()) == ("m", True, True, 2, 1)
-    assert route_of(b'{"model":"m","tools":[ ],"stream_options":null}') == ("m", None, False, None, -2)
-    assert route_of(b' {"x":"' + b"text " * 2000 + b'","model":"m"}\n') == ("m", None, None, None, -1)
+    found = route_of(json.dumps(ASKED, ensure_ascii=False).encode())
+    assert found is not None and (found.model, found.choices, found.usage) == ("m", 2, ASKED_FOR)
+    assert found.stream and found.tools and not found.pictures and found.extensions is None
+    found = route_of(b'{"model":"m","tools":[ ],"stream_options":null}')
+    assert found is not None and (found.tools, found.stream, found.choices, found.usage) == (False, False, 1, NOTHING)
+    found = route_of(b' {"x":"' + b"text " * 2000 + b'\\"image_url\\"","model":"m"}\n')
+    assert found is not None and (found.usage, found.pictures) == (UNTOLD, False)
+    found = route_of(b'{"model":"m","messages":[{"content":[{"type":"image_url"}]}]}')
+    assert found is not None and found.pictures
 
 
 @given(st.dictionaries(FIELDS, VALUES | st.just({"include_usage": None})), st.booleans())
@@ -253,6 +259,8 @@ def test_a_text_of_every_length_ends_where_it_ends() -> None:
 def test_a_word_is_found_wherever_it_stands(text: str, word: str, before: int) -> None:
     body = b"-" * before + text.encode()
     assert holds(body, word.encode()) is (word.encode() in body)
+    assert shows(body, (b"none of it", word.encode())) is (word.encode() in body)
+    assert not shows(body, ())
 
 
 VECTORS: dict[str, Any] = {

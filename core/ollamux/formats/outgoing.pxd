@@ -1,0 +1,9 @@
+# The types with which Cython compiles outgoing.py; the source is that file alone.
+
+from ollamux.contract cimport Value
+
+
+cdef class Outgoing(Value):
+    cdef readonly str path
+    cdef readonly bytes body
+    cdef readonly tuple warnings, headers
