@@ -21,6 +21,7 @@ from ollamux.errors import LoopDetected, OllamuxError, RateLimited
 from ollamux.exchange import HedgedExchange, ModelExchange, Settled, SurveyExchange
 from ollamux.exchange.base import JSON_UTF8, Exchange
 from ollamux.exchange.forward import ForwardExchange, kept_behind
+from ollamux.exchange.heads import REQUEST_ID, request_id
 from ollamux.explaining import Explaining
 from ollamux.formats import served_late, servings
 from ollamux.formats.base import Place, Serving
@@ -145,6 +146,8 @@ class Gateway(Premises):
                 return self._kept_out(error, request, path, query, ())
             exchange = self._serve(target, request, path, now, query)
             exchange.caller = caller
+            if "x-request-id" in headers:
+                _name(exchange, headers["x-request-id"])
             return exchange
         return self._open_carefully(request, path, query, host, now)
 
@@ -199,6 +202,8 @@ class Gateway(Premises):
         exchange = self._serve(found.target, request, unquote(path), now, query)
         exchange.extra_headers = cors
         exchange.caller = caller
+        if "x-request-id" in headers:
+            _name(exchange, headers["x-request-id"])
         return exchange
 
     def _let_in(self, target: Target, request: ClientRequest, query: str, now: float) -> str:
@@ -338,3 +343,9 @@ def _redirect(path: str, query: str, method: str) -> Exchange:
     if method == "GET":
         return Settled(301, (*_HTML, *headers), f'<a href="{escape(where)}">Moved Permanently</a>.\n\n'.encode())
     return Settled(307, headers, b"")
+
+
+def _name(exchange: Exchange, told: str) -> None:
+    """The client has a name for its request: it is told with the answer, whatever that is."""
+    exchange.request_id = request_id(told)
+    exchange.extra_headers = (*exchange.extra_headers, (REQUEST_ID, exchange.request_id))

@@ -2,4 +2,6 @@
 
 cdef class Feed:
     cdef tuple _listeners
+    cdef str _name
+    cdef long _counted
     cdef public bint heard, detailed

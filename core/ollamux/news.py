@@ -88,12 +88,14 @@ Listener: TypeAlias = Callable[[News], None]
 
 
 class Feed:
-    """Those who listen. `heard` says whether anybody does, `detailed` whether anybody wants to hear of requests that
-    went as they should, too."""
+    """Those who listen, and the names of requests for them, which begin with `name`. `heard` says whether anybody does,
+    `detailed` whether anybody wants to hear of requests that went as they should, too."""
 
-    __slots__ = ("_listeners", "detailed", "heard")
+    __slots__ = ("_counted", "_listeners", "_name", "detailed", "heard")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "request") -> None:
+        self._name = name
+        self._counted = 0
         self._listeners: tuple[tuple[Listener, bool], ...] = ()
         self.heard = False
         self.detailed = False
@@ -104,6 +106,11 @@ class Feed:
         entry = (listener, ordinary)
         self._set((*self._listeners, entry))
         return lambda: self._set(tuple(each for each in self._listeners if each is not entry))
+
+    def next_id(self) -> str:
+        """The name of a request that its client has none for."""
+        self._counted += 1
+        return f"{self._name}-{self._counted}"
 
     def tell(self, news: News) -> None:
         """Something happened."""

@@ -79,7 +79,7 @@ class Premises(Machines):
         self.planner = Planner(self.fleet, config.routing.strategy)
         self.balances = config.routing.load_balancing
         self.automatic = Automatic(self.catalog, self.fleet, config)
-        self.feed = Feed()
+        self.feed = Feed(f"{instance[:8]}{part.number or ''}")
         self._states: dict[str, str] = dict.fromkeys(self._backends, "unknown")
         self.guards = guards(config, self._backends.values(), f"{instance}{part.number or ''}", part.of)
         self.guards.told = self._circuit_changed
@@ -221,7 +221,7 @@ class Premises(Machines):
         backend.models_seen = True
         backend.loaded = frozenset(model.name for model in inventory.loaded)
         self.catalog.stock(backend.id, inventory)
-        self.machine.vram.told(backend.id, inventory)
+        self.machine.vram.told(backend.id, inventory, now)
         if backend.manages:
             self.fleet.loaded(backend.id, backend.loaded, now)
         self.admission.stir()

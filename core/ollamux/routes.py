@@ -177,7 +177,6 @@ class Router:
         self._prefixes: dict[str, dict[str, Target]] = {}
         for method, prefix, handler, scope in _PREFIXES:
             self._prefixes.setdefault(prefix, {})[method] = Target(handler, scope)
-        self._hot = {(method, path): target for path, found in self._paths.items() for method, target in found.items()}
 
     def _add(self, method: str, path: str, target: Target) -> None:
         before, brace, rest = path.partition("{")
@@ -191,11 +190,11 @@ class Router:
         target = Target("page", scope, page=page)
         self._known.clear()
         self._add(method, path, target)
-        self._hot[method, path] = target
 
     def hot(self, method: str, path: str) -> Target | None:
         """The target of a path spelled as it stands in the table."""
-        return self._hot.get((method, path))
+        methods = self._paths.get(path)
+        return None if methods is None else methods.get(method)
 
     def find(self, method: str, path: str) -> Match | Redirect | NoRoute:
         """`path` without its query, still percent-encoded."""
@@ -211,7 +210,7 @@ class Router:
                 return Redirect(other)
             return NoRoute()
         match = Match(methods.get(method), ", ".join([name for name in _METHODS if name in methods]))
-        if (method, asked) in self._hot:
+        if self.hot(method, asked) is not None:
             self._known[method, asked] = match
         return match
 

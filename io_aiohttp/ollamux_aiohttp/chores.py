@@ -55,13 +55,17 @@ class ChoreRunner(Sleeper):
     async def settle(self, timeout: float) -> None:
         """Waits until all that runs, and what it led to at once, has been reported, or the time is over."""
         until = time.monotonic() + timeout
-        while (self._running or self._gateway.hurry) and not self._closed:
+        while (self._running or self._something_due()) and not self._closed:
             if not self._running:
                 self.run()
             try:
                 await asyncio.wait_for(self._idle.wait(), until - time.monotonic())
             except TimeoutError:
                 return
+
+    def _something_due(self) -> bool:
+        """Whether there is something to ask at once: also of one that was asked for while its last round ran."""
+        return self._gateway.hurry or self._gateway.chores_at <= time.monotonic()
 
     def close(self) -> None:
         """Stops."""

@@ -160,6 +160,18 @@ def test_after_the_close_nothing_is_asked_or_told() -> None:
         assert len([asked for asked in hole.asked if asked.method == "GET"]) <= 1
 
 
+def test_who_settles_waits_for_a_round_that_was_asked_for_while_another_one_ran() -> None:
+    async def test(gateway: Gateway, runner: ChoreRunner, settled: list[int]) -> None:
+        runner.run()
+        gateway.changed("a")
+        runner.run()
+        await runner.settle(20)
+        assert settled == [2] and gateway.chores_at > time.monotonic()
+
+    with backend(says("x")) as only:
+        _run(test, only)
+
+
 def test_settling_without_anything_under_way_returns_at_once() -> None:
     async def test(gateway: Gateway, runner: ChoreRunner, settled: list[int]) -> None:
         await runner.settle(10)

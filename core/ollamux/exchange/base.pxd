@@ -3,7 +3,7 @@
 cdef class Exchange:
     cdef public object front
     cdef public tuple extra_headers
-    cdef public str caller
+    cdef public str caller, request_id
 
     cpdef start(self, double now)
     cpdef proceed(self, double now)

@@ -104,18 +104,21 @@ class House(Protocol):
 
 class Exchange:
     """The reports, each with nothing to do. `extra_headers` go out with the answer's head, whatever else is in it;
-    `caller` is the name of the key that the client showed, empty for none."""
+    `caller` is the name of the key that the client showed, empty for none; `request_id` names the request, empty while
+    nobody asked for its name."""
 
-    __slots__ = ("caller", "extra_headers", "front")
+    __slots__ = ("caller", "extra_headers", "front", "request_id")
 
     front: object
     extra_headers: HeaderPairs
     caller: str
+    request_id: str
 
     def __init__(self) -> None:
         self.front = None
         self.extra_headers = ()
         self.caller = ""
+        self.request_id = ""
 
     def start(self, now: float) -> Wants:
         """The first thing to do."""

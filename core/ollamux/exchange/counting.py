@@ -70,7 +70,7 @@ class CountingState(ModelState):
         self._house.feed.tell(
             Decision(
                 at=now,
-                request_id=self._request.headers.get("x-request-id", ""),
+                request_id=self.request_id or self._house.feed.next_id(),
                 format=self._serving.name,
                 operation=incoming.operation if incoming is not None else "chat",
                 model=incoming.model if incoming is not None else "",

@@ -16,8 +16,6 @@ __all__ = ("EndState",)
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
-_LONGEST_ID = 200
-
 
 class EndState(SearchState):
     """See the module."""
@@ -27,6 +25,7 @@ class EndState(SearchState):
     def _refuse(self, error: OllamuxError, now: float, decision: HeaderPairs = ()) -> tuple[Want, ...]:
         """Ends with this error, in the client's format."""
         streaming = self._incoming is not None and self._incoming.stream
+        decision = self._named(decision, True)
         self._name_request(error)
         self._erred(error)
         if self._committed:
@@ -69,6 +68,8 @@ class EndState(SearchState):
         return (("Content-Type", kind), *ours, *told)
 
     def _name_request(self, error: OllamuxError) -> None:
-        """Says in the error which request it ends, where the client has a name for it."""
+        """Says in the error which request it ends."""
         if not error.request_id:
-            error.request_id = self._request.headers.get("x-request-id", "")[:_LONGEST_ID]
+            if not self.request_id:
+                self.request_id = self._house.feed.next_id()
+            error.request_id = self.request_id

@@ -264,7 +264,7 @@ class ForwardExchange(Exchange):
             house.feed.tell(
                 Decision(
                     at=now,
-                    request_id=self._request.headers.get("x-request-id", ""),
+                    request_id=self.request_id or house.feed.next_id(),
                     format=format_,
                     operation=word,
                     model="",

@@ -12,7 +12,17 @@ from collections.abc import Sequence
 
 from ollamux.contract import Head, HeaderPairs
 
-__all__ = ("header", "passed_on", "place", "place_told", "stream_head", "warned")
+__all__ = (
+    "LONGEST_ID",
+    "REQUEST_ID",
+    "header",
+    "passed_on",
+    "place",
+    "place_told",
+    "request_id",
+    "stream_head",
+    "warned",
+)
 
 _WARNING = "X-Ollamux-Warning"
 _WARNINGS = 8
@@ -27,6 +37,16 @@ _PASSED = frozenset(
 )
 _LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
 _OWN_FORMAT = ("x-ratelimit-", "anthropic-ratelimit-", "openai-", "x-should-retry")
+
+
+REQUEST_ID = "X-Request-ID"
+LONGEST_ID = 200
+"""Characters of a name that a client has for its request."""
+
+
+def request_id(told: str) -> str:
+    """The name of a request as its client told it, fit to be told to others."""
+    return _UNSAFE.sub("?", told[:LONGEST_ID])
 
 
 def header(headers: Sequence[tuple[str, str]], name: str) -> str:

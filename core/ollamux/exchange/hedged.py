@@ -143,7 +143,7 @@ class HedgedExchange(ModelExchange):
             return None
         second = ModelExchange(house, self._request, self._serving, self._route, self._place)
         second.narrow(frozenset([each.id for each in house.backends() if each is not backend]))
-        second.caller = self.caller
+        second.caller, second.request_id = self.caller, self.request_id
         second.number_from(_APART, made)
         wants = second.start(now)
         second.keep_quiet()

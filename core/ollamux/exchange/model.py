@@ -315,6 +315,8 @@ class ModelExchange(CallState):
         told = passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += warned(self._warnings)
+        if told or self._house.feed.detailed:
+            told = self._named(told)
         self._over(now)
         return self._answer(self._status, headers + told if told else headers, rendered)
 
@@ -354,6 +356,7 @@ class ModelExchange(CallState):
         told += self._decision()
         if not as_it_is or self._committed or self._status in (401, 403):
             return self._refuse(error, now, told)
+        told = self._named(told, True)
         self._erred(error)
         self._answer_status = self._status
         self._over(now)

@@ -42,6 +42,7 @@ cdef class ModelState(Exchange):
     cdef tuple _decision(self)
     cdef tuple _typed(self, str kind)
     cdef _stream_head(self)
+    cdef tuple _named(self, tuple told, bint always=*)
     cdef double _deadline(self) except? -1
     cdef double _next_wake(self, double now) except? -1
     cdef tuple _answer(self, long status, tuple headers, bytes body)

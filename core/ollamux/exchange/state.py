@@ -118,7 +118,7 @@ class ModelState(Exchange):
     ) -> None:
         self.front = None
         self.extra_headers = ()
-        self.caller = ""
+        self.caller = self.request_id = ""
         self._house = house
         self._request = request
         self._serving = serving
@@ -212,7 +212,22 @@ class ModelState(Exchange):
         told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += heads.warned(self._warnings)
+        if told or self._house.feed.detailed:
+            told = self._named(told)
         return heads.stream_head(self._stream_type(), told)
+
+    def _named(self, told: HeaderPairs, always: bool = False) -> HeaderPairs:
+        """The headers of an answer with the name of the request: the client's own, which is told already, else the
+        backend's; else one of ours, where somebody listens who will see it there, or `always`."""
+        theirs = heads.header(told, "x-request-id")
+        if self.request_id:
+            return tuple([pair for pair in told if pair[0].lower() != "x-request-id"]) if theirs else told
+        if theirs:
+            self.request_id = theirs[: heads.LONGEST_ID]
+        elif always or self._house.feed.detailed:
+            self.request_id = self._house.feed.next_id()
+            return (*told, (heads.REQUEST_ID, self.request_id))
+        return told
 
     def _deadline(self) -> float:
         """When the attempt has taken too long."""

@@ -91,6 +91,12 @@ class Keeping:
         """How this model is used."""
         return self._uses.get((backend, model), _UNUSED)
 
+    def used_elsewhere(self, backend: str, model: str, since: float, now: float) -> None:
+        """Somebody used it after `since`, as its backend says: who is not known where nobody did so from here."""
+        use = self._uses.setdefault((backend, model), Use())
+        if use.used_at <= since:
+            use.used_at = now
+
     def told(self, backend: str, inventory: Inventory) -> None:
         """What a backend has, and what it has loaded. What it no longer has is forgotten."""
         loaded = {entry.name: entry for entry in inventory.loaded}

@@ -52,6 +52,10 @@ class Unload(msgspec.Struct, frozen=True):
     size: int
 
 
+_DRIFT = 1.0
+"""Seconds by which a moment may move that has not changed."""
+
+
 class Resident(msgspec.Struct, frozen=True, kw_only=True):
     """A model in a backend's memory: bytes on the device, and when it was last used here (monotonic; 0.0 where it never
     was)."""
@@ -91,11 +95,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class _Backend:
     """What is known of one backend's models."""
 
-    __slots__ = ("devices", "estimates", "id", "loaded", "seen", "unloads")
+    __slots__ = ("at", "devices", "estimates", "id", "loaded", "seen", "unloads")
 
     def __init__(self, id_: str, *, unloads: bool) -> None:
         self.id = id_
         self.unloads = unloads
+        self.at = 0.0
         self.devices: tuple[str, ...] = ()
         self.loaded: dict[str, Loaded] = {}
         self.estimates: dict[str, int] = {}
@@ -123,9 +128,15 @@ class Vram:
         """The backend runs on the devices with these ids."""
         self._backends[backend].devices = tuple(devices)
 
-    def told(self, backend: str, inventory: Inventory) -> None:
-        """What a backend's probes found out."""
+    def told(self, backend: str, inventory: Inventory, now: float = 0.0) -> None:
+        """What a backend's probes found out. A model that is there anew, or stays longer than it did, was used since
+        the last time: by whoever it was, another worker or another client of that backend."""
         known = self._backends[backend]
+        for loaded in inventory.loaded if known.at else ():
+            before = known.loaded.get(loaded.name)
+            if before is None or (loaded.expires or 0.0) > (before.expires or 0.0) + _DRIFT:
+                self.keeping.used_elsewhere(backend, loaded.name, known.at, now)
+        known.at = now
         known.loaded = {loaded.name: loaded for loaded in inventory.loaded}
         known.estimates = {model.name: model.size + model.size // 5 for model in inventory.models if model.size}
         seen = known.seen | {loaded.name: loaded.size for loaded in inventory.loaded if loaded.size}

@@ -133,6 +133,10 @@ _BASE: Mapping[Kind, float] = {
 """How hard an ordinary request of each kind is to begin with."""
 
 _HOW = frozenset("how why explain wie warum erklär pourquoi comment perché por почему как cómo como tell".split())
+_BIDDING = _WRITE | frozenset(
+    "describe imagine invent pretend tell beschreibe describa décris descrivi описать".split()
+)
+"""What begins so is no question, whatever it ends with."""
 _MAKE = frozenset(
     """write build create implement generate design make develop draft schreib schreibe erstelle escribe crea écris
     rédige scrivi напиши napisz escreva refactor fix review translate show suggest rewrite draft extract
@@ -257,7 +261,7 @@ def _weigh_signs(text: str, words: list[str], scores: dict[Kind, float]) -> None
     signs = _count(_CODE_SIGN, text, 3)
     scores["code"] += 2.0 * lines + 1.5 * signs + (3.0 if "```" in text else 0.0)
     asks = text.rstrip().endswith(("?", "？", "؟"))
-    if words and (words[0] in _ASKING or asks):
+    if words and (words[0] in _ASKING or (asks and words[0] not in _BIDDING)):
         scores["factual"] += 1.2
     if not lines and signs < 2:
         numbers = sum(1 for word in words if word[0].isdigit() and not _YEAR.fullmatch(word))

@@ -69,6 +69,7 @@ class Consulting(Exchange):
                 return (WakeAt(self._until),)
         inner = self._inner = self._then(self._answers, now)
         inner.front, inner.extra_headers, inner.caller = self.front, self.extra_headers, self.caller
+        inner.request_id = self.request_id
         return self._passed(inner.start(now))
 
     def _go_on(self, now: float) -> Wants:

@@ -246,3 +246,21 @@ def test_what_goes_makes_the_room_and_nothing_of_it_could_stay(
         assert all(sum(freed) - size < needed * GIB for size in freed)
     else:
         assert needed > sum(sizes) and not freed
+
+
+def test_what_was_used_by_others_since_counts_as_used() -> None:
+    made = vram(total=16 * GIB)
+    rows = {name: Loaded(name=name, size=SIZES[name], size_vram=SIZES[name], expires=100.0, row={}) for name in SIZES}
+    small, middle = rows["small"], rows["middle"]
+    made.told("o", Inventory(models=MODELS, loaded=(small, middle)), 10.0)
+    use(made, "middle", 15.0)
+    use(made, "small", 12.0)
+    made.told("o", Inventory(models=MODELS, loaded=(small, middle)), 20.0)
+    assert (made.keeping.use("o", "small").used_at, made.keeping.use("o", "middle").used_at) == (12.0, 15.0)
+    longer = Loaded(name="small", size=SIZES["small"], size_vram=SIZES["small"], expires=130.0, row={})
+    made.told("o", Inventory(models=MODELS, loaded=(longer, middle)), 30.0)
+    assert (made.keeping.use("o", "small").used_at, made.keeping.use("o", "middle").used_at) == (30.0, 15.0)
+    use(made, "small", 35.0)
+    later = Loaded(name="small", size=SIZES["small"], size_vram=SIZES["small"], expires=160.0, row={})
+    made.told("o", Inventory(models=MODELS, loaded=(later, middle)), 40.0)
+    assert made.keeping.use("o", "small").used_at == 35.0

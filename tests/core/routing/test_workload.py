@@ -86,6 +86,17 @@ def test_words_are_matched_whole_and_by_what_is_asked_for(prompt: str, kind: str
     assert classify([prompt]).kind == kind
 
 
+def test_how_a_request_ends_and_begins_does_not_make_another_kind_of_it() -> None:
+    for row in labelled():
+        kind = row.told().kind
+        if row.held_out or row.workload != kind:
+            continue
+        bare = row.prompt.rstrip(" .!?")
+        begun = row.prompt[:1].upper() + row.prompt[1:]
+        for prompt in (bare, bare + "?", bare + ".", row.prompt + "\n", "  " + row.prompt, begun, row.prompt.lower()):
+            assert msgspec.structs.replace(row, prompt=prompt).told().kind == kind, prompt
+
+
 def test_a_picture_is_vision_and_a_sound_is_audio_whatever_is_said() -> None:
     assert classify(["write a python function"], images=1).kind == "vision"
     assert classify(["write a python function"], audio=True).kind == "audio"

@@ -52,15 +52,9 @@ class OpenAIChatCalling:
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
         assert isinstance(incoming, OpenAIIncoming)
-        body = incoming.body
-        if defaults or dialect.extra or not incoming.plain or (dialect.cues and shows(body, dialect.cues)):
+        body = None if defaults else _as_it_is(incoming, upstream_model, dialect)
+        if body is None:
             return self._adapted(incoming, upstream_model, defaults, dialect)
-        if upstream_model != incoming.model:
-            name = _encode(upstream_model)
-            quick = asked_as(body, name)
-            body = replace(body, {"model": name}) if quick is None else quick
-        if incoming.stream and not incoming.include_usage and dialect.stream_options:
-            body = with_usage(body)
         return Outgoing(incoming.path, body)
 
     def _adapted(
@@ -93,3 +87,18 @@ class OpenAIChatCalling:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         text = body.decode("utf-8", "replace")
         return backend_failure(status, headers, body, error_message(text) if text.lstrip()[:1] in ("{", "[") else "")
+
+
+def _as_it_is(incoming: OpenAIIncoming, upstream_model: str, dialect: Dialect) -> bytes | None:
+    """The client's own body with the backend's name for the model; None where more than that has to change."""
+    body = incoming.body
+    cues = dialect.cues
+    if not incoming.plain or dialect.extra or (cues and shows(body, cues)):
+        return None
+    if upstream_model != incoming.model:
+        name = _encode(upstream_model)
+        quick = asked_as(body, name)
+        body = replace(body, {"model": name}) if quick is None else quick
+    if incoming.stream and not incoming.include_usage and dialect.stream_options:
+        body = with_usage(body)
+    return body

@@ -19,7 +19,7 @@ from ollamux.conversation import Usage
 from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
-from ollamux.formats.ollama.incoming import ChatIncoming, PlainChatIncoming, settled
+from ollamux.formats.ollama.incoming import ChatIncoming, OllamaIncoming, PlainChatIncoming, settled
 from ollamux.formats.ollama.plain import new_figures, passed, read_plain, stamp
 from ollamux.formats.ollama.serving import relayed_carefully
 from ollamux.formats.openai_chat import CALLING
@@ -233,6 +233,7 @@ def test_an_answer_passes_quickly_as_it_passes_in_general(
     if quick is not None:
         served = next(one for one in SERVING.routes if one.name == route)
         incoming = SERVING.read(served, ASKED[route] % name.encode(), {})
+        assert isinstance(incoming, OllamaIncoming)
         assert quick == (relayed_carefully(incoming, "up", body), usage_told("ollama", body))
 
 
