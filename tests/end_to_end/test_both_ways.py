@@ -24,7 +24,8 @@ HASTY = LIMITS | {"header_timeout": 0.3, "body_timeout": 0.3}
 KEYS = [{"name": "laptop", "key": "use-me"}, {"name": "desk", "key": "once"}]
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 WHOLE = json.dumps(CHAT | {"stream": False}).encode()
-_TIMES = re.compile(rb"\d+")
+_TIMES = re.compile(rb"(?<![0-9a-z])[0-9a-f]+-\d+|\d+")
+"""Times, and names that a gateway gives its requests."""
 
 
 class Pair(NamedTuple):

@@ -24,7 +24,7 @@ from ollamux.exchange.heads import place as place_of
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.sending import used_by
 from ollamux.formats.answering import RenderContext
-from ollamux.formats.failures import quota_spent
+from ollamux.formats.failures import is_object, quota_spent
 from ollamux.formats.telling import usage_told
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
@@ -325,14 +325,13 @@ class ModelExchange(CallState):
         assert backend is not None and self._called is not None and tries is not None
         headers = {name.lower(): value for name, value in self._head_headers}
         body = backend.hiding().whole(body)
-        as_it_is = self._relaying and body[:1] == b"{" and self._status < 600
+        as_it_is = self._relaying and self._status < 600 and is_object(body)
         if not 400 <= self._status < 600:
             self._status = 502
         try:
             error = self._called.failure(self._status, headers, body)
         except RecursionError as deep:
             error = failures.of_answer(deep, self._status)
-            as_it_is = False
         if self._status >= 500:
             backend.health.bad(f"it answered with status {self._status}", now, "error")
         failure = Failure(

@@ -20,6 +20,7 @@ __all__ = (
     "TOO_LONG",
     "backend_failure",
     "error_object",
+    "is_object",
     "named",
     "quota_spent",
     "retry_after",
@@ -88,6 +89,14 @@ def error_object(error: OllamuxError) -> dict[str, Any]:
             return members
         found = members["error"]
     return {}
+
+
+def is_object(body: bytes) -> bool:
+    """Whether a body is a JSON object that a client can read: whole, and no deeper than decoders go."""
+    try:
+        return isinstance(msgspec.json.decode(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def named(error: OllamuxError) -> str:

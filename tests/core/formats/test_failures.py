@@ -8,6 +8,7 @@ from ollamux.errors import BackendError, BackendUnavailable, InvalidRequest, Mod
 from ollamux.formats.failures import (
     backend_failure,
     error_object,
+    is_object,
     named,
     quota_spent,
     retry_after,
@@ -123,3 +124,10 @@ def test_an_error_names_the_models_that_there_are_where_some_are_known() -> None
     assert named(error) == named(InvalidRequest("model 'm' not found")) == "model 'm' not found"
     error.near = ("a", "b")
     assert named(error) == "model 'm' not found; there are: a, b"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"a"', b'{"error":' * 20_000, b'{"a":' * 20_000 + b"1" + b"}" * 20_000]
+)
+def test_what_no_client_can_read_is_no_object(body: bytes) -> None:
+    assert not is_object(body) and is_object(b' {"error":{"message":"no"}}\n')
