@@ -17,6 +17,8 @@ KEY = "sk-bench-0123456789abcdef"
 """The key of `Setup.key`."""
 
 _CONNECTIONS = 4500
+_KEPT = 1024
+"""Connections to the upstream that nginx and ollamux alike keep between requests."""
 _ENOUGH = "1000000000/min"
 
 _NGINX = """\
@@ -39,7 +41,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     upstream scripted {{
         server 127.0.0.1:{upstream};
-        keepalive 1024;
+        keepalive {kept};
         keepalive_requests 100000000;
         keepalive_timeout 600s;
     }}
@@ -91,6 +93,7 @@ def nginx_config(
         port=port,
         upstream=upstream,
         connections=connections,
+        kept=_KEPT,
         files=connections + 100,
         tls="",
         certificate="",
@@ -106,6 +109,7 @@ def terminator_config(folder: Path, port: int, upstream: int, *, certificate: Pa
         port=port,
         upstream=upstream,
         connections=_CONNECTIONS,
+        kept=_KEPT,
         files=_CONNECTIONS + 100,
         tls=" ssl",
         certificate=f"ssl_certificate {certificate}; ssl_certificate_key {key};",
@@ -118,7 +122,7 @@ def ollamux_config(port: int, upstream: int, kind: str, setup: Setup, *, ca: Pat
     """A configuration file, in JSON; `kind` is the type of its backends: `openai_compatible` or `ollama`."""
     scheme, host = ("https", "localhost") if setup.tls else ("http", "127.0.0.1")
     endpoint = f"{scheme}://{host}:{upstream}" + ("" if kind == "ollama" else "/v1")
-    backend: dict[str, Any] = {"type": kind, "endpoint": endpoint}
+    backend: dict[str, Any] = {"type": kind, "endpoint": endpoint, "pool": {"size": _KEPT}}
     if setup.tls:
         backend["tls"] = {"verify": True, "ca": str(ca)}
     ids = [f"up{n}" for n in range(10)] if setup.ten else ["up"]
