@@ -76,3 +76,8 @@ def test_a_scene_that_fails_is_made_as_small_as_it_goes(monkeypatch: pytest.Monk
     monkeypatch.setattr("bench.simulation.playing.World", lambda played, **more: World(played, disturb=deaf, **more))
     found = smallest(scene(3))
     assert len(found.guests) == 1 and not any(host.troubles for host in found.hosts)
+
+
+@pytest.mark.parametrize("seed", [777, 2070, 2724])
+def test_nobody_is_left_in_the_line_for_a_rate_who_went_elsewhere(seed: int) -> None:
+    play(seed)

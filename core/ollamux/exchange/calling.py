@@ -100,6 +100,8 @@ class CallState(SendState):
             return self._refuse(failures.not_available(backend), now)
         fleet = house.planner.fleet if len(offers) > 1 else None  # who is alone is compared with nobody
         guards = house.guards
+        if self._tries is not None:
+            self._tries.rest_no_more()
         self._tries = Tries(guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
         self._tries.before = self._before
         if self._prospect is not None and incoming.operation in _ANSWERED_HERE:

@@ -43,7 +43,7 @@ class EndState(SearchState):
             self._house.admission.leave(self)
         elif self._phase is _LOOKING:
             self._house.forget(self)
-        elif self._phase is _RESTING and self._tries is not None:
+        if self._tries is not None:
             self._tries.rest_no_more()
         self._phase = _OVER
         self._attempt += 1  # whatever is reported now comes too late
