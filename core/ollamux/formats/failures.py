@@ -19,6 +19,7 @@ __all__ = (
     "LONGEST",
     "TOO_LONG",
     "backend_failure",
+    "error_message",
     "error_object",
     "is_object",
     "named",
@@ -73,6 +74,18 @@ def backend_failure(status: int, headers: Mapping[str, str], body: bytes, messag
     text = body[: LONGEST * 4].decode("utf-8", "replace")[:LONGEST]
     told = message[:LONGEST] or text.strip()[:_EXCERPT] or f"the backend answered with status {status}"
     return BackendError(told, status=status, body=text, retry_after=retry_after(headers))
+
+
+def error_message(detail: str) -> str:
+    """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
+    try:
+        error: Any = msgspec.json.decode(detail)
+    except (ValueError, RecursionError):
+        return detail
+    while isinstance(error, dict):
+        found = cast(dict[str, Any], error)
+        error = found.get("error") or found.get("message") or found.get("detail")
+    return error if isinstance(error, str) else detail
 
 
 def error_object(error: OllamuxError) -> dict[str, Any]:

@@ -14,14 +14,14 @@ import msgspec
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing, Served
-from ollamux.formats.failures import backend_failure
+from ollamux.formats.failures import backend_failure, error_message
 from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
 from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
 from ollamux.formats.openai_chat.plain import asked_as, shows
-from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, error_message, read_answer, read_vectors
+from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, read_answer, read_vectors
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Reader
 

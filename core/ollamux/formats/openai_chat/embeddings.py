@@ -21,12 +21,11 @@ import msgspec
 from ollamux.conversation import Answer, EmbedAnswer, EmbedRequest, Event, Operation
 from ollamux.errors import BackendError, InvalidRequest, NotSupported, OllamuxError
 from ollamux.formats.base import RenderContext, Served
-from ollamux.formats.failures import unreadable
+from ollamux.formats.failures import error_message, unreadable
 from ollamux.formats.openai_chat.faults import error_body
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
 from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.plain import passed
-from ollamux.formats.openai_chat.reading import error_message
 from ollamux.formats.openai_chat.request import ChatBody
 from ollamux.formats.openai_chat.route import Route
 from ollamux.formats.splice import replace

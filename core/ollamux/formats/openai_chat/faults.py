@@ -15,8 +15,7 @@ import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import TOO_LONG, error_object, named, quota_spent, too_long
-from ollamux.formats.openai_chat.reading import error_message
+from ollamux.formats.failures import TOO_LONG, error_message, error_object, named, quota_spent, too_long
 
 __all__ = ("error_body", "error_headers")
 

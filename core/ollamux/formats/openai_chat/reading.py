@@ -40,7 +40,7 @@ from ollamux.conversation import (
     UsageUpdate,
 )
 from ollamux.errors import BackendError
-from ollamux.formats.failures import LONGEST, unreadable
+from ollamux.formats.failures import LONGEST, error_message, unreadable
 from ollamux.formats.openai_chat import schema
 from ollamux.formats.openai_chat.carrying import ITSELF, deltas_of, signature_of, thoughts_of
 from ollamux.formats.openai_chat.plain import read_plain
@@ -338,18 +338,6 @@ def _float32(text: str, body: bytes) -> list[float]:
         return list(struct.unpack(f"<{len(data) // 4}f", data))
     except (ValueError, struct.error):
         raise unreadable(body) from None
-
-
-def error_message(detail: str) -> str:
-    """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
-    try:
-        error: Any = msgspec.json.decode(detail)
-    except (ValueError, RecursionError):
-        return detail
-    while isinstance(error, dict):
-        found = cast(dict[str, Any], error)
-        error = found.get("error") or found.get("message") or found.get("detail")
-    return error if isinstance(error, str) else detail
 
 
 def _error_text(reply: schema.Reply, payload: bytes) -> str | None:

@@ -15,7 +15,7 @@ from ollamux.clock import Clock
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Dialect, Incoming, Place, RenderContext, ServingRoute, WholeRenderer
-from ollamux.formats.failures import unreadable
+from ollamux.formats.failures import error_message, unreadable
 from ollamux.formats.openai_chat.completions import CompletionsIncoming, CompletionsRenderer, read_completion
 from ollamux.formats.openai_chat.embeddings import (
     EmbeddingsIncoming,
@@ -26,7 +26,7 @@ from ollamux.formats.openai_chat.embeddings import (
 from ollamux.formats.openai_chat.faults import error_body, error_headers
 from ollamux.formats.openai_chat.incoming import OpenAIIncoming, read_route
 from ollamux.formats.openai_chat.plain import renamed
-from ollamux.formats.openai_chat.reading import ChatReader, error_message, read_answer
+from ollamux.formats.openai_chat.reading import ChatReader, read_answer
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.splice import replace
 from ollamux.streaming.convert import relay_for

@@ -12,10 +12,9 @@ from typing import Any
 from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
-from ollamux.formats.failures import backend_failure
+from ollamux.formats.failures import backend_failure, error_message
 from ollamux.formats.identifiers import Names
 from ollamux.formats.openai_responses.building import build_chat, build_completion, tool_names
-from ollamux.formats.openai_responses.failing import error_message
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming
 from ollamux.formats.openai_responses.passing import passed
 from ollamux.formats.openai_responses.reading import INCOMPLETE, ResponsesReader, read_answer

@@ -6,14 +6,12 @@ response that failed names one of the codes that the format has, by the kind of 
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import msgspec
 
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.failures import TOO_LONG, error_object, named, too_long
+from ollamux.formats.failures import TOO_LONG, error_message, error_object, named, too_long
 
-__all__ = ("error_body", "error_message", "response_error")
+__all__ = ("error_body", "response_error")
 
 _TYPES = {
     400: "invalid_request_error",
@@ -68,15 +66,3 @@ def _message_of(error: OllamuxError) -> str:
         told = error_message(error.body)
         return error.message if told == error.body else told
     return named(error)
-
-
-def error_message(detail: str) -> str:
-    """The sentence inside a server's error object (JSON text), or the text itself where it holds none."""
-    try:
-        error: Any = msgspec.json.decode(detail)
-    except (ValueError, RecursionError):
-        return detail
-    while isinstance(error, dict):
-        found = cast(dict[str, Any], error)
-        error = found.get("error") or found.get("message") or found.get("detail")
-    return error if isinstance(error, str) else detail

@@ -36,9 +36,8 @@ from ollamux.conversation import (
     UsageUpdate,
 )
 from ollamux.errors import BackendError
-from ollamux.formats.failures import LONGEST, unreadable
+from ollamux.formats.failures import LONGEST, error_message, unreadable
 from ollamux.formats.identifiers import Names
-from ollamux.formats.openai_responses.failing import error_message
 from ollamux.formats.openai_responses.schema import (
     ContentPart,
     Item,

@@ -16,9 +16,9 @@ from ollamux.contract import HeaderPairs
 from ollamux.conversation import Operation
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
-from ollamux.formats.failures import quota_spent, unreadable
+from ollamux.formats.failures import error_message, quota_spent, unreadable
 from ollamux.formats.openai_responses import ROUTES
-from ollamux.formats.openai_responses.failing import error_body, error_message
+from ollamux.formats.openai_responses.failing import error_body
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming, read_route
 from ollamux.formats.openai_responses.relaying import ResponsesRelay
 from ollamux.formats.openai_responses.rendering import ResponsesRenderer

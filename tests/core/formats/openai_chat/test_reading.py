@@ -36,8 +36,9 @@ from ollamux.conversation import (
 )
 from ollamux.errors import BackendError, BackendUnavailable
 from ollamux.formats.base import RenderContext
+from ollamux.formats.failures import error_message
 from ollamux.formats.ollama.rendering import OllamaRenderer
-from ollamux.formats.openai_chat.reading import ChatReader, error_message, finish_reason, read_answer, read_vectors
+from ollamux.formats.openai_chat.reading import ChatReader, finish_reason, read_answer, read_vectors
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.streaming.translator import Renderer, Translator
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from ollamux.errors import BackendError, Busy, ConfigError, InvalidRequest, ModelNotFound, OllamuxError
-from ollamux.formats.openai_responses.failing import error_body, error_message, response_error
+from ollamux.formats.failures import error_message
+from ollamux.formats.openai_responses.failing import error_body, response_error
 
 
 @pytest.mark.parametrize(
