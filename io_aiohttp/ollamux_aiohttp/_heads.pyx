@@ -12,6 +12,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy
 
+from ollamux.recurring cimport Recurring
 from ollamux.streaming._scan cimport digits
 
 DEF LONGEST = 8192
@@ -185,10 +186,9 @@ cdef Py_ssize_t _chunked(const char* p, const char* end) noexcept:
     return -1 if end - p == 7 and memcmp(p, b"chunked", 7) == 0 else -2
 
 
-cdef class PlainHeaders:
+cdef class PlainHeaders(Recurring):
     """The headers of a request that was read here, by their names in lower case: their places in the head, so that a
-    value is made when somebody asks for it. `target` is the request's, `size` what its head takes; `extended` says
-    whether a name begins with `x-`."""
+    value is made when somebody asks for it. `target` is the request's, `size` what its head takes."""
 
     cdef int _find(self, const char* name, Py_ssize_t size) noexcept:
         """The place of a field, -1 where there is none. `name` is in lower case."""
@@ -333,6 +333,7 @@ cdef class PlainHeaders:
         made.target = self.target
         made.size = self.size + more
         made.extended = self.extended
+        made.known = self.known
         memcpy(made._fields, self._fields, self._count * sizeof(Field))
         made._fields[self._length_at - 1].value_size += <unsigned short>more
         for i in range(self._length_at, self._count):
