@@ -18,6 +18,7 @@ cdef class Gateway(Premises):
     cdef bint _hedges
     cdef ClientLimits _limits
     cdef object _door, _management, _lists, _responses, _status
+    cdef str _version
     cdef dict _servings
     cdef set _apart
 
