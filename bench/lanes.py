@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from bench.configs import DEFAULTS, Setup
+from bench.configs import ALL, DEFAULTS, Setup
 from bench.harness import Rig
 from bench.process import Server
 from bench.rounds import Options
@@ -62,9 +62,11 @@ def request_lanes(
     return found
 
 
-def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000) -> list[Lane]:
+def stream_lanes(
+    rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000, whole: bool = False
+) -> list[Lane]:
     """Lanes for so many streams at once, each with a server of its own; `ndjson`: with NDJSON that passes through, and
-    an nginx for it. Every `start` is a new server."""
+    an nginx for it; `whole`: those of ollamux once more with everything switched on. Every `start` is a new server."""
     lines = ("nginx, NDJSON",)
     # One in sixteen has to stay free: with fewer, nginx hangs up on clients that have not asked yet.
     nginx = partial(rig.nginx, connections=2 * streams + streams // 4 + 500)
@@ -72,8 +74,11 @@ def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True, streams: in
     if ndjson:
         found.append(Lane(lines[0], nginx, OLLAMA, lines))
     if options.ollamux:
-        found.append(Lane("ollamux, SSE passed through", rig.ollamux, OPENAI, TWINS))
-        found.append(Lane("ollamux, SSE to NDJSON", rig.ollamux, OLLAMA, TWINS))
-        if ndjson:
-            found.append(Lane("ollamux, NDJSON passed through", partial(rig.ollamux, "ollama"), OLLAMA, lines))
+        for setup, extent in ((DEFAULTS, ""), (ALL, ", everything on"))[: 1 + whole]:
+            plain = partial(rig.ollamux, setup=setup)
+            found.append(Lane(f"ollamux, SSE passed through{extent}", plain, OPENAI, TWINS))
+            found.append(Lane(f"ollamux, SSE to NDJSON{extent}", plain, OLLAMA, TWINS))
+            if ndjson:
+                behind = partial(rig.ollamux, "ollama", setup)
+                found.append(Lane(f"ollamux, NDJSON passed through{extent}", behind, OLLAMA, lines))
     return found
