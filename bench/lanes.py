@@ -63,10 +63,11 @@ def request_lanes(
 
 
 def stream_lanes(
-    rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000, whole: bool = False
+    rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000, all_on: bool = False
 ) -> list[Lane]:
     """Lanes for so many streams at once, each with a server of its own; `ndjson`: with NDJSON that passes through, and
-    an nginx for it; `whole`: those of ollamux once more with everything switched on. Every `start` is a new server."""
+    an nginx for it; `all_on`: with ollamux a second time, with everything that a deployment has switched on. Every
+    `start` is a new server."""
     lines = ("nginx, NDJSON",)
     # One in sixteen has to stay free: with fewer, nginx hangs up on clients that have not asked yet.
     nginx = partial(rig.nginx, connections=2 * streams + streams // 4 + 500)
@@ -74,11 +75,15 @@ def stream_lanes(
     if ndjson:
         found.append(Lane(lines[0], nginx, OLLAMA, lines))
     if options.ollamux:
-        for setup, extent in ((DEFAULTS, ""), (ALL, ", everything on"))[: 1 + whole]:
-            plain = partial(rig.ollamux, setup=setup)
-            found.append(Lane(f"ollamux, SSE passed through{extent}", plain, OPENAI, TWINS))
-            found.append(Lane(f"ollamux, SSE to NDJSON{extent}", plain, OLLAMA, TWINS))
-            if ndjson:
-                behind = partial(rig.ollamux, "ollama", setup)
-                found.append(Lane(f"ollamux, NDJSON passed through{extent}", behind, OLLAMA, lines))
+        found.append(Lane("ollamux, SSE passed through", rig.ollamux, OPENAI, TWINS))
+        found.append(Lane("ollamux, SSE to NDJSON", rig.ollamux, OLLAMA, TWINS))
+        if all_on:
+            front = partial(rig.ollamux, setup=ALL)
+            found.append(Lane("ollamux, everything on, SSE passed through", front, OPENAI, TWINS))
+            found.append(Lane("ollamux, everything on, SSE to NDJSON", front, OLLAMA, TWINS))
+        if ndjson:
+            found.append(Lane("ollamux, NDJSON passed through", partial(rig.ollamux, "ollama"), OLLAMA, lines))
+        if ndjson and all_on:
+            behind = partial(rig.ollamux, "ollama", ALL)
+            found.append(Lane("ollamux, everything on, NDJSON passed through", behind, OLLAMA, lines))
     return found
