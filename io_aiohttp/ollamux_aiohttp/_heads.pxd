@@ -49,6 +49,6 @@ cdef class PlainHeaders(Recurring):
 
 cpdef bytes behind(bytes data, Py_ssize_t size)
 cpdef bytes sized(bytes head, bytes line, bytes body)
-cpdef bytes chunked(bytes data)
+cpdef bytes chunked(bytes data, bytes before=*, bytes behind=*)
 cpdef PlainHeaders read_post(bytes data, PlainHeaders before=*)
 cpdef Py_ssize_t read_answer(bytes data, dict names, LastHead last) except -2

@@ -149,6 +149,8 @@ class Driver(Answering):
         "_client",
         "_exchange",
         "_head_only",
+        "_held",
+        "_holding",
         "_keep_alive",
         "_lane",
         "_now",
@@ -176,6 +178,8 @@ class Driver(Answering):
         self._chunked = False
         self._wrote_head = False
         self._over = False
+        self._holding = False
+        self._held = b""
         self._now = 0.0
         self._attempt = 0
         self._transfer: Transfer | None = None
@@ -257,8 +261,10 @@ class Driver(Answering):
             self._begin(head, data)
         elif data:
             self._write(data)
-        if gave_up and self._pump.gateway.has_ready():
-            self._pump.drain()  # the place that it had may be wanted
+        if gave_up:
+            self._let_go()  # no end follows
+            if self._pump.gateway.has_ready():
+                self._pump.drain()  # the place that it had may be wanted
 
     def _call(self, call: Call) -> None:
         transfer = self._pump.upstreams.start(call, self)
@@ -320,7 +326,7 @@ class Driver(Answering):
             + b"\r\n"
         )
         if data and not self._head_only:
-            out += chunked(data) if self._chunked else data
+            out = chunked(data, out) if self._chunked else out + data
         self._send(out)
 
     def _end(self, head: Head | None, data: bytes, end: End) -> None:
@@ -330,7 +336,7 @@ class Driver(Answering):
             self._whole(head, data)
         elif self._chunked:
             last = b"" if end.broken else b"0\r\n\r\n"
-            self._send(chunked(data) + last if data else last)
+            self._send(chunked(data, b"", last) if data else last)
         elif data and not self._head_only:
             self._send(data)
         self._finish()
@@ -359,11 +365,23 @@ class Driver(Answering):
         self._send(chunked(data) if self._chunked else data)
 
     def _send(self, data: bytes) -> None:
+        if self._holding:
+            self._held = self._held + data if self._held else data
+            return
         transport = self._client.transport
         if transport is not None and data:
             transport.write(data)
 
+    def _let_go(self) -> None:
+        """Sends what was held back for the end, which has come, or will not."""
+        if self._holding:
+            self._holding = False
+            held = self._held
+            self._held = b""
+            self._send(held)
+
     def _finish(self) -> None:
+        self._let_go()
         self._over = True
         if self._transfer is not None:
             self._transfer.cancel()
@@ -394,8 +412,9 @@ class Driver(Answering):
         if wants is not None:
             self.do(wants)
 
-    def attempt_data(self, attempt: int, data: bytes) -> None:
+    def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
         now = self._now = monotonic()
+        self._holding = last  # so that an answer's last bytes and its end are one write
         wants = self._exchange.attempt_data(attempt, data, now)
         if type(wants) is bytes:
             self._write(wants)
@@ -409,9 +428,11 @@ class Driver(Answering):
             self.do(self._exchange.attempt_end(attempt, now))
         except Exception:
             self._fail()
+        self._let_go()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._ended(attempt)
+        self._let_go()
         now = self._now = monotonic()
         try:
             self.do(self._exchange.attempt_failed(attempt, kind, sent, now, detail))
