@@ -46,6 +46,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.exchange.sending",
     "ollamux.exchange.sharing",
     "ollamux.exchange.state",
+    "ollamux.exchange.telling",
     "ollamux.exchange.trying",
     "ollamux.formats.answering",
     "ollamux.formats.asking",
