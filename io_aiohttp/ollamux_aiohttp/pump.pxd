@@ -3,7 +3,7 @@
 cimport cython
 
 from ollamux.accounting.ledger cimport Ledger
-from ollamux.contract cimport Call, ClientRequest, Data, End, Head, WakeAt
+from ollamux.contract cimport Call, Data, End, Head, WakeAt, request_of
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
@@ -30,7 +30,7 @@ cdef class Pump(Lane):
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger, method=str, path=str)
     cpdef open(self, Client client, message, bytes body)
     cpdef begin(self, Client client, message, bytes body)
 
@@ -47,7 +47,8 @@ cdef class Driver(Answering):
     cdef Exchange _exchange
     cdef Pump _pump
     cdef Client _client
-    cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
+    cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over, _holding
+    cdef bytes _held
     cdef long _attempt
     cdef double _now
     cdef dict _others
@@ -55,7 +56,7 @@ cdef class Driver(Answering):
 
     cpdef prepare(self, Pump pump, Client client, Exchange exchange, bint head_only, bint stays, bint old, bint lane)
     cpdef attempt_head(self, long attempt, long status, headers)
-    cpdef attempt_data(self, long attempt, bytes data)
+    cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
     @cython.locals(piece=Data, head=Head, wake=WakeAt)
@@ -71,6 +72,7 @@ cdef class Driver(Answering):
     cdef bytes _connection_line(self)
     cdef _write(self, bytes data)
     cdef _send(self, bytes data)
+    cdef _let_go(self)
     @cython.locals(client=Client)
     cdef _finish(self)
     cpdef wake(self, double now)

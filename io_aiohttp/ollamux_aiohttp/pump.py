@@ -22,7 +22,6 @@ from ollamux.contract import (
     CallData,
     CallEnd,
     Cancel,
-    ClientRequest,
     Data,
     End,
     FailureKind,
@@ -32,6 +31,7 @@ from ollamux.contract import (
     ReadBody,
     WakeAt,
     Wants,
+    request_of,
 )
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
@@ -131,7 +131,7 @@ class Pump(Lane):
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
             exchange = gateway.refuse(path, error)
         else:
-            exchange = gateway.open(ClientRequest(method, path, headers, body, client.peer), now)
+            exchange = gateway.open(request_of(method, path, headers, body, client.peer), now)
         driver = Driver.__new__(Driver)
         driver.prepare(self, client, exchange, method == "HEAD", stays, old, True)
         driver.start(now)
@@ -174,6 +174,8 @@ class Driver(Answering):
         "_client",
         "_exchange",
         "_head_only",
+        "_held",
+        "_holding",
         "_keep_alive",
         "_lane",
         "_now",
@@ -201,6 +203,8 @@ class Driver(Answering):
         self._chunked = False
         self._wrote_head = False
         self._over = False
+        self._holding = False
+        self._held = b""
         self._now = 0.0
         self._attempt = 0
         self._transfer: Transfer | None = None
@@ -282,8 +286,10 @@ class Driver(Answering):
             self._begin(head, data)
         elif data:
             self._write(data)
-        if gave_up and self._pump.gateway.has_ready():
-            self._pump.drain()  # the place that it had may be wanted
+        if gave_up:
+            self._let_go()  # no end follows
+            if self._pump.gateway.has_ready():
+                self._pump.drain()  # the place that it had may be wanted
 
     def _call(self, call: Call) -> None:
         transfer = self._pump.upstreams.start(call, self)
@@ -345,7 +351,7 @@ class Driver(Answering):
             + b"\r\n"
         )
         if data and not self._head_only:
-            out += chunked(data) if self._chunked else data
+            out = chunked(data, out) if self._chunked else out + data
         self._send(out)
 
     def _end(self, head: Head | None, data: bytes, end: End) -> None:
@@ -355,7 +361,7 @@ class Driver(Answering):
             self._whole(head, data)
         elif self._chunked:
             last = b"" if end.broken else b"0\r\n\r\n"
-            self._send(chunked(data) + last if data else last)
+            self._send(chunked(data, b"", last) if data else last)
         elif data and not self._head_only:
             self._send(data)
         self._finish()
@@ -384,11 +390,23 @@ class Driver(Answering):
         self._send(chunked(data) if self._chunked else data)
 
     def _send(self, data: bytes) -> None:
+        if self._holding:
+            self._held = self._held + data if self._held else data
+            return
         transport = self._client.transport
         if transport is not None and data:
             transport.write(data)
 
+    def _let_go(self) -> None:
+        """Sends what was held back for the end, which has come, or will not."""
+        if self._holding:
+            self._holding = False
+            held = self._held
+            self._held = b""
+            self._send(held)
+
     def _finish(self) -> None:
+        self._let_go()
         self._over = True
         if self._transfer is not None:
             self._transfer.cancel()
@@ -419,8 +437,9 @@ class Driver(Answering):
         if wants is not None:
             self.do(wants)
 
-    def attempt_data(self, attempt: int, data: bytes) -> None:
+    def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
         now = self._now = monotonic()
+        self._holding = last  # so that an answer's last bytes and its end are one write
         wants = self._exchange.attempt_data(attempt, data, now)
         if type(wants) is bytes:
             self._write(wants)
@@ -434,9 +453,11 @@ class Driver(Answering):
             self.do(self._exchange.attempt_end(attempt, now))
         except Exception:
             self._fail()
+        self._let_go()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._ended(attempt)
+        self._let_go()
         now = self._now = monotonic()
         try:
             self.do(self._exchange.attempt_failed(attempt, kind, sent, now, detail))

@@ -103,6 +103,20 @@ def test_the_pieces_of_a_stream_go_out_as_they_come() -> None:
                 assert len(list(pieces)) >= 1
 
 
+@pytest.mark.parametrize("dialect", [OLLAMA, OPENAI], ids=["translated", "passed through"])
+def test_what_ends_an_answer_goes_out_with_its_last_bytes(dialect: Any) -> None:
+    def at_once(asked: Asked, wire: Wire) -> None:
+        events = chunk(sse("Hello", role="assistant")) + chunk(sse(finish="stop") + b"data: [DONE]\n\n")
+        wire.send(stream_head() + events + chunk(b""))
+
+    with backend(at_once) as only, running({"backends": backends(only)}) as server, raw(server) as client:
+        for _ in range(3):
+            client.send(post(dialect.path, dialect.body()))
+            written = client.sock.recv(65536)
+            assert written.startswith(b"HTTP/1.1 200 OK\r\n") and b"Hello" in written
+            assert written.endswith(b"\r\n0\r\n\r\n")
+
+
 def test_a_head_request_to_what_streams_has_no_body() -> None:
     def blob(asked: Asked, wire: Wire) -> None:
         wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -252,7 +252,7 @@ class Connection(ResponseParser):
         if pieces:
             data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
-            listener.attempt_data(attempt, data)
+            listener.attempt_data(attempt, data, self.done)
             if self.transfer is not transfer:
                 return
         if self.done:

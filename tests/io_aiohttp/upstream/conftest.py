@@ -123,7 +123,7 @@ class Recorder(Listener):
         self.headers = dict(headers)
         self._note("head")
 
-    def attempt_data(self, attempt: int, data: bytes, /) -> None:
+    def attempt_data(self, attempt: int, data: bytes, last: bool, /) -> None:
         assert data
         self.pieces.append(data)
         self._note("data")

@@ -30,6 +30,7 @@ from ollamux.formats.openai_chat.reading import ChatReader, read_answer
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.splice import replace
 from ollamux.streaming.convert import relay_for
+from ollamux.streaming.framing import frames
 from ollamux.streaming.sse_relay import SseRelay
 from ollamux.streaming.translator import Converter, Translator
 
@@ -109,7 +110,7 @@ class OpenAIChatServing:
         )
 
     def opens(self, told: bytes) -> bool:
-        for event in told.split(b"\n\n"):
+        for event in frames(told, b"\n\n"):
             if not event or event.startswith(b":"):
                 continue
             try:
