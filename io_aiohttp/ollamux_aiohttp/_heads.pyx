@@ -13,6 +13,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeASCII, PyU
 from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp, memcpy
 
+from ollamux.recurring cimport Recurring
 from ollamux.streaming._buffer cimport cut, room
 from ollamux.streaming._scan cimport digits
 
@@ -191,10 +192,9 @@ cdef Py_ssize_t _chunked(const char* p, const char* end) noexcept:
     return -1 if end - p == 7 and memcmp(p, b"chunked", 7) == 0 else -2
 
 
-cdef class PlainHeaders:
+cdef class PlainHeaders(Recurring):
     """The headers of a request that was read here, by their names in lower case: their places in the head, so that a
-    value is made when somebody asks for it. `target` is the request's, `size` what its head takes; `extended` says
-    whether a name begins with `x-`."""
+    value is made when somebody asks for it. `target` is the request's, `size` what its head takes."""
 
     cdef int _find(self, const char* name, Py_ssize_t size) noexcept:
         """The place of a field, -1 where there is none. `name` is in lower case."""
@@ -339,6 +339,7 @@ cdef class PlainHeaders:
         made.target = self.target
         made.size = self.size + more
         made.extended = self.extended
+        made.known = self.known
         memcpy(made._fields, self._fields, self._count * sizeof(Field))
         made._fields[self._length_at - 1].value_size += <unsigned short>more
         for i in range(self._length_at, self._count):

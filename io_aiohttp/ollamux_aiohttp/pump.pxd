@@ -3,7 +3,7 @@
 cimport cython
 
 from ollamux.accounting.ledger cimport Ledger
-from ollamux.contract cimport Call, ClientRequest, Data, End, Head, WakeAt
+from ollamux.contract cimport Call, Data, End, Head, WakeAt, request_of
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
@@ -27,7 +27,7 @@ cdef class Pump(Lane):
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger, method=str, path=str)
     cpdef begin(self, Client client, message, bytes body)
 
 

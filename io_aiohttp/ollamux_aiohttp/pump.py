@@ -22,7 +22,6 @@ from ollamux.contract import (
     CallData,
     CallEnd,
     Cancel,
-    ClientRequest,
     Data,
     End,
     FailureKind,
@@ -32,6 +31,7 @@ from ollamux.contract import (
     ReadBody,
     WakeAt,
     Wants,
+    request_of,
 )
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
@@ -123,7 +123,7 @@ class Pump(Lane):
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
             exchange = gateway.refuse(path, error)
         else:
-            exchange = gateway.open(ClientRequest(method, path, headers, body, client.peer), now)
+            exchange = gateway.open(request_of(method, path, headers, body, client.peer), now)
         driver = Driver.__new__(Driver)
         driver.prepare(self, client, exchange, method == "HEAD", stays, old, True)
         driver.start(now)
