@@ -48,7 +48,7 @@ cdef class Driver(Answering):
     cdef Pump _pump
     cdef Client _client
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over, _holding
-    cdef bytes _held
+    cdef bytes _before, _held
     cdef long _attempt
     cdef double _now
     cdef dict _others
@@ -70,9 +70,9 @@ cdef class Driver(Answering):
     cdef _whole(self, Head head, bytes data)
     cdef tuple _headers(self, Head head)
     cdef bytes _connection_line(self)
-    cdef _write(self, bytes data)
+    cdef _write(self, bytes data, bytes before=*)
     cdef _send(self, bytes data)
-    cdef _let_go(self)
+    cdef _let_go(self, bytes end=*)
     @cython.locals(client=Client)
     cdef _finish(self)
     cpdef wake(self, double now)

@@ -170,6 +170,7 @@ class Driver(Answering):
 
     __slots__ = (
         "_attempt",
+        "_before",
         "_chunked",
         "_client",
         "_exchange",
@@ -204,6 +205,7 @@ class Driver(Answering):
         self._wrote_head = False
         self._over = False
         self._holding = False
+        self._before = b""
         self._held = b""
         self._now = 0.0
         self._attempt = 0
@@ -287,7 +289,7 @@ class Driver(Answering):
         elif data:
             self._write(data)
         if gave_up:
-            self._let_go()  # no end follows
+            self._let_go()  # no end follows what was held back for it
             if self._pump.gateway.has_ready():
                 self._pump.drain()  # the place that it had may be wanted
 
@@ -350,20 +352,18 @@ class Driver(Answering):
             + self._connection_line()
             + b"\r\n"
         )
-        if data and not self._head_only:
-            out = chunked(data, out) if self._chunked else out + data
-        self._send(out)
+        self._write(b"" if self._head_only else data, out)
 
     def _end(self, head: Head | None, data: bytes, end: End) -> None:
         if end.close or end.broken:
             self._keep_alive = False
         if head is not None and not self._wrote_head:
             self._whole(head, data)
-        elif self._chunked:
-            last = b"" if end.broken else b"0\r\n\r\n"
-            self._send(chunked(data, b"", last) if data else last)
-        elif data and not self._head_only:
-            self._send(data)
+        else:
+            last = b"0\r\n\r\n" if self._chunked and not end.broken else b""
+            if data and not self._head_only:
+                last = chunked(data, b"", last) if self._chunked else data
+            self._let_go(last)
         self._finish()
 
     def _whole(self, head: Head, data: bytes) -> None:
@@ -386,27 +386,34 @@ class Driver(Answering):
             return b"Connection: close\r\n"
         return b"Connection: keep-alive\r\n" if self._old else b""
 
-    def _write(self, data: bytes) -> None:
-        self._send(chunked(data) if self._chunked else data)
+    def _write(self, data: bytes, before: bytes = b"") -> None:
+        """Sends a piece of the body, behind the head where there is one, or holds it back for the end."""
+        if self._holding:
+            self._before = self._before or before
+            self._held = self._held + data if self._held else data
+        elif self._chunked and data:
+            self._send(chunked(data, before))
+        else:
+            self._send(before + data if before else data)
+
+    def _let_go(self, end: bytes = b"") -> None:
+        """Sends what was held back, with the end of the body where that has come."""
+        before, held = self._before, self._held
+        self._holding = False
+        if self._chunked and held:
+            self._send(chunked(held, before, end))
+        elif before or held or end:
+            self._send(before + held + end)
+        self._before = self._held = b""
 
     def _send(self, data: bytes) -> None:
-        if self._holding:
-            self._held = self._held + data if self._held else data
-            return
         transport = self._client.transport
         if transport is not None and data:
             transport.write(data)
 
-    def _let_go(self) -> None:
-        """Sends what was held back for the end, which has come, or will not."""
-        if self._holding:
-            self._holding = False
-            held = self._held
-            self._held = b""
-            self._send(held)
-
     def _finish(self) -> None:
-        self._let_go()
+        if self._holding:
+            self._let_go()
         self._over = True
         if self._transfer is not None:
             self._transfer.cancel()
@@ -453,11 +460,13 @@ class Driver(Answering):
             self.do(self._exchange.attempt_end(attempt, now))
         except Exception:
             self._fail()
-        self._let_go()
+        if self._holding:
+            self._let_go()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._ended(attempt)
-        self._let_go()
+        if self._holding:
+            self._let_go()
         now = self._now = monotonic()
         try:
             self.do(self._exchange.attempt_failed(attempt, kind, sent, now, detail))
