@@ -75,6 +75,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.hardware.keeping",
     "ollamux.news",
     "ollamux.premises",
+    "ollamux.recurring",
     "ollamux.resilience.admission",
     "ollamux.resilience.breaker",
     "ollamux.resilience.budget",

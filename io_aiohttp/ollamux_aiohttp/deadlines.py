@@ -4,7 +4,9 @@ Strategy: a wheel of coarse slots and a single timer of the event loop that turn
 in one slot at most; setting it later does nothing until its slot comes round, which is the usual case, since a deadline
 is put off again and again and rarely met.
 
-Rules: a deadline is met a little late, by one turn of the wheel at most, and never early.
+Rules: a deadline is met a little late, by one turn of the wheel at most, and never early. A turn that comes late
+itself, since the loop had too much to do, lets the loop look first at what has come meanwhile: that may put a deadline
+off, and who sent it in time is not to blame.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ __all__ = ("TICK", "Deadlines", "Sleeper")
 
 TICK = 0.05
 """Seconds that one slot of the wheel lasts."""
+_LOOK = 0.001  # not 0, which a loop may take for "before you look at what has come"
 
 
 class Sleeper:
-    """Something with a deadline. `wake_at` and `slot` belong to the wheel."""
+    """Something with a deadline. `wake_at`, `slot` and `seen_at`, when that slot begins, belong to the wheel."""
 
-    __slots__ = ("slot", "wake_at")
+    __slots__ = ("seen_at", "slot", "wake_at")
 
     def __init__(self) -> None:
         self.wake_at = inf
+        self.seen_at = inf
         self.slot = -1
 
     def wake(self, now: float) -> None:
@@ -35,34 +39,36 @@ class Sleeper:
 class Deadlines:
     """The wheel."""
 
-    __slots__ = ("_loop", "_next", "_slots", "_tick", "_timer")
+    __slots__ = ("_due", "_late", "_loop", "_next", "_slots", "_tick", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._tick = TICK
         self._slots: dict[int, set[Sleeper]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._late = False
         self._next = 0
 
     def set(self, sleeper: Sleeper, when: float) -> None:
         """Wakes the sleeper at `when` (monotonic seconds) and not before; infinity: not at all."""
         sleeper.wake_at = when
-        if when == inf:
+        if when >= sleeper.seen_at or when == inf:  # it is looked at before, as a rule
             return
         slot = int(when / self._tick) + 1
-        if 0 <= sleeper.slot <= slot:
-            return
         if sleeper.slot >= 0:
             self._slots[sleeper.slot].discard(sleeper)
         sleeper.slot = slot
+        sleeper.seen_at = (slot - 1) * self._tick
         found = self._slots.get(slot)
         if found is None:
             self._slots[slot] = {sleeper}
         else:
             found.add(sleeper)
         if self._timer is None:
-            self._next = int(time.monotonic() / TICK)
-            self._timer = self._loop.call_later(TICK, self._turn)
+            now = time.monotonic()
+            self._next = int(now / TICK)
+            self._wind(now)
         if slot < self._next:
             self._next = slot
 
@@ -76,6 +82,7 @@ class Deadlines:
         if sleeper.slot >= 0:
             self._slots[sleeper.slot].discard(sleeper)
             sleeper.slot = -1
+            sleeper.seen_at = inf
 
     def close(self) -> None:
         """Nobody is woken any more."""
@@ -86,6 +93,11 @@ class Deadlines:
 
     def _turn(self) -> None:
         now = time.monotonic()
+        if now > self._due + TICK and not self._late:
+            self._late = True
+            self._timer = self._loop.call_later(_LOOK, self._turn)
+            return
+        self._late = False
         current = int(now / TICK)
         self._timer = None
         for slot in range(self._next, current + 1) if current - self._next < len(self._slots) else sorted(self._slots):
@@ -94,12 +106,18 @@ class Deadlines:
             found = self._slots.pop(slot, ())
             for sleeper in found:
                 sleeper.slot = -1
+                sleeper.seen_at = inf
             for sleeper in found:  # whoever is woken may set and drop the others
                 if sleeper.slot < 0:
                     self._look_at(sleeper, now)
         self._next = current + 1
         if self._slots and self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._turn)
+            self._wind(now)
+
+    def _wind(self, now: float) -> None:
+        """The next turn is due in a tick."""
+        self._due = now + TICK
+        self._timer = self._loop.call_later(TICK, self._turn)
 
     def _look_at(self, sleeper: Sleeper, now: float) -> None:
         """Wakes it, or lets it sleep on where its deadline was put off. One that fails keeps nobody else asleep."""

@@ -237,17 +237,17 @@ class CallState(SendState):
         self._upstream = offer.upstream
         self._opening = b""
         self._converter = None
-        self._collected = None
+        self._first = self._collected = None
         if not self._resumed:
             self._renderer = None  # what an earlier attempt told it is no part of this answer
         self._fan = None
         self._queued_until = inf
-        self._dispatched = self._activity = self._context.dispatched = now
+        self._goes_out(now)
         self._called = called = self._calling(offer, backend)
         try:
             if called is None:
                 return self._answer_itself(offer, backend, now)
-            self._relaying = called.name == self._serving.name and not self._resumed
+            self._relaying = called.name == self._format and not self._resumed
             if self._relaying:
                 if backend.manages:  # Ollama: nothing to rename where the client names that very model
                     self._upstream = self._house.catalog.spelling(incoming.model, offer.upstream)
@@ -286,7 +286,7 @@ class CallState(SendState):
             if self._fan is not None:
                 request = self._fan.request
                 if choices > 1 and incoming.stream:
-                    self._renderer = cast("WholeRenderer", incoming.several(self._context))
+                    self._renderer = cast("WholeRenderer", incoming.several(self._told()))
         outgoing = called.build(request, self._upstream, dialect)
         if self._resumed:
             outgoing = with_prefill(outgoing, dialect)
@@ -302,7 +302,7 @@ class CallState(SendState):
         self._status = 0
         self._usage = None
         self._converter = None
-        self._collected = None
+        self._first = self._collected = None
         self._dispatched = self._activity = now
         try:
             outgoing = called.build(fan.request, self._upstream, dialect)
@@ -331,7 +331,7 @@ class CallState(SendState):
             self._pictures = {**(self._pictures or {}), **fetching.fetched}
             self._fetching = None
             self._phase = _CALLING
-            self._dispatched = self._activity = self._context.dispatched = now
+            self._goes_out(now)
             return self._translate(now)
         except (OllamuxError, RecursionError) as error:
             return self._no_picture(failures.of_request(error), now)
@@ -346,7 +346,7 @@ class CallState(SendState):
 
     def _answer_here(self, incoming: Incoming, offer: Offer, now: float) -> Wants:
         """Answers what needs no call: a load of what loads by itself, a count of tokens, estimated."""
-        self._context.dispatched = now
+        self._goes_out(now)
         renderer = self._make_renderer()
         try:
             if incoming.operation == "count":

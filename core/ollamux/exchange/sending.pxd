@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.backends cimport Backend
+from ollamux.contract cimport wake_at
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.outgoing cimport Outgoing
@@ -10,7 +11,7 @@ from ollamux.routing.catalog cimport Offer
 
 
 cdef class SendState(EndState):
-    cdef dict _defaults(self, Offer offer)
+    cdef _defaults(self, Offer offer)
     @cython.locals(backend=Backend, incoming=Incoming)
     cdef tuple _send(self, Outgoing outgoing, double now)
     cdef tuple _fetch(self, double now)

@@ -23,7 +23,7 @@ cdef class ModelState(Exchange):
     cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef Usage _spent, _usage
     cdef dict _pictures
-    cdef str _failure
+    cdef str _failure, _format
     cdef long _answer_status
     cdef double _first_token, _queued_at, _waited
     cdef Plan _plan
@@ -35,11 +35,19 @@ cdef class ModelState(Exchange):
     cdef list _collected, _others, _playing
     cdef tuple _warnings
     cdef str _upstream
-    cdef bytes _opening
+    cdef bytes _opening, _first
     cdef long _attempt, _before, _collected_size, _status, _key
+<<<<<<< HEAD
     cdef bint _choosy, _committed, _going_on, _keeps, _relaying, _resumed
     cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
+=======
+    cdef bint _committed, _going_on, _keeps, _relaying, _resumed
+    cdef double _arrived, _called_at, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
+>>>>>>> origin/main
 
+    cpdef prepare(self, house, ClientRequest request, serving, route, place)
+    cdef RenderContext _told(self)
+    cdef _goes_out(self, double now)
     cdef str _stream_type(self)
     cdef _make_renderer(self)
     cdef tuple _decision(self)
