@@ -44,10 +44,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "ollamux.answer",
+        "ollamux.chat",
         "ollamux.clock",
         "ollamux.config",
         "ollamux.contract",
         "ollamux.conversation",
+        "ollamux.plain_messages",
+        "ollamux.sampling",
         "ollamux.usage",
         "ollamux.demo",
         "ollamux.json_sample",

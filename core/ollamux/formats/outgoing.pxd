@@ -7,3 +7,6 @@ cdef class Outgoing(Value):
     cdef readonly str path
     cdef readonly bytes body
     cdef readonly tuple warnings, headers
+
+
+cpdef Outgoing outgoing_of(str path, bytes body, tuple warnings)

@@ -14,7 +14,6 @@ from ollamux.conversation import (
     Image,
     Message,
     Part,
-    PlainMessages,
     Text,
     ToolCall,
     ToolResult,
@@ -23,6 +22,7 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.formats.base import Dialect
+from ollamux.plain_messages import PlainMessages
 
 BYTES_ALONE = Dialect(image_urls=False)
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16

@@ -21,7 +21,6 @@ from ollamux.conversation import (
     Message,
     Opaque,
     Part,
-    PlainMessages,
     Reasoning,
     ReasoningOptions,
     RedactedReasoning,
@@ -37,6 +36,7 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
+from ollamux.plain_messages import PlainMessages
 
 LLAMA = Dialect(
     think="chat_template_kwargs",

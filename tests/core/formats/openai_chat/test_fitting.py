@@ -12,7 +12,6 @@ from ollamux.conversation import (
     ChatRequest,
     Finish,
     Message,
-    PlainMessages,
     Text,
     TextDelta,
     Tool,
@@ -25,6 +24,7 @@ from ollamux.conversation import (
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.reading import ChatReader
+from ollamux.plain_messages import PlainMessages
 
 NINE = Dialect(call_ids=9)
 SHORT = Dialect(tool_names=64)

@@ -1,0 +1,15 @@
+# The types with which Cython compiles chat.py; the source is that file alone.
+
+from ollamux.contract cimport Value
+
+
+cdef class ChatRequest(Value):
+    cdef readonly str model, user, service_tier
+    cdef readonly object messages, tool_choice, parallel_tool_calls, sampling, output, reasoning
+    cdef readonly object keep_alive, truncate, shift, metadata
+    cdef readonly tuple tools
+    cdef readonly bint stream, logprobs
+    cdef readonly long long top_logprobs
+
+
+cpdef ChatRequest chat_request(str model, messages, bint stream, sampling, reasoning, keep_alive)

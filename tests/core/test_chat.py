@@ -1,0 +1,39 @@
+"""A chat as it is asked of a backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from ollamux import _build
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Message, Text
+from ollamux.plain_messages import PlainMessages
+from ollamux.sampling import NO_SAMPLING, Sampling
+
+SAID = [Message("user", [Text("a")])]
+
+
+def test_what_is_not_asked_for_is_absent() -> None:
+    request = ChatRequest("m", SAID)
+    assert request.sampling is NO_SAMPLING
+    assert (request.stream, request.tools, request.logprobs, request.top_logprobs) == (False, (), False, 0)
+    rest = ("output", "reasoning", "keep_alive", "truncate", "shift", "user", "metadata", "service_tier", "tool_choice")
+    assert [getattr(request, name) for name in rest] == [None] * len(rest)
+
+
+def test_requests_are_equal_where_they_say_the_same() -> None:
+    assert ChatRequest("m", SAID) == ChatRequest("m", PlainMessages(b'[{"role":"user","content":"a"}]'))
+    assert ChatRequest("m", SAID) != ChatRequest("m", SAID, True)
+
+
+def test_a_request_may_be_had_with_other_fields_and_keeps_the_rest() -> None:
+    request = ChatRequest("m", SAID, user="u", keep_alive=3.0)
+    changed = request.having(stream=True, sampling=Sampling(seed=1))
+    assert changed == ChatRequest("m", SAID, True, sampling=Sampling(seed=1), user="u", keep_alive=3.0)
+    assert request == ChatRequest("m", SAID, user="u", keep_alive=3.0)
+
+
+@pytest.mark.skipif(not _build.compiled(("ollamux.chat",)), reason="read-only in the compiled build alone")
+def test_a_request_is_not_changed_any_more() -> None:
+    with pytest.raises(AttributeError):
+        ChatRequest("m", SAID).stream = True
