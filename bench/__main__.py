@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import features, latency, memory, paced, peer_cases, requests, scale, sizes, soak, startup, streams
+from bench import features, latency, memory, paced, peer_cases, requests, scale, sizes, soak, startup, streams, workers
 from bench.circumstances import circumstances, describe
 from bench.failures import case as failures
 from bench.harness import SERVE
@@ -32,6 +32,7 @@ _CASES: dict[str, tuple[str, Callable[[Options], list[Result]]]] = {
     "streams": (streams.SUMMARY, streams.run),
     "startup": (startup.SUMMARY, startup.run),
     "features": (features.SUMMARY, features.run),
+    "workers": (workers.SUMMARY, workers.run),
     "sizes": (sizes.SUMMARY, sizes.run),
     "memory": (memory.SUMMARY, memory.run),
     "thousand": (scale.SUMMARIES["thousand"], scale.thousand),

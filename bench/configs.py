@@ -63,7 +63,7 @@ http {{
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What is switched on: keys, ten backends in place of one, rate limits, metrics that are read, a line of log for
-    each request, and a backend behind TLS."""
+    each request, a backend behind TLS, and how many processes share the port."""
 
     key: bool = False
     ten: bool = False
@@ -71,6 +71,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     metrics: bool = True
     log: bool = False
     tls: bool = False
+    workers: int = 1
 
 
 DEFAULTS = Setup()
@@ -127,7 +128,7 @@ def ollamux_config(port: int, upstream: int, kind: str, setup: Setup, *, ca: Pat
         backend["tls"] = {"verify": True, "ca": str(ca)}
     ids = [f"up{n}" for n in range(10)] if setup.ten else ["up"]
     config: dict[str, Any] = {
-        "server": {"host": "127.0.0.1", "port": port},
+        "server": {"host": "127.0.0.1", "port": port, "workers": setup.workers},
         "backends": [{"id": name, **backend} for name in ids],
         "metrics": {"enabled": setup.metrics},
     }

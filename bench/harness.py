@@ -44,12 +44,13 @@ def _program_of_nginx() -> str:
 
 
 class Rig:
-    """A scripted upstream that serves `models`, and whatever servers are put in front of it."""
+    """A scripted upstream that serves `models`, and whatever servers are put in front of it; `cores` are for each of
+    the two sides."""
 
-    def __init__(self, models: Sequence[str], *, serve: str = SERVE) -> None:
+    def __init__(self, models: Sequence[str], *, serve: str = SERVE, cores: int = 1) -> None:
         self._models, self._serve = tuple(models), serve
         self._stack = ExitStack()
-        self._server_pin, self._load_pin = pins()
+        self._server_pin, self._load_pin = pins(cores)
         self._count = 0
         self._behind: list[int] = []
         self._tls_port = 0

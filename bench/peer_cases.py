@@ -1,7 +1,8 @@
 """The case of peers: other gateways beside nginx and ollamux, passing OpenAI's format through, in the same rounds.
 
 What is counted: CPU for one request with 32 connections and with one, CPU for one chunk as fast as taken and at a pace,
-and memory. ollamux stands here twice: at its defaults, and with everything switched on that a deployment has.
+and memory. ollamux stands here twice: at its defaults, and with everything switched on that a deployment has. Notes
+tell what it takes of what each gateway takes that is compiled to machine code.
 
 Rules: a gateway that costs a hundred times as much gets fewer requests, so that a round ends, and, at a pace, as many
 streams as it can carry; CPU for one is comparable all the same, and the row says so. What cannot be installed or does
@@ -10,10 +11,13 @@ not answer is left out with a note.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from bench.configs import ALL
 from bench.harness import Rig
@@ -34,6 +38,7 @@ SUMMARY = "beside LiteLLM, vllm-router, sglang-router and Portkey (15 minutes, a
 _LOADS = ((32, 10_000), (1, 3_000))
 _STREAMS = 400
 _LEAST = 40
+_OURS = ("ollamux", "ollamux, everything on")
 _CHUNK_COLUMNS = (("cpu_us", "CPU µs/chunk", 2), ("stream_cpu_us", "CPU µs/stream", 0), ("wall_p50_ms", "p50 ms", 2))
 
 
@@ -51,8 +56,8 @@ class _Rival(NamedTuple):
 def _rivals(rig: Rig, options: Options, notes: list[str]) -> list[_Rival]:
     found = [_Rival(name, rig.nginx(), TWINS, 1.0, 200) for name in TWINS]
     if options.ollamux:
-        found.append(_Rival("ollamux", rig.ollamux(), TWINS, 1.0, 200))
-        found.append(_Rival("ollamux, everything on", rig.ollamux(setup=ALL), TWINS, 1.0, 200))
+        servers = (rig.ollamux(), rig.ollamux(setup=ALL))
+        found += [_Rival(name, server, TWINS, 1.0, 200) for name, server in zip(_OURS, servers, strict=True)]
     cache = Path(options.peers) if options.peers else default_folder()
     for peer in PEERS.values():
         try:
@@ -86,6 +91,9 @@ def _tables(rig: Rig, options: Options, rivals: list[_Rival], notes: list[str]) 
     def contestants(run: Callable[[_Rival], Callable[[int], Sample]], those: list[_Rival]) -> list[Contestant]:
         return [Contestant(rival.name, run(rival), rival.base) for rival in those]
 
+    def compared(title: str, those: list[Contestant], columns: Sequence[tuple[str, str, int]], **more: Any) -> Result:
+        return _beside_native(compare("peers", title, those, options, key="cpu_us", columns=columns, **more))
+
     results = []
     for connections, full in _LOADS:
 
@@ -94,9 +102,7 @@ def _tables(rig: Rig, options: Options, rivals: list[_Rival], notes: list[str]) 
             return partial(measure, rig, rival.server, OPENAI, MODEL, connections, amount)
 
         title = f"peers, one request, {connections} connection{'s' if connections > 1 else ''}"
-        results.append(
-            compare("peers", title, contestants(whole, rivals), options, key="cpu_us", columns=COLUMNS, notes=notes)
-        )
+        results.append(compared(title, contestants(whole, rivals), COLUMNS, notes=notes))
 
     notes = list(notes)
     streaming = _streaming(rig, rivals, notes)
@@ -105,30 +111,38 @@ def _tables(rig: Rig, options: Options, rivals: list[_Rival], notes: list[str]) 
         return partial(unpaced, rig, rival.server, OPENAI, SINGLE, rival.amount(options.amount(_STREAMS), 8) // 2)
 
     title = f"peers, streams of {CHUNKS} chunks as fast as they are taken"
-    results.append(
-        compare(
-            "peers", title, contestants(stream, streaming), options, key="cpu_us", columns=_CHUNK_COLUMNS, notes=notes
-        )
-    )
+    results.append(compared(title, contestants(stream, streaming), _CHUNK_COLUMNS, notes=notes))
 
     def at_pace(rival: _Rival) -> Callable[[int], Sample]:
         return partial(paced, rig, rival.server, OPENAI, _pace(rival.streams))
 
     fewer = [f"{rival.name}: with {rival.streams} streams" for rival in streaming if rival.streams != 200]
     results.append(
-        compare(
-            "peers",
+        compared(
             f"peers, {_pace(200).title}",
             contestants(at_pace, streaming),
-            options,
-            key="cpu_us",
-            columns=PACED_COLUMNS,
+            PACED_COLUMNS,
             warm_up=False,
             added=("ttft_p50_ms",),
             notes=[*notes, *fewer],
         )
     )
     return results
+
+
+def _beside_native(result: Result) -> Result:
+    """With a note for ollamux beside each gateway in machine code: the median of what it took of that one's CPU."""
+    rows = {row.name: row.samples for row in result.rows}
+    told = []
+    for peer in PEERS.values():
+        for name in _OURS:
+            if peer.native and peer.name in rows and name in rows:
+                shares = [
+                    ours[result.key] / theirs[result.key]
+                    for ours, theirs in zip(rows[name], rows[peer.name], strict=True)
+                ]
+                told.append(f"{name}: {statistics.median(shares):.2f} of what {peer.name} takes")
+    return msgspec.structs.replace(result, notes=[*result.notes, *told])
 
 
 def _pace(streams: int) -> Pace:

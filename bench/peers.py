@@ -32,7 +32,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
     `command` gets the folder of its installation, a folder for its configuration, its own port, the upstream's and the
     models. `share` is the part of the requests that it is measured with, `streams` how many it can carry at 20 tokens
-    a second.
+    a second; `native`: written in a language that is compiled to machine code.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     share: float = 1.0
     streams: int = 200
+    native: bool = False
 
     @property
     def from_npm(self) -> bool:
@@ -174,6 +175,7 @@ PEERS: dict[str, Peer] = {
             health="/health",
             headers=_no_headers,
             variables={},
+            native=True,
         ),
         Peer(
             name="sglang-router",
@@ -183,6 +185,7 @@ PEERS: dict[str, Peer] = {
             health="/health",
             headers=_no_headers,
             variables={},
+            native=True,
         ),
         Peer(
             name="portkey",

@@ -34,13 +34,14 @@ def environment(folder: Path | None = None) -> dict[str, str]:
     return kept
 
 
-def pins() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Command prefixes for the servers and for what drives them; both empty where nothing can be pinned."""
-    cores = sorted(os.sched_getaffinity(0))
+def pins(each: int = 1) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Command prefixes for the servers and for what drives them, with so many cores each; both empty where nothing can
+    be pinned."""
+    cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
     taskset = shutil.which("taskset")
-    if taskset is None or len(cores) < 2:
+    if taskset is None or len(cores) < 2 * each:
         return (), ()
-    return (taskset, "-c", str(cores[0])), (taskset, "-c", str(cores[-1]))
+    return (taskset, "-c", ",".join(cores[:each])), (taskset, "-c", ",".join(cores[-each:]))
 
 
 def free_port() -> int:

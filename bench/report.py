@@ -44,6 +44,8 @@ def _heading(result: Result) -> str:
     said = f"{result.title}; medians of {result.rounds} rounds" if result.rounds > 1 else f"{result.title}; 1 round"
     if result.tolerance is not None:
         said += f"; tolerance {result.tolerance.median:.1%} (at most {result.tolerance.greatest:.1%})"
+    if result.stolen is not None and result.stolen.greatest:
+        said += f"; stolen {result.stolen.median:.1%} (at most {result.stolen.greatest:.1%})"
     return said
 
 

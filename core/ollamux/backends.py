@@ -10,6 +10,7 @@ Rules: credentials go into this backend's calls and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig
@@ -17,10 +18,8 @@ from ollamux.contract import Call, HeaderPairs, Target
 from ollamux.conversation import Operation
 from ollamux.credentials.base import Signer
 from ollamux.credentials.hiding import Hiding
-from ollamux.credentials.oauth2 import AccessToken
 from ollamux.credentials.placing import key_headers, key_query, with_query
 from ollamux.credentials.ring import KeyRing, rest_after
-from ollamux.credentials.sigv4 import SigV4
 from ollamux.errors import BackendError, OllamuxError
 from ollamux.formats import calling
 from ollamux.formats.base import Calling, Dialect
@@ -29,6 +28,9 @@ from ollamux.hardware.keeping import Keeping
 from ollamux.providers.base import FileServing, Provider, SelfAnswering, root_of
 from ollamux.resilience.health import Health
 from ollamux.routing.catalog import Offer
+
+if TYPE_CHECKING:
+    from ollamux.credentials.oauth2 import AccessToken
 
 __all__ = ("DEFAULT_REGION", "Backend")
 
@@ -137,7 +139,7 @@ class Backend:
         self._dialect_hook: Callable[[str], Dialect] | None = getattr(provider, "dialect_for", None)
         self._url_hook: Callable[[str, str, str, BackendConfig], str] | None = getattr(provider, "url", None)
         self._signer = self._make_signer()
-        self.token = AccessToken(config.oauth2) if config.auth == "oauth2" and config.oauth2 is not None else None
+        self.token = _token(config)
         self._headers_of: tuple[HeaderPairs, ...] = ()
         self._joins: dict[tuple[int, HeaderPairs], HeaderPairs] = {}
         self._typed: dict[str, HeaderPairs] = {}
@@ -326,10 +328,21 @@ class Backend:
         config = self.config
         if _auth(config, self.provider) != "sigv4" or config.access_key is None or config.secret_key is None:
             return None
+        from ollamux.credentials.sigv4 import SigV4
+
         token = config.session_token.reveal() if config.session_token is not None else ""
         service: str = getattr(self.provider, "service", "bedrock")
         keys = config.access_key.reveal(), config.secret_key.reveal()
         return SigV4(*keys, config.region or DEFAULT_REGION, session_token=token, service=service)
+
+
+def _token(config: BackendConfig) -> AccessToken | None:
+    """The token that stands for a key, where one is to be fetched."""
+    if config.auth != "oauth2" or config.oauth2 is None:
+        return None
+    from ollamux.credentials.oauth2 import AccessToken
+
+    return AccessToken(config.oauth2)
 
 
 def _auth(config: BackendConfig, provider: Provider) -> str:

@@ -3,6 +3,13 @@
 from ollamux.contract cimport Value
 
 
+cdef class PlainMessages:
+    cdef readonly bytes text
+    cdef list _read
+
+    cdef list _messages(self)
+
+
 cdef class ChatRequest(Value):
     cdef readonly str model, user, service_tier
     cdef readonly object messages, tool_choice, parallel_tool_calls, sampling, output, reasoning
@@ -13,3 +20,4 @@ cdef class ChatRequest(Value):
 
 
 cpdef ChatRequest chat_request(str model, messages, bint stream, sampling, reasoning, keep_alive)
+cpdef PlainMessages plain_messages(bytes text)

@@ -10,13 +10,11 @@ format's sums are derived from them; parts are ordered and their order is the or
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from ollamux.answer import Answer
-from ollamux.chat import ChatRequest
-from ollamux.sampling import NO_SAMPLING, Sampling
 from ollamux.usage import Usage, total
 
 __all__ = (
@@ -24,7 +22,6 @@ __all__ = (
     "Answer",
     "Audio",
     "Bytes",
-    "ChatRequest",
     "CompletionRequest",
     "Document",
     "EmbedAnswer",
@@ -230,6 +227,31 @@ class ReasoningOptions(msgspec.Struct, frozen=True):
     effort: str | None = None
     budget: int | None = None
     summary: str | None = None
+
+
+class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The knobs that formats share, by their common names; None is absent. `other` holds a format's own knobs under
+    their own names (num_ctx, num_gpu, ...), which another format drops with a warning, and what a model's configuration
+    adds: `reasoning_effort` (weaker than the request's own), `summary_level`, `verbosity_level` and
+    `truncation_strategy`, which a format without them drops in silence."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    repeat_penalty: float | None = None
+    repeat_last_n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    other: dict[str, Any] = {}
+
+
+NO_SAMPLING = Sampling()
+"""Nothing asked for: the one object for it, so that it can be told by identity."""
 
 
 class CompletionRequest(msgspec.Struct, frozen=True):

@@ -25,9 +25,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Bytes,
-    ChatRequest,
     CompletionRequest,
     EmbedAnswer,
     EmbedRequest,

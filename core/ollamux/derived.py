@@ -10,7 +10,6 @@ from zlib import crc32
 
 from ollamux.backends import Backend
 from ollamux.config import Config
-from ollamux.config.values import number
 from ollamux.gate import IssuedKey
 from ollamux.hardware.machine import Machine
 from ollamux.hardware.thermal import ThermalLimits
@@ -44,6 +43,7 @@ def keep_alive(config: Config) -> float | None:
     told = config.keep_alive if config.keep_alive is not None else config.response_optimization.keep_alive
     if told is None:
         return None
+    from ollamux.config.values import number
     from ollamux.formats.ollama.goleaves import keep_alive_of  # rarely told, and it brings much with it
 
     seconds = number(told)

@@ -16,6 +16,7 @@ cdef class Gateway(Premises):
     cdef bint _hedges
     cdef ClientLimits _limits
     cdef object _management, _lists, _responses, _status
+    cdef str _version
     cdef dict _servings
     cdef set _apart
 

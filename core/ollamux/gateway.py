@@ -8,7 +8,7 @@ Rules: time is an argument; who is refused at the door is told so in the format 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
@@ -18,28 +18,26 @@ from ollamux.config import Config
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.derived import issued_keys
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
-from ollamux.exchange import HedgedExchange, ModelExchange, Settled, SurveyExchange
+from ollamux.exchange import HedgedExchange, ModelExchange, Settled
 from ollamux.exchange.base import JSON_UTF8, Exchange
-from ollamux.exchange.forward import ForwardExchange, kept_behind
 from ollamux.exchange.heads import REQUEST_ID, request_id
-from ollamux.explaining import Explaining
 from ollamux.formats import served_late, servings
 from ollamux.formats.base import Place, Serving
-from ollamux.formats.ollama import listing
 from ollamux.gate import Gate
-from ollamux.listing import Listing, shape_of
 from ollamux.premises import Premises
 from ollamux.probing import Chore
 from ollamux.reports import BackendReport, ModelReport
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
-from ollamux.status import Status
 from ollamux.workers.dividing import ALONE, Part
 
 if TYPE_CHECKING:
     from ollamux.config.schema import ResponsesConfig
     from ollamux.formats.openai_responses.serving import ResponsesServing
     from ollamux.formats.openai_responses.store import StoredResponses
+    from ollamux.listing import Listing
+    from ollamux.management import Management
+    from ollamux.status import Status
 
 __all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
 
@@ -85,7 +83,6 @@ class Gateway(Premises):
         config = self.config
         # Here, and not above: who imports this module need not load the format.
         from ollamux.formats.ollama.serving import OllamaServing
-        from ollamux.management import Management
 
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
@@ -104,11 +101,12 @@ class Gateway(Premises):
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._hedges = self.guards.hedging is not None
-        self._management = Management(self)
-        self._lists = Listing(self, self._servings, self._mark)
-        self._status = Status(self, version, self._mark)
+        self._version = version
+        self._management: Management | None = None
+        self._lists: Listing | None = None
+        self._status: Status | None = None
         self._apart: set[str] = set()
-        self.mount("/api/route", Explaining(self, self._servings["ollama"]).page, method="POST", scope="inference")
+        self.mount("/api/route", self._explain, method="POST", scope="inference")
 
     # The contract -----------------------------------------------------------------------------------------------------
 
@@ -163,7 +161,7 @@ class Gateway(Premises):
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Each backend's `info` and `health`, by its id, as GET /api/backends tells them."""
-        return self._status.backends()
+        return self._pages().backends()
 
     def refuse(self, path: str, error: OllamuxError) -> Exchange:
         """The exchange that answers a request which could not be read, in the format of its path."""
@@ -249,17 +247,11 @@ class Gateway(Premises):
             case "status":
                 return Settled(200, JSON_UTF8, b'{"cloud":{"disabled":false,"source":"none"}}')
             case "tags":
-                return SurveyExchange(
-                    self,
-                    lambda at: listing.tags(self.automatic.listed(), self.clock, at),
-                    (*JSON_UTF8, *self._mark),
-                )
+                return self._survey("tags", self.automatic.listed)
             case "ps":
-                return SurveyExchange(
-                    self, lambda at: listing.ps(self.catalog.loaded(), self.clock, at), (*JSON_UTF8, *self._mark)
-                )
+                return self._survey("ps", self.catalog.loaded)
             case "models":
-                return self._lists.open(request, path, target.place.argument, query)
+                return self._listing().open(request, path, target.place.argument, query)
             case "response" | "response_input":
                 return self._stored(request, target, query, now)
             case "recommendations":
@@ -267,16 +259,52 @@ class Gateway(Premises):
             case "page" if target.page is not None:
                 return target.page(request, now)
             case handler:
-                page = self._status.pages.get(handler)
+                page = self._pages().pages.get(handler)
                 if page is not None and handler in _OF_ALL and self.circle is not None:
                     name = target.place.argument
-                    return self.together(lambda house: self._status.of(house).pages[handler](request, name, now))
+                    return self.together(lambda house: self._pages().of(house).pages[handler](request, name, now))
                 if page is not None:
                     exchange = page(request, target.place.argument, now)
                     if handler == "efficiency_set" and self.circle is not None:
                         return self.circle.when_heard(exchange)
                     return exchange
-                return self._management.open(request, path)
+                return self._managing().open(request, path)
+
+    # What few requests ask for is loaded with the first of them.
+
+    def _listing(self) -> Listing:
+        if self._lists is None:
+            from ollamux.listing import Listing
+
+            self._lists = Listing(self, self._servings, self._mark)
+        return self._lists
+
+    def _managing(self) -> Management:
+        if self._management is None:
+            from ollamux.management import Management
+
+            self._management = Management(self)
+        return self._management
+
+    def _pages(self) -> Status:
+        if self._status is None:
+            from ollamux.status import Status
+
+            self._status = Status(self, self._version, self._mark)
+        return self._status
+
+    def _explain(self, request: ClientRequest, now: float) -> Exchange:
+        from ollamux.explaining import Explaining
+
+        return Explaining(self, self._servings["ollama"]).page(request, now)
+
+    def _survey(self, name: str, offers: Callable[[], Any]) -> Exchange:
+        """What all backends have, as Ollama lists it: `name` is that list's in `formats.ollama.listing`."""
+        from ollamux.exchange.survey import SurveyExchange
+        from ollamux.formats.ollama import listing
+
+        page = getattr(listing, name)
+        return SurveyExchange(self, lambda at: page(offers(), self.clock, at), (*JSON_UTF8, *self._mark))
 
     @property
     def stored(self) -> StoredResponses:
@@ -314,6 +342,8 @@ class Gateway(Premises):
             status, body = kept.get(id_, now, owner, query)
         model = kept.behind(id_, owner)
         if model and (status == 404 or request.method == "DELETE"):  # its backend has it, too, or has it alone
+            from ollamux.exchange.forward import ForwardExchange, kept_behind
+
             rest = "/input_items" if target.handler == "response_input" else ""
             forward = kept_behind(self, model, id_, rest, query)
             if forward is not None:
@@ -334,6 +364,8 @@ class Gateway(Premises):
         spelled = unquote(path)
         if not spelled.startswith(_OTHERS):
             return self._servings["ollama"]
+        from ollamux.listing import shape_of
+
         return self._servings[shape_of(spelled, headers or {}, query)]
 
 

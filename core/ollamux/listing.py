@@ -21,10 +21,10 @@ from ollamux.automatic import Automatic
 from ollamux.clock import Clock
 from ollamux.contract import ClientRequest, HeaderPairs, Want
 from ollamux.errors import ModelNotFound
-from ollamux.exchange import Exchange, SurveyExchange
-from ollamux.exchange.base import House, answer
+from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.failures import with_names
 from ollamux.exchange.forward import ForwardExchange
+from ollamux.exchange.survey import SurveyExchange
 from ollamux.formats.base import Serving
 from ollamux.routing.catalog import Offer
 

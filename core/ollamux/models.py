@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
-__all__ = ("ASSUMED_CAPABILITIES", "Inventory", "Loaded", "ModelInfo", "Probe", "ProbeAnswer")
+__all__ = ("ASSUMED_CAPABILITIES", "AUTO", "Inventory", "Loaded", "ModelInfo", "Probe", "ProbeAnswer")
 
 ASSUMED_CAPABILITIES = frozenset({"completion", "tools"})
 """What a model is taken to be able to do where nobody says."""
+
+AUTO = "auto"
+"""The name by which a client leaves the choice of a model to the gateway."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,9 @@ from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.describing import DescribedHouse, Descriptions, serves, share
 from ollamux.errors import OllamuxError
-from ollamux.exchange import Exchange, Settled, SurveyExchange
+from ollamux.exchange import Exchange, Settled
 from ollamux.exchange.base import JSON_UTF8
+from ollamux.exchange.survey import SurveyExchange
 from ollamux.formats.ollama import listing
 
 __all__ = ("Status", "StatusHouse")

@@ -1,4 +1,7 @@
-"""Heads of answers as bytes: encoded once where they come again, with a Date that is made once a second.
+"""Heads of answers as bytes: each line encoded once where it comes again, with a Date that is made once a second.
+
+Strategy: two answers seldom have all their headers in common and nearly always have each of them in common with others,
+so it is lines that are kept. Whoever tells the same again with the very same pair is found by that.
 
 Rules: nothing in a header can end its line, whoever wrote it.
 """
@@ -15,13 +18,16 @@ from ollamux.contract import HeaderPairs
 __all__ = ("AnswerHeads", "has_length")
 
 
+_LINES = 1024
+
+
 class AnswerHeads:
     """Those of one server."""
 
-    __slots__ = ("_date", "_date_until", "_heads", "_told", "_told_head", "_told_status")
+    __slots__ = ("_date", "_date_until", "_lines", "_told", "_told_head", "_told_status")
 
     def __init__(self) -> None:
-        self._heads: dict[tuple[int, HeaderPairs], bytes] = {}
+        self._lines: dict[tuple[str, str], bytes] = {}
         self._told: HeaderPairs = ()  # what was encoded last: most answers of a backend have the very same headers
         self._told_status = 0
         self._told_head = b""
@@ -35,20 +41,25 @@ class AnswerHeads:
         if now >= self._date_until:
             self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
             self._date_until = floor(now) + 1.0
+        head = [_OK if status == 200 else _status_line(status)]
+        for pair in headers:
+            line = self._lines.get(pair)
+            head.append(self._line(pair) if line is None else line)
+        head.append(self._date)
         self._told, self._told_status = headers, status
-        self._told_head = self._kept(status, headers) + self._date
+        self._told_head = b"".join(head)
         return self._told_head
 
-    def _kept(self, status: int, headers: HeaderPairs) -> bytes:
-        """Encoded, if that was not done before."""
-        key = (status, headers)
-        found = self._heads.get(key)
-        if found is None:
-            found = _encoded(status, headers)
-            if len(self._heads) >= 512:  # the number of a request makes a head of its own; the usual ones come again
-                self._heads.clear()
-            self._heads[key] = found
-        return found
+    def _line(self, pair: tuple[str, str]) -> bytes:
+        """The line of one header, kept: the number of a request comes once, most others come again."""
+        name, value = pair
+        if not value.isprintable():
+            value = value.translate(_NO_CONTROLS)
+        line = f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")
+        if len(self._lines) >= _LINES:
+            self._lines.clear()
+        self._lines[pair] = line
+        return line
 
 
 _NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")
@@ -58,14 +69,11 @@ _NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-def _line(value: str) -> str:
-    return value if value.isprintable() else value.translate(_NO_CONTROLS)
+def _status_line(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
 
 
-def _encoded(status: int, headers: HeaderPairs) -> bytes:
-    phrase = _PHRASES.get(status, "")
-    lines = "".join([f"{name}: {_line(value)}\r\n" for name, value in headers])
-    return f"HTTP/1.1 {status} {phrase}\r\n{lines}".encode("utf-8", "surrogateescape")
+_OK = _status_line(200)
 
 
 def has_length(headers: HeaderPairs) -> bool:

@@ -49,8 +49,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.config",
         "ollamux.contract",
         "ollamux.conversation",
-        "ollamux.plain_messages",
-        "ollamux.sampling",
         "ollamux.usage",
         "ollamux.demo",
         "ollamux.json_sample",

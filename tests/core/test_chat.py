@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from ollamux import _build
-from ollamux.chat import ChatRequest
-from ollamux.conversation import Message, Text
-from ollamux.plain_messages import PlainMessages
-from ollamux.sampling import NO_SAMPLING, Sampling
+from ollamux.chat import ChatRequest, PlainMessages
+from ollamux.conversation import NO_SAMPLING, Message, Sampling, Text
 
 SAID = [Message("user", [Text("a")])]
 
@@ -37,3 +37,32 @@ def test_a_request_may_be_had_with_other_fields_and_keeps_the_rest() -> None:
 def test_a_request_is_not_changed_any_more() -> None:
     with pytest.raises(AttributeError):
         ChatRequest("m", SAID).stream = True
+
+
+TEXT = (
+    b'[{"role":"system","content":"be brief"},{"content":"w\\u00f6rld","role":"user"},'
+    b'{"role":"assistant","content":""}]'
+)
+READ = [Message("system", [Text("be brief")]), Message("user", [Text("w\u00f6rld")]), Message("assistant", [])]
+
+
+def test_they_read_like_the_list_of_messages_that_they_are() -> None:
+    said = PlainMessages(TEXT)
+    assert list(said) == READ and len(said) == 3
+    assert (said[0], said[-1], said[1:]) == (READ[0], READ[2], READ[1:])
+    assert list(reversed(said)) == READ[::-1]
+    assert isinstance(said, Sequence)
+    assert repr(said) == repr(READ)
+
+
+def test_they_are_equal_to_messages_that_say_the_same() -> None:
+    assert PlainMessages(TEXT) == READ
+    assert READ == PlainMessages(TEXT) == PlainMessages(TEXT.replace(b":", b" : "))
+    assert PlainMessages(TEXT) != READ[:2]
+    assert PlainMessages(TEXT) != "something else"
+
+
+def test_the_text_stays_as_it_was_written() -> None:
+    said = PlainMessages(TEXT)
+    list(said)
+    assert said.text is TEXT

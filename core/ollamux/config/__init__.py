@@ -6,15 +6,16 @@
     config = resolve_keys(load(layers, env, {"server.port": 8080}), env, read_file)
 
 `schema` is what comes out and every default, `sections` and `backends` what may be written, `environment` the
-variables. Whatever is wrong is one ConfigError with all of it.
+variables. Whatever is wrong is one ConfigError with all of it. What reads a configuration is loaded when it is asked
+for: who makes a `Config` of values needs none of it.
 """
 
 from __future__ import annotations
 
-from ollamux.config.document import Layer, includes_of, parse_document, parse_dotenv
-from ollamux.config.environment import extra_files
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ollamux.config.keys import bind_problem, is_loopback, resolve_keys
-from ollamux.config.load import load
 from ollamux.config.schema import (
     BackendConfig,
     BackendLimits,
@@ -47,6 +48,11 @@ from ollamux.config.schema import (
     VramConfig,
 )
 from ollamux.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ollamux.config.document import Layer, includes_of, parse_document, parse_dotenv
+    from ollamux.config.environment import extra_files
+    from ollamux.config.layers import load
 
 __all__ = (
     "BackendConfig",
@@ -89,3 +95,21 @@ __all__ = (
     "parse_dotenv",
     "resolve_keys",
 )
+
+_READING = {
+    "Layer": "document",
+    "extra_files": "environment",
+    "includes_of": "document",
+    "load": "layers",
+    "parse_document": "document",
+    "parse_dotenv": "document",
+}
+"""What reads a configuration, and the module that it is in."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _READING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_READING[name]}"), name)
+    globals()[name] = found
+    return found

@@ -16,8 +16,9 @@ from typing import cast
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
+from ollamux.chat import ChatRequest
 from ollamux.contract import Cancel, Data, End, WakeAt, Want, Wants
-from ollamux.conversation import ChatRequest, EmbedRequest
+from ollamux.conversation import EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM

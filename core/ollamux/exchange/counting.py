@@ -12,8 +12,8 @@ from __future__ import annotations
 from ollamux.accounting.kinds import kind_of
 from ollamux.accounting.ledger import GONE
 from ollamux.errors import OllamuxError
-from ollamux.exchange import deciding
 from ollamux.exchange.state import ModelState
+from ollamux.exchange.telling import why
 from ollamux.news import Decision
 from ollamux.usage import Usage, total
 
@@ -76,7 +76,7 @@ class CountingState(ModelState):
                 model=incoming.model if incoming is not None else "",
                 backend=offer.backend if offer is not None else "",
                 upstream=offer.upstream if offer is not None else "",
-                reason=deciding.why(plan, offer) if plan is not None and offer is not None else "",
+                reason=why(plan, offer) if plan is not None and offer is not None else "",
                 strategy=plan.strategy.name if plan is not None else "",
                 calls=calls,
                 failure=self._failure,

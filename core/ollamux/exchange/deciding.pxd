@@ -10,7 +10,7 @@ from ollamux.resilience.circuits cimport Circuits
 from ollamux.resilience.health cimport Health
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.fleet cimport Fleet
-from ollamux.routing.plan cimport Candidate, Plan, Planner, rough
+from ollamux.routing.plan cimport Plan, Planner
 from ollamux.routing.standing cimport Field, Standing
 from ollamux.routing.station cimport Station
 
@@ -27,7 +27,3 @@ cpdef brought_up_to_date(Machines house, double now)
 cdef _read(Machines house, Station station, set stale)
 @cython.locals(standing=Standing, still=list)
 cdef _close_off(Fleet fleet, Circuits circuits, double now)
-@cython.locals(best=Candidate, field=Field, latency=long)
-cpdef tuple told(Plan plan, Offer offer, tuple first, str kind=*)
-cdef tuple _headers(Candidate chosen, str reason, long latency, tuple others)
-cdef tuple _typed(str kind, tuple headers)

@@ -1,4 +1,4 @@
-"""The decision behind a request: whom it is sent to, in which order, and what is told of that.
+"""The decision behind a request: whom it is sent to, and in which order.
 
 Strategy: what is known of a backend at this moment (whether it can be called, how it is, whether its circuits are open,
 how many run and wait there) is read from the machines that own it when a plan is made, so that a plan is never older
@@ -6,15 +6,14 @@ than what they know; whoever changes puts its backend's id where it is found the
 offers. Where an order is given already (`auto` has ranked several models, or load balancing is off) it stays, and what
 the filters rule out is taken out of it.
 
-Rules: nothing is sent here and nothing is remembered; texts are made for headers that go out, and for nothing else, and
-no set of them twice; a plan's first few are all that a request looks at before something fails.
+Rules: nothing is sent here and nothing is remembered; a plan's first few are all that a request looks at before
+something fails. What is told of a decision stands in `telling`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ollamux.contract import HeaderPairs
 from ollamux.formats.asking import Incoming
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.circuits import Circuits
@@ -23,7 +22,7 @@ from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
-from ollamux.routing.plan import Candidate, Plan, rough
+from ollamux.routing.plan import Plan
 from ollamux.routing.refusing import refuse
 from ollamux.routing.standing import Field, Standing
 from ollamux.routing.station import DEGRADED, OUT, READY, Station
@@ -32,12 +31,9 @@ if TYPE_CHECKING:
     from ollamux.backends import Backend
     from ollamux.exchange.base import House
 
-__all__ = ("asked", "brought_up_to_date", "decided", "in_order", "planned", "told", "why")
+__all__ = ("asked", "brought_up_to_date", "decided", "in_order", "planned")
 
-_ALTERNATIVES = 3
 _BY_PREFIX = "prefix_affinity"
-_TOLD = 1024
-"""Sets of headers that are kept for each name."""
 
 
 def asked(
@@ -167,54 +163,3 @@ def _close_off(fleet: Fleet, circuits: Circuits, now: float) -> None:
                 standing.reading(now, condition=OUT)
                 still.append(standing)
     fleet.out = still
-
-
-def why(plan: Plan, offer: Offer) -> str:
-    """Why this offer answers, in one line."""
-    if offer is plan.best.offer:
-        return plan.reason
-    return f"{plan.strategy.name}: {offer.backend}, for {plan.best.backend} failed or had no place"
-
-
-def told(plan: Plan, offer: Offer, first: HeaderPairs, kind: str = "") -> HeaderPairs:
-    """The headers by which a client is told who answers, after those of the media type `kind` where it is given:
-    `first`, the backend's own, and why, which an offer that was no candidate of the plan has none of. Where the same
-    is told again it is the same tuple, so that a front may keep its encoded form."""
-    best = plan.best
-    if offer is not best.standing.offer:
-        return _typed(kind, first + _rarely_told(plan, offer))
-    field = plan.field
-    latency = rough(best.latency_ms)
-    key = (kind, plan.strategy, plan.ask.leaning, best.tier, best.primary, latency, best.watts, *plan.first)
-    found = field.told.get(key)
-    if found is None:
-        found = _typed(kind, first + _headers(best, plan.reason, latency, plan.alternatives))
-        if len(field.told) >= _TOLD:
-            field.told.clear()
-        field.told[key] = found
-    return found
-
-
-def _rarely_told(plan: Plan, offer: Offer) -> HeaderPairs:
-    """Why one answers who was not the first choice."""
-    found = [each for each in plan.candidates if each.offer is offer]
-    if not found:
-        return ()
-    others = tuple([each.backend for each in plan.candidates if each is not found[0]])
-    return _headers(found[0], why(plan, offer), rough(found[0].latency_ms), others)
-
-
-def _headers(chosen: Candidate, reason: str, latency: int, others: tuple[str, ...]) -> HeaderPairs:
-    pairs = [
-        ("X-Provider-Used", chosen.standing.station.provider),
-        ("X-Routing-Reason", reason),
-        ("X-Estimated-Latency-Ms", str(latency)),
-        ("X-Estimated-Power-Watts", f"{chosen.watts:g}"),
-    ]
-    if others:
-        pairs.append(("X-Alternatives", ", ".join(others[:_ALTERNATIVES])))
-    return tuple(pairs)
-
-
-def _typed(kind: str, headers: HeaderPairs) -> HeaderPairs:
-    return (("Content-Type", kind), *headers) if kind else headers

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ollamux.conversation import Answer, ChatRequest, EmbedAnswer, EmbedRequest
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, EmbedAnswer, EmbedRequest
 from ollamux.formats.base import Dialect, Neutral
 
 __all__ = ("Fan", "fan_of", "joined", "split")

@@ -19,13 +19,13 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from msgspec.structs import replace
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.config import PicturesConfig
 from ollamux.contract import Call, FailureKind, HeaderPairs
-from ollamux.conversation import Bytes, ChatRequest, Image, Message, Part, ToolResult, Url
+from ollamux.conversation import Bytes, Image, Message, Part, ToolResult, Url
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.heads import header
 from ollamux.formats.base import Dialect, Neutral
-from ollamux.plain_messages import PlainMessages
 
 __all__ = ("Fetching", "addresses", "with_pictures")
 

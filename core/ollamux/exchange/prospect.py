@@ -75,7 +75,7 @@ class Prospect:
             return ""
         plan, waited = self.plan, now - self._arrived
         if plan.goes(waited, first_round):
-            return plan.best.backend
+            return plan.chosen.station.id
         if not first_round:
             patience = plan.patience
             self.alarm = max(self._arrived + patience, now + _SOON) if patience > waited else math.inf

@@ -217,7 +217,7 @@ class SearchState(CountingState):
         """A call goes out that a plan is behind."""
         plan = self._plan
         assert plan is not None
-        standing = plan.best.standing
+        standing = plan.chosen
         if offer is not standing.offer:
             standing = self._house.planner.fleet.standing(offer)
         plan.strategy.took(plan.field, standing, plan.ask)

@@ -4,10 +4,12 @@ from ollamux.backends cimport Backend
 from ollamux.contract cimport ClientRequest
 from ollamux.exchange.base cimport Exchange, answer
 from ollamux.exchange.machines cimport Machines
+from ollamux.exchange.telling cimport told as decision_told
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.routing.catalog cimport Offer
+from ollamux.routing.plan cimport Plan
 from ollamux.usage cimport Usage
 
 cdef double inf
@@ -18,12 +20,13 @@ cdef class ModelState(Exchange):
     cdef Machines _house
     cdef object _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _dialect
-    cdef object _lost, _constraints, _fan, _fetching, _plan, _prospect, _among, _sent
+    cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef Usage _spent, _usage
     cdef dict _pictures
     cdef str _failure
     cdef long _answer_status
     cdef double _first_token, _queued_at, _waited
+    cdef Plan _plan
     cdef Tries _tries
     cdef RenderContext _context
     cdef Incoming _incoming

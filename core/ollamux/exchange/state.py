@@ -13,13 +13,14 @@ from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
 from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
-from ollamux.exchange import deciding, heads
+from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
 from ollamux.exchange.fanout import Fan
 from ollamux.exchange.images import Fetching
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import Sent
+from ollamux.exchange.telling import told as decision_told
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming, Served
@@ -196,7 +197,7 @@ class ModelState(Exchange):
         assert backend is not None
         if plan is None or offer is None or not backend.decision:
             return backend.decision
-        return deciding.told(plan, offer, backend.decision)
+        return decision_told(plan, offer, backend.decision)
 
     def _typed(self, kind: str) -> HeaderPairs:
         """The headers of a whole answer: its media type, and the decision."""
@@ -205,7 +206,7 @@ class ModelState(Exchange):
         plan, offer = self._plan, self._offer
         if plan is None or offer is None or not backend.decision:
             return backend.typed(kind)
-        return deciding.told(plan, offer, backend.decision, kind)
+        return decision_told(plan, offer, backend.decision, kind)
 
     def _stream_head(self) -> Head:
         told = self._decision() + heads.passed_on(self._head_headers, self._relaying)

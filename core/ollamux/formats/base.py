@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import msgspec
 from msgspec.structs import force_setattr
 
+from ollamux.chat import ChatRequest
 from ollamux.contract import HeaderPairs
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
 from ollamux.errors import OllamuxError
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming, Served

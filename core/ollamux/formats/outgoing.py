@@ -29,7 +29,7 @@ class Outgoing(Value):
 
 
 def outgoing_of(path: str, body: bytes, warnings: tuple[str, ...]) -> Outgoing:
-    """The same as the class gives, with no headers: compiled, a call of a function costs a fraction of one of a type."""
+    """A request without headers: compiled, a call of a function costs a fraction of one of a type."""
     made = Outgoing.__new__(Outgoing)
     made.path = path
     made.body = body

@@ -29,17 +29,16 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from ollamux.models import AUTO
 from ollamux.routing.catalog import Offer
 from ollamux.routing.context_fit import fit, fitting
 from ollamux.routing.patterns import PatternTable
 from ollamux.routing.requirements import Requirements
 from ollamux.routing.workload import Complexity, Kind
 
-__all__ = ("FLAVOURS", "NAME", "Auto", "Family", "Flavour", "Size", "families", "flavour_of", "size_of")
+__all__ = ("FLAVOURS", "Auto", "Family", "Flavour", "Size", "families", "flavour_of", "size_of")
 
 Order: TypeAlias = Literal["score", "price", "speed", "length", "strength"]
-
-NAME = "auto"
 
 
 class Flavour(NamedTuple):
@@ -191,7 +190,7 @@ class Auto:
             words += [f"{traits.size.total:g}B"] if traits.size.total else []
             words += [f"made for {kind}"] if traits.strengths.get(kind) == 2 else []
             words += ["local"] if traits.local else []
-        return f"{NAME}{':' if flavour else ''}{flavour} chose {offer.name}: {', '.join(words)}"
+        return f"{AUTO}{':' if flavour else ''}{flavour} chose {offer.name}: {', '.join(words)}"
 
     @staticmethod
     def _work(rule: Flavour, asked: Requirements) -> tuple[Kind, Complexity]:
@@ -210,7 +209,7 @@ class Auto:
 def flavour_of(name: str) -> str | None:
     """The flavour that a model's name asks for, empty for `auto` itself; None where it is the name of a model."""
     head, colon, word = name.strip().lower().partition(":")
-    if head != NAME or (colon and not word):
+    if head != AUTO or (colon and not word):
         return None
     word = "" if word == "latest" else word
     return word if word in FLAVOURS else None

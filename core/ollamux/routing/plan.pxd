@@ -26,13 +26,20 @@ cdef class Plan:
     cdef public Ask ask
     cdef public Strategy strategy
     cdef public double now
-    cdef public Candidate best
+    cdef public Standing chosen
     cdef public list first
+    cdef public long needs, waiting, tier
+    cdef public double primary, latency_ms, watts
     cdef list _all
-    cdef public long needs, waiting
+    cdef Candidate _best
     cdef tuple _left_out
 
+    @cython.locals(chosen=Standing)
+    cdef _choose(self, list first)
+    @cython.locals(standing=Standing)
     cpdef bint goes(self, double waited, bint first_round=*) except -1
+    @cython.locals(standing=Standing, latency=double, rate=double, first=double, worth=double)
+    cdef double _patience(self) except -1
 
 
 cdef class Planner:
@@ -40,11 +47,12 @@ cdef class Planner:
     cdef public dict strategies
     cdef public Strategy default
 
-    @cython.locals(strategy=Strategy, needs=long, kept=long, first=list)
+    @cython.locals(strategy=Strategy, needs=long, kept=long, first=list, found=Plan)
     cpdef Plan plan(self, Field field, Ask ask, double now, long waiting=*)
     cpdef took(self, Plan plan, Candidate candidate, double now)
 
 
+cdef double _latency(Standing standing, Ask ask) except? -1
 @cython.locals(size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
 cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
 @cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)

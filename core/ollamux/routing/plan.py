@@ -54,7 +54,7 @@ class Candidate(Terms):
         self.standing = standing
         self.tier = standing.tier
         self.primary = standing.primary
-        self.latency_ms = standing.wait_ms + ask.extra * standing.read_ms + station.queue_ms
+        self.latency_ms = _latency(standing, ask)
         self.watts = station.watts
         self.fill(standing, ask)
 
@@ -76,24 +76,63 @@ class Candidate(Terms):
 
 
 class Plan:
-    """See the module. `best` is the first choice, `first` are the best few in order; `needs` are the capabilities that
-    were asked for, as bits: none where nobody has them."""
+    """See the module. `chosen` is the first choice, `first` are the best few in order; `needs` are the capabilities
+    that were asked for, as bits: none where nobody has them. `latency_ms` (until the first token, as estimated),
+    `watts`, `tier` and `primary` are those of the first choice when the plan was made."""
 
-    __slots__ = ("_all", "_left_out", "ask", "best", "field", "first", "needs", "now", "strategy", "waiting")
+    __slots__ = (
+        "_all",
+        "_best",
+        "_left_out",
+        "ask",
+        "chosen",
+        "field",
+        "first",
+        "latency_ms",
+        "needs",
+        "now",
+        "primary",
+        "strategy",
+        "tier",
+        "waiting",
+        "watts",
+    )
 
-    def __init__(
-        self, field: Field, ask: Ask, strategy: Strategy, now: float, first: list[Standing], needs: int, waiting: int
-    ) -> None:
-        self.field = field
-        self.ask = ask
-        self.strategy = strategy
-        self.now = now
-        self.waiting = waiting
+    field: Field
+    ask: Ask
+    strategy: Strategy
+    now: float
+    first: list[Standing]
+    needs: int
+    waiting: int
+    chosen: Standing
+    tier: int
+    primary: float
+    latency_ms: float
+    watts: float
+    _all: list[Candidate] | None
+    _best: Candidate | None
+    _left_out: tuple[tuple[Standing, str], ...]
+
+    def _choose(self, first: list[Standing]) -> None:
+        """These are the best few; how the first of them is now is what is told of it."""
         self.first = first
-        self.needs = needs
-        self._all: list[Candidate] | None = None
-        self._left_out: tuple[tuple[Standing, str], ...] = ()
-        self.best = Candidate(first[0], ask)
+        chosen = self.chosen = first[0]
+        self.tier = chosen.tier
+        self.primary = chosen.primary
+        self.latency_ms = _latency(chosen, self.ask)
+        self.watts = chosen.station.watts
+        self._all = self._best = None
+        self._left_out = ()
+
+    @property
+    def best(self) -> Candidate:
+        """The first choice, with its score; the terms of that are as they are when this is first asked for."""
+        best = self._best
+        if best is None:
+            best = self._best = Candidate(self.chosen, self.ask)
+            best.tier, best.primary, best.latency_ms, best.watts = self.tier, self.primary, self.latency_ms, self.watts
+        return best
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -120,16 +159,6 @@ class Plan:
         return tuple([standing.station.id for standing in self.first[1:]])
 
     @property
-    def latency_ms(self) -> float:
-        """Until the first token of the first choice, as estimated."""
-        return self.best.latency_ms
-
-    @property
-    def watts(self) -> float:
-        """What the first choice draws."""
-        return self.best.watts
-
-    @property
     def patience(self) -> float:
         """For how many seconds, from its arrival, the request does better to wait than to go to the first choice: more
         than 0 only where that would be slow (it has to load the model, or is `_SLOW` times slower than the quickest of
@@ -138,15 +167,17 @@ class Plan:
         That is likely where (waiting + 1) / rate + first < the first choice's own estimate (divided by `_SLOW` where it
         has not to load): the requests that wait in the gateway, the places that those others free in a second, and
         their time to the first token."""
-        best = self.best
-        standing = best.standing
+        return self._patience()
+
+    def _patience(self) -> float:
+        standing, latency = self.chosen, self.latency_ms
         if not standing.cold and standing.first_ms <= _SLOW * self.field.quickest:
             return 0.0
-        rate, first = _freed(self.field, self.ask, self.strategy, self.needs, best.primary, best.latency_ms)
-        worth = best.latency_ms if standing.cold else best.latency_ms / _SLOW
+        rate, first = _freed(self.field, self.ask, self.strategy, self.needs, self.primary, latency)
+        worth = latency if standing.cold else latency / _SLOW
         if rate <= 0 or (self.waiting + 1) / rate + first >= worth:
             return 0.0
-        return (best.latency_ms - first) / 1000.0
+        return (latency - first) / 1000.0
 
     def goes(self, waited: float, first_round: bool = False) -> bool:
         """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
@@ -155,24 +186,23 @@ class Plan:
         model is in memory, so that a place serves those first for whom it is ready; in the second also where it has to
         be loaded, once their patience is over. Whoever has waited for `_LOADS` loads goes anywhere at once. Where all
         are out nobody waits for any of them: they are asked as a last resort."""
-        best = self.best
-        if best.tier < _READY:
-            return best.tier == _OUT
-        standing = best.standing
+        if self.tier < _READY:
+            return self.tier == _OUT
+        standing = self.chosen
         if standing.cold and waited < _LOADS * standing.load_ms / 1000.0:
-            return not first_round and waited >= self.patience
-        return standing.cold or waited >= self.patience
+            return not first_round and waited >= self._patience()
+        return standing.cold or waited >= self._patience()
 
     @property
     def reason(self) -> str:
         """Why the first choice is it, in one line of ASCII."""
-        best = self.best
-        why = self.strategy.why(best.standing, self.ask, best.primary)
-        told = f"{self.strategy.name}: {best.backend}, {why}; {rough(best.latency_ms)} ms to the first token"
-        if best.watts > 0:
-            told += f", {best.watts:g} W"
-        if best.state != "ready":
-            told += f"; {best.state}, as are all others"
+        why = self.strategy.why(self.chosen, self.ask, self.primary)
+        backend = self.chosen.station.id
+        told = f"{self.strategy.name}: {backend}, {why}; {rough(self.latency_ms)} ms to the first token"
+        if self.watts > 0:
+            told += f", {self.watts:g} W"
+        if self.tier != _READY:
+            told += f"; {_STATES[self.tier]}, as are all others"
         return told.encode("ascii", "replace").decode()
 
     def explain(self) -> dict[str, Any]:
@@ -180,7 +210,7 @@ class Plan:
         return {
             "model": self.field.name,
             "strategy": self.strategy.name,
-            "backend": self.best.backend,
+            "backend": self.chosen.station.id,
             "reason": self.reason,
             "estimated_latency_ms": round(self.latency_ms, 1),
             "estimated_power_watts": round(self.watts, 1),
@@ -288,7 +318,15 @@ class Planner:
             kept = _walk(field, ask, strategy, needs, first)
         if not kept:
             refuse(field, ask, needs, now)
-        return Plan(field, ask, strategy, now, first, needs, waiting)
+        found = Plan.__new__(Plan)
+        found.field = field
+        found.ask = ask
+        found.strategy = strategy
+        found.now = now
+        found.needs = needs
+        found.waiting = waiting
+        found._choose(first)
+        return found
 
     def took(self, plan: Plan, candidate: Candidate, now: float) -> None:
         """A request is sent to this candidate. One of `ended`, `failed` and `left` of its standing follows."""
@@ -304,6 +342,11 @@ def rough(number: float) -> int:
     while number >= 100.0 * scale:
         scale *= 10
     return int(number / scale + 0.5) * scale
+
+
+def _latency(standing: Standing, ask: Ask) -> float:
+    """Milliseconds to the first token of this request there, with what it waits for."""
+    return standing.wait_ms + ask.extra * standing.read_ms + standing.station.queue_ms
 
 
 def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[Standing]) -> int:

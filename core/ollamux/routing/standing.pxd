@@ -23,6 +23,7 @@ cdef class Standing:
     cdef public bint cold, measured, told
     cdef public str name
     cdef public Offer offer
+    cdef public dict said
     cdef bint _energy
     cdef double _avg_first, _avg_token, _avg_load, _first_at, _token_at, _load_at, _loaded_at
     cdef double _avg_prompt, _variance, _covariance
@@ -52,7 +53,6 @@ cdef class Standing:
 cdef class Field:
     cdef public str name
     cdef public tuple offers, standings
-    cdef public dict told
     cdef public double turn, due, quickest
 
     @cython.locals(standing=Standing)

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ollamux.routing.catalog import Offer
 from ollamux.routing.station import DEGRADED, DEGRADED_COSTS, OUT, READY, Station
@@ -78,7 +79,8 @@ class Standing:
     `merit` is what its priority and the operator's preference are worth. Times are milliseconds, costs US dollars:
     `cost_each` for a request, `cost_in` and `cost_out` for a token. `loaded` is None where nobody tells; `blocked` says
     that the configuration's regions leave it out; `home` that its backend is the vendor's whose models have such
-    names. `tier`, `primary` and `rate` belong to the decision that is being made."""
+    names. `tier`, `primary` and `rate` belong to the decision that is being made; `said` keeps what was told of it as
+    a first choice (`exchange.telling`)."""
 
     __slots__ = (
         "_avg_first",
@@ -124,6 +126,7 @@ class Standing:
         "rate",
         "read_ms",
         "running",
+        "said",
         "slope",
         "station",
         "tier",
@@ -167,6 +170,7 @@ class Standing:
 
     def __init__(self, station: Station, offer: Offer, *, kwh_price: float = 0.0) -> None:
         self.station = station
+        self.said: dict[int, Any] = {}
         self.kwh_price = kwh_price
         self.condition = READY
         self.out = False
@@ -195,6 +199,7 @@ class Standing:
         blocked: bool = False,
     ) -> None:
         """What the catalog and the configuration say of it now; what was measured stays."""
+        self.said.clear()
         self.offer = offer
         self.name = offer.name
         self.priority = offer.priority
@@ -387,10 +392,9 @@ class Standing:
 
 class Field:
     """The standings of one name, in the order of the configuration. `turn` is where the rotation stands,
-    `quickest` the milliseconds to the first token of the quickest that was measured. `told` keeps what was told of
-    decisions over it, by all that it says (`exchange.deciding`)."""
+    `quickest` the milliseconds to the first token of the quickest that was measured."""
 
-    __slots__ = ("due", "name", "offers", "quickest", "standings", "told", "turn")
+    __slots__ = ("due", "name", "offers", "quickest", "standings", "turn")
 
     def __init__(self, name: str, offers: tuple[Offer, ...], standings: Iterable[Standing]) -> None:
         self.name = name
@@ -399,7 +403,6 @@ class Field:
         self.turn = 0.0
         self.quickest = math.inf
         self.due = 0.0
-        self.told: dict[tuple[object, ...], tuple[tuple[str, str], ...]] = {}
 
     def refresh(self, now: float) -> None:
         """Brings up to date what drifts with time, and tells each how quick the others are."""

@@ -3,6 +3,9 @@
 Strategy: one attempt for each address, each with its share of what is left of the time, so that one address that
 swallows packets does not spend the time of the next. The addresses tried are those that were checked: with
 `public_only` a name cannot resolve to a public address for the check and to a private one for the connection.
+
+Rule: what had connected when its time was up is connected. A server with too much to do hears of that late, and must
+not take its own lateness for the backend's: so a limit ends nothing before the loop has seen all that had come by then.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
+from types import TracebackType
 from typing import Final, TypeVar, cast
 
 from ollamux.contract import FailureKind
@@ -35,6 +39,9 @@ _KINDS: Final[dict[int, FailureKind]] = {
     errno.EACCES: "unreachable",
     errno.EPERM: "unreachable",
 }
+_TURNS: Final = 5
+"""From the event that a connection stands to the task that waits for it."""
+_TURN: Final = 0.001  # not 0, which a loop may take for "before you look at what has come"
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -100,6 +107,41 @@ async def resolve(host: str, port: int, public_only: bool) -> list[str]:
     return addresses
 
 
+class _Limit:
+    """Ends what the current task waits for, with TimeoutError, a few turns of the loop after `until`; as
+    `asyncio.timeout_at`, which would do so before the loop looks at what has come."""
+
+    __slots__ = ("_asked", "_ended", "_loop", "_task", "_timer", "_turns", "_until")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+        self._loop = loop
+        self._until = until
+        self._turns = _TURNS
+        self._ended = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        self._task = task
+        self._asked = task.cancelling()
+        self._timer = self._loop.call_at(self._until, self._up)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        if self._ended and self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _up(self) -> None:
+        if self._turns:
+            self._turns -= 1
+            self._timer = self._loop.call_later(_TURN, self._up)
+        else:
+            self._ended = True
+            self._task.cancel()
+
+
 async def dial(
     factory: Callable[[], P],
     address: Address,
@@ -112,22 +154,23 @@ async def dial(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     server_hostname = address.host.partition("%")[0] if context is not None else None
-    failures: list[tuple[FailureKind, str]] = []
     try:
-        async with asyncio.timeout_at(deadline):
+        with _Limit(loop, deadline):
             hosts = await resolve(address.host, address.port, public_only)
-            made = cast("Callable[[], asyncio.Protocol]", factory)  # by its methods, not by its bases: it is compiled
-            for left, host in zip(range(len(hosts), 0, -1), hosts, strict=True):
-                try:
-                    async with asyncio.timeout((deadline - loop.time()) / left):
-                        _, protocol = await loop.create_connection(
-                            made, host, address.port, ssl=context, server_hostname=server_hostname
-                        )
-                    return cast(P, protocol)
-                except (OSError, ssl.CertificateError) as error:  # TimeoutError is an OSError
-                    failures.append(classify(error))
-    except TimeoutError:
-        failures.append(classify(TimeoutError()))
+    except TimeoutError as error:
+        raise DialError(*classify(error)) from None
+    made = cast("Callable[[], asyncio.Protocol]", factory)  # by its methods, not by its bases: it is compiled
+    failures: list[tuple[FailureKind, str]] = []
+    for left, host in zip(range(len(hosts), 0, -1), hosts, strict=True):
+        now = loop.time()
+        try:
+            with _Limit(loop, now + (deadline - now) / left):
+                _, protocol = await loop.create_connection(
+                    made, host, address.port, ssl=context, server_hostname=server_hostname
+                )
+            return cast(P, protocol)
+        except (OSError, ssl.CertificateError) as error:  # TimeoutError is an OSError
+            failures.append(classify(error))
     for kind, detail in failures:  # an address that says no tells more than one that says nothing
         if kind not in ("timeout", "unreachable"):
             raise DialError(kind, detail)

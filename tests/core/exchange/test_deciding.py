@@ -230,23 +230,6 @@ def test_a_circuit_puts_out_its_own_model_alone_and_only_while_it_is_open() -> N
     assert planned(run, "m").best.backend == "a" and not run.gateway.fleet.out
 
 
-def test_the_same_decision_is_told_in_the_same_tuple_and_another_one_is_not() -> None:
-    run = driven(a="vllm", b="vllm")
-    first = (("X-Backend-Used", "a"),)
-    plan = planned(run)
-    told = deciding.told(plan, plan.best.offer, first)
-    again = planned(run)
-    assert deciding.told(again, again.best.offer, first) is told
-    typed = deciding.told(plan, plan.best.offer, first, "application/json")
-    assert typed == (("Content-Type", "application/json"), *told)
-    for station in run.gateway.fleet.stations.values():
-        station.reading(watts=7.0)
-    other = planned(run)
-    assert dict(deciding.told(other, other.best.offer, first))["X-Estimated-Power-Watts"] == "7"
-    second = plan.candidates[1].offer
-    assert dict(deciding.told(plan, second, ()))["X-Alternatives"] == "a"
-
-
 def test_offers_of_several_names_have_no_plan() -> None:
     run = driven(a="vllm", b="vllm")
     offers = run.gateway.catalog.find("m")

@@ -6,23 +6,12 @@ import base64
 
 import pytest
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.config import PicturesConfig
-from ollamux.conversation import (
-    Bytes,
-    ChatRequest,
-    EmbedRequest,
-    Image,
-    Message,
-    Part,
-    Text,
-    ToolCall,
-    ToolResult,
-    Url,
-)
+from ollamux.conversation import Bytes, EmbedRequest, Image, Message, Part, Text, ToolCall, ToolResult, Url
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.formats.base import Dialect
-from ollamux.plain_messages import PlainMessages
 
 BYTES_ALONE = Dialect(image_urls=False)
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16

@@ -6,9 +6,12 @@ import asyncio
 import errno
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from ollamux_aiohttp.upstream.dial import DialError, classify, dial, is_public, resolve
 from ollamux_aiohttp.upstream.request import Address
@@ -147,5 +150,61 @@ def test_a_resolver_that_hangs_runs_into_the_timeout() -> None:
         with pytest.raises(DialError) as failure:
             await dial(asyncio.Protocol, Address("http", "slow.example", 1), timeout=0.05)
         assert failure.value.kind == "timeout"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_server_that_is_late_does_not_take_a_connection_that_stands_for_one_that_never_came(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            dialled = loop.create_task(dial(asyncio.Protocol, Address("http", *server.getsockname()), timeout=0.05))
+            loop.call_soon(time.sleep, 0.2)  # right behind its first step: it connects, and the time is up
+            assert isinstance(await dialled, asyncio.Protocol)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())
+
+
+def test_an_address_that_swallows_everything_takes_its_share_of_the_time_and_no_more() -> None:
+    asked: list[str] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+            return [(0, 0, 0, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
+
+        async def create_connection(factory: object, host: str, *_: object, **__: object) -> Any:
+            asked.append(host)
+            await asyncio.sleep(60)
+
+        loop.getaddrinfo = getaddrinfo  # type: ignore[assignment, method-assign]
+        loop.create_connection = create_connection  # type: ignore[assignment, method-assign]
+        with pytest.raises(DialError) as failure:
+            await dial(asyncio.Protocol, Address("http", "two.example", 1), timeout=0.1)
+        assert failure.value.kind == "timeout"
+
+    asyncio.run(scenario())
+    assert asked == ["127.0.0.1", "127.0.0.2"]
+
+
+def test_who_cancels_a_dial_hears_that_it_was_cancelled() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def getaddrinfo(*_: object, **__: object) -> list[Any]:
+            await asyncio.sleep(60)
+            return []
+
+        loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
+        task = loop.create_task(dial(asyncio.Protocol, Address("http", "slow.example", 1), timeout=60))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     asyncio.run(scenario())

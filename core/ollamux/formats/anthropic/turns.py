@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
-    ChatRequest,
     Document,
     Image,
     Message,

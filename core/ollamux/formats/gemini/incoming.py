@@ -16,13 +16,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from ollamux.conversation import (
-    ChatRequest,
-    EmbedRequest,
-    Operation,
-    Sampling,
-    Text,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import EmbedRequest, Operation, Sampling, Text
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.base import Incoming, Neutral, Place, RenderContext, Served
 from ollamux.formats.gemini import METHODS, settings

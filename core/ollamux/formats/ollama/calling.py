@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Answer,
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedAnswer,

@@ -5,7 +5,7 @@ cimport cython
 from ollamux.chat cimport chat_request
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.formats.ollama._plain cimport PlainAsk, read_plain
-from ollamux.plain_messages cimport plain_messages
+from ollamux.chat cimport plain_messages
 
 
 cdef class Settled:

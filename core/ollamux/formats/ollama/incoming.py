@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ollamux.chat import ChatRequest, chat_request
+from ollamux.chat import ChatRequest, chat_request, plain_messages
 from ollamux.conversation import (
     NO_SAMPLING,
     CompletionRequest,
@@ -37,7 +37,6 @@ from ollamux.formats.ollama.names import NameConflict, parse_name, split_source
 from ollamux.formats.ollama.options import OptionError, check_options
 from ollamux.formats.ollama.plain import read_plain
 from ollamux.formats.ollama.rendering import Route
-from ollamux.plain_messages import plain_messages
 
 __all__ = (
     "ChatIncoming",

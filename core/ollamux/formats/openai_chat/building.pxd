@@ -4,7 +4,7 @@ cimport cython
 
 from ollamux.chat cimport ChatRequest
 from ollamux.formats.outgoing cimport Outgoing, outgoing_of
-from ollamux.plain_messages cimport PlainMessages
+from ollamux.chat cimport PlainMessages
 
 
 cdef class _Knobs:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ollamux.chat import ChatRequest
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     NO_SAMPLING,
     Audio,
@@ -43,7 +43,6 @@ from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.carrying import returned_detail, returned_extra
 from ollamux.formats.outgoing import Outgoing, outgoing_of
-from ollamux.plain_messages import PlainMessages
 
 __all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields", "thinking_fields")
 

@@ -14,19 +14,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ollamux.conversation import (
-    Answer,
-    ChatRequest,
-    Event,
-    Message,
-    Part,
-    ToolCall,
-    ToolCallStart,
-    ToolResult,
-)
+from ollamux.chat import ChatRequest, PlainMessages
+from ollamux.conversation import Answer, Event, Message, Part, ToolCall, ToolCallStart, ToolResult
 from ollamux.formats.base import Dialect
 from ollamux.formats.identifiers import Names
-from ollamux.plain_messages import PlainMessages
 from ollamux.streaming.translator import Delta, Reader
 
 __all__ = ("NamedReader", "fitted", "ids_of", "named", "names_of")

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ollamux.conversation import ChatRequest, EmbedRequest, JsonFormat, Operation
+from ollamux.chat import ChatRequest
+from ollamux.conversation import EmbedRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.asking import Incoming, Served
 from ollamux.formats.base import Neutral, RenderContext, WholeRenderer

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.contract import HeaderPairs
-from ollamux.conversation import ChatRequest, JsonFormat, Message, Operation, ReasoningOptions, Sampling, Text
+from ollamux.conversation import JsonFormat, Message, Operation, ReasoningOptions, Sampling, Text
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.base import Incoming, Served
 from ollamux.formats.openai_responses.extensions import keep_alive_of, sampling_of, thinking_of

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedRequest,
@@ -36,7 +36,6 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
-from ollamux.plain_messages import PlainMessages
 
 LLAMA = Dialect(
     think="chat_template_kwargs",

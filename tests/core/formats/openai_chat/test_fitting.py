@@ -7,9 +7,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     Finish,
     Message,
     Text,
@@ -24,7 +24,6 @@ from ollamux.conversation import (
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.fitting import NamedReader, fitted, named, names_of
 from ollamux.formats.openai_chat.reading import ChatReader
-from ollamux.plain_messages import PlainMessages
 
 NINE = Dialect(call_ids=9)
 SHORT = Dialect(tool_names=64)
