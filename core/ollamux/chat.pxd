@@ -1,5 +1,7 @@
 # The types with which Cython compiles chat.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.contract cimport Value
 
 
@@ -13,11 +15,12 @@ cdef class PlainMessages:
 cdef class ChatRequest(Value):
     cdef readonly str model, user, service_tier
     cdef readonly object messages, tool_choice, parallel_tool_calls, sampling, output, reasoning
-    cdef readonly object keep_alive, truncate, shift, metadata
+    cdef readonly object top_logprobs, keep_alive, truncate, shift, metadata
     cdef readonly tuple tools
     cdef readonly bint stream, logprobs
-    cdef readonly long long top_logprobs
 
 
+@cython.locals(made=ChatRequest)
 cpdef ChatRequest chat_request(str model, messages, bint stream, sampling, reasoning, keep_alive)
+@cython.locals(made=PlainMessages)
 cpdef PlainMessages plain_messages(bytes text)

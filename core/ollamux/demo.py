@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ollamux.chat import ChatRequest
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Bytes,
     CompletionRequest,
@@ -282,7 +282,7 @@ def _short(text: str) -> str:
     return f"“{cut}”."
 
 
-def _pictures(messages: Sequence[Message]) -> str:
+def _pictures(messages: Sequence[Message] | PlainMessages) -> str:
     images = [part for message in messages for part in message.parts if isinstance(part, Image)]
     if not images:
         return ""

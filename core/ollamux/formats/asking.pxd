@@ -1,5 +1,7 @@
 # The types with which Cython compiles asking.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.contract cimport Value
 from ollamux.usage cimport Usage
 
@@ -22,4 +24,5 @@ cdef class Incoming:
     cpdef neutral(self, Served served, defaults)
 
 
+@cython.locals(made=Served)
 cpdef Served served_as(str asked, str display, capabilities, context_length, bint told)

@@ -59,7 +59,7 @@ class GeminiIncoming(Incoming):
         self.body = body
         self.model = place.argument.removeprefix("models/")
         self.stream = method == "streamGenerateContent"
-        self.frames = Frames(events="sse" in parse_qs(place.query).get("alt", ()))
+        self.frames = Frames(events=bool(place.query) and "sse" in parse_qs(place.query).get("alt", ()))
         self.operation: Operation = METHODS[method]
         self.keep_alive = settings.keep_alive_of(fields)
         self.spent = None

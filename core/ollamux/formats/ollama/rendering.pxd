@@ -50,4 +50,5 @@ cdef class OllamaRenderer:
 cdef dict _befores
 
 cdef bytes _before(str model)
+@cython.locals(made=OllamaRenderer)
 cpdef OllamaRenderer chat_renderer(RenderContext context)

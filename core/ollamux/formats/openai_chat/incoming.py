@@ -38,6 +38,7 @@ from ollamux.formats.thinking import thinkable
 __all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of", "routing_told")
 
 _COMPLETION: frozenset[str] = frozenset(("completion",))
+_COUNTLESS = 1 << 30
 
 
 class OpenAIIncoming(Incoming):
@@ -173,7 +174,7 @@ def routing_told(body: bytes) -> Route:
         routing.model,
         bool(routing.stream),
         bool(routing.tools),
-        choices if isinstance(choices, int) and choices > 1 else 1,
+        min(choices, _COUNTLESS) if isinstance(choices, int) and choices > 1 else 1,
         usage,
         holds(body, b'"image_url"'),
         extensions_of(routing),
