@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from bench.configs import DEFAULTS, Setup
+from bench.configs import ALL, DEFAULTS, Setup
 from bench.harness import Rig
 from bench.process import Server
 from bench.rounds import Options
@@ -62,9 +62,12 @@ def request_lanes(
     return found
 
 
-def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000) -> list[Lane]:
+def stream_lanes(
+    rig: Rig, options: Options, *, ndjson: bool = True, streams: int = 2000, all_on: bool = False
+) -> list[Lane]:
     """Lanes for so many streams at once, each with a server of its own; `ndjson`: with NDJSON that passes through, and
-    an nginx for it. Every `start` is a new server."""
+    an nginx for it; `all_on`: with ollamux a second time, with everything that a deployment has switched on. Every
+    `start` is a new server."""
     lines = ("nginx, NDJSON",)
     # One in sixteen has to stay free: with fewer, nginx hangs up on clients that have not asked yet.
     nginx = partial(rig.nginx, connections=2 * streams + streams // 4 + 500)
@@ -74,6 +77,13 @@ def stream_lanes(rig: Rig, options: Options, *, ndjson: bool = True, streams: in
     if options.ollamux:
         found.append(Lane("ollamux, SSE passed through", rig.ollamux, OPENAI, TWINS))
         found.append(Lane("ollamux, SSE to NDJSON", rig.ollamux, OLLAMA, TWINS))
+        if all_on:
+            front = partial(rig.ollamux, setup=ALL)
+            found.append(Lane("ollamux, everything on, SSE passed through", front, OPENAI, TWINS))
+            found.append(Lane("ollamux, everything on, SSE to NDJSON", front, OLLAMA, TWINS))
         if ndjson:
             found.append(Lane("ollamux, NDJSON passed through", partial(rig.ollamux, "ollama"), OLLAMA, lines))
+        if ndjson and all_on:
+            behind = partial(rig.ollamux, "ollama", ALL)
+            found.append(Lane("ollamux, everything on, NDJSON passed through", behind, OLLAMA, lines))
     return found

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from bench.load import BenchError
+from bench.process import free_port
 
 __all__ = ("PEERS", "Peer", "default_folder", "install", "installed_version")
 
@@ -136,7 +137,7 @@ def _router(program: str) -> Callable[[Path, Path, int, int, Sequence[str]], lis
             *(("launch",) if program == "smg" else ()),
             *("--worker-urls", f"http://127.0.0.1:{upstream}", "--host", "127.0.0.1", "--port", str(port)),
             *("--policy", "round_robin", "--disable-retries", "--log-level", "error"),
-            *("--prometheus-port", str(port + 1 if port < 65535 else port - 1)),
+            *("--prometheus-port", str(free_port())),
         ]
 
     return command

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from ollamux.contract cimport Call
+from ollamux.contract cimport Call, call_of
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.resilience.health cimport Health
 from ollamux.routing.catalog cimport Offer

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
 from ollamux.config import BackendConfig
-from ollamux.contract import Call, HeaderPairs, Target
+from ollamux.contract import Call, HeaderPairs, Target, call_of
 from ollamux.conversation import Operation
 from ollamux.credentials.base import Signer
 from ollamux.credentials.hiding import Hiding
@@ -221,7 +221,7 @@ class Backend:
             if len(self._urls) < _JOINED:
                 self._urls[path] = url
         headers = self._joined(0, outgoing.headers) if outgoing.headers else self.headers
-        return Call(attempt, self.id, "POST", url, headers, outgoing.body, "http", self.connect_timeout)
+        return call_of(attempt, self.id, url, headers, outgoing.body, "http", self.connect_timeout)
 
     def probe(self, path: str, now: float) -> Call:
         """A question: a GET of this path below the root, with the key `probe_key`, one for all of a round."""

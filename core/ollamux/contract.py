@@ -33,6 +33,10 @@ __all__ = (
     "WakeAt",
     "Want",
     "Wants",
+    "call_of",
+    "request_of",
+    "wake_at",
+    "whole_answer",
 )
 
 HeaderPairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -209,3 +213,52 @@ class WakeAt(Value):
 
 Want: TypeAlias = Call | CallData | CallEnd | Cancel | Read | ReadBody | Head | Data | End | WakeAt
 Wants: TypeAlias = bytes | Sequence[Want] | None
+
+
+# What every request makes, made without a constructor, whose call would cost more than all that it does. --------------
+
+
+def request_of(method: str, path: str, headers: Mapping[str, str], body: bytes, peer: str) -> ClientRequest:
+    """A request whose body is there."""
+    made = ClientRequest.__new__(ClientRequest)
+    made.method = method
+    made.path = path
+    made.headers = headers
+    made.body = body
+    made.peer = peer
+    return made
+
+
+def call_of(
+    attempt: int, backend: str, url: str, headers: HeaderPairs, body: bytes, target: Target, connect_timeout: float
+) -> Call:
+    """A POST to a backend, with its whole body."""
+    made = Call.__new__(Call)
+    made.attempt = attempt
+    made.backend = backend
+    made.method = "POST"
+    made.url = url
+    made.headers = headers
+    made.body = body
+    made.target = target
+    made.connect_timeout = connect_timeout
+    made.public_only = False
+    return made
+
+
+def whole_answer(status: int, headers: HeaderPairs, body: bytes, end: End) -> tuple[Want, ...]:
+    """An answer to be written at once."""
+    head = Head.__new__(Head)
+    head.status = status
+    head.headers = headers
+    head.now = False
+    data = Data.__new__(Data)
+    data.data = body
+    return (head, data, end)
+
+
+def wake_at(when: float) -> WakeAt:
+    """`WakeAt`."""
+    made = WakeAt.__new__(WakeAt)
+    made.when = when
+    return made

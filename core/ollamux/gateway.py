@@ -18,14 +18,16 @@ from ollamux.config import Config
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.derived import issued_keys
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
-from ollamux.exchange import HedgedExchange, ModelExchange, Settled
+from ollamux.exchange import HedgedExchange, Settled
 from ollamux.exchange.base import JSON_UTF8, Exchange
 from ollamux.exchange.heads import REQUEST_ID, request_id
+from ollamux.exchange.model import ModelExchange
 from ollamux.formats import served_late, servings
 from ollamux.formats.base import Place, Serving
 from ollamux.gate import Gate
 from ollamux.premises import Premises
 from ollamux.probing import Chore
+from ollamux.recurring import Known, Recurring
 from ollamux.reports import BackendReport, ModelReport
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
@@ -98,6 +100,7 @@ class Gateway(Premises):
             hostname=hostname,
             addresses=addresses,
         )
+        self._door = object()
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
         self._hedges = self.guards.hedging is not None
@@ -120,6 +123,7 @@ class Gateway(Premises):
         """Serves a page that the front brings, behind the checks that all paths are behind: `scope` as in the table of
         routes. `apart` keeps it from those requests that a front may take in one piece (`body_streams`)."""
         self._router.mount(method, path, scope, page)
+        self._door = object()  # what was known of a path may be so no more
         if apart:
             self._apart.add(path)
 
@@ -130,6 +134,11 @@ class Gateway(Premises):
             if serving.name == self._responses.name:
                 serving = self._responses  # what is kept here is found here, whichever way a request came
             return ModelExchange(self, request, serving, serving.routes[0])
+        recurring = headers if isinstance(headers, Recurring) else None
+        if recurring is not None:
+            known = recurring.known
+            if known is not None and known.door is self._door:
+                return self._open_again(known, request, now)
         path, query = request.path, ""
         target = self._router.hot(request.method, path)
         if target is None:
@@ -146,6 +155,8 @@ class Gateway(Premises):
             exchange.caller = caller
             if "x-request-id" in headers:
                 _name(exchange, headers["x-request-id"])
+            elif recurring is not None and not query:
+                recurring.known = Known(self._door, target, caller)
             return exchange
         return self._open_carefully(request, path, query, host, now)
 
@@ -169,6 +180,18 @@ class Gateway(Premises):
         return Settled(status, headers, body, close=True)
 
     # Routes -----------------------------------------------------------------------------------------------------------
+
+    def _open_again(self, known: Known, request: ClientRequest, now: float) -> Exchange:
+        """The exchange for a request whose head came before."""
+        target: Target = known.target
+        if self._limits.any and target.serving is not None:
+            try:
+                self._take_turn(known.caller, request.peer, now)
+            except OllamuxError as error:
+                return self._kept_out(error, request, request.path, "", ())
+        exchange = self._serve(target, request, request.path, now, "")
+        exchange.caller = known.caller
+        return exchange
 
     def _open_carefully(self, request: ClientRequest, path: str, query: str, host: str, now: float) -> Exchange:
         """The gate and the router with all their cases, in Ollama's order."""
@@ -212,10 +235,14 @@ class Gateway(Premises):
         if "x-ollamux-via" in headers and self._instance in headers["x-ollamux-via"]:
             raise LoopDetected("this request has already passed through this gateway: a backend leads back to it")
         if self._limits.any and target.serving is not None:
-            exceeded = self._limits.take(caller, request.peer, now)
-            if exceeded is not None:
-                raise RateLimited(exceeded.text, retry_after=exceeded.seconds)
+            self._take_turn(caller, request.peer, now)
         return caller
+
+    def _take_turn(self, caller: str, peer: str, now: float) -> None:
+        """Raises RateLimited where a caller asks too often."""
+        exceeded = self._limits.take(caller, peer, now)
+        if exceeded is not None:
+            raise RateLimited(exceeded.text, retry_after=exceeded.seconds)
 
     def _kept_out(
         self, error: OllamuxError, request: ClientRequest, path: str, query: str, cors: HeaderPairs
@@ -234,7 +261,9 @@ class Gateway(Premises):
                 return self._going_on(target, request, place)
             if self._hedges:
                 return HedgedExchange(self, request, serving, route, place)
-            return ModelExchange(self, request, serving, route, place)
+            exchange = ModelExchange.__new__(ModelExchange)
+            exchange.prepare(self, request, serving, route, place)
+            return exchange
         return self._page(target, request, path, now, query)
 
     def _page(self, target: Target, request: ClientRequest, path: str, now: float, query: str) -> Exchange:

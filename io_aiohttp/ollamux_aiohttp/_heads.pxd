@@ -1,5 +1,7 @@
 # What _heads.pyx offers to other compiled modules.
 
+from ollamux.recurring cimport Recurring
+
 cdef enum:
     FIELDS = 48
 
@@ -29,14 +31,13 @@ cdef class LastHead:
     cdef readonly ChunkReader chunks
 
 
-cdef class PlainHeaders:
+cdef class PlainHeaders(Recurring):
     cdef bytes _head
     cdef Field _fields[FIELDS]
     cdef int _count, _length_at
     cdef Py_ssize_t _length
     cdef readonly str target
     cdef readonly Py_ssize_t size
-    cdef readonly bint extended
 
     cdef int _find(self, const char* name, Py_ssize_t size) noexcept
     cdef str _value(self, int place)
@@ -48,6 +49,6 @@ cdef class PlainHeaders:
 
 cpdef bytes behind(bytes data, Py_ssize_t size)
 cpdef bytes sized(bytes head, bytes line, bytes body)
-cpdef bytes chunked(bytes data)
+cpdef bytes chunked(bytes data, bytes before=*, bytes behind=*)
 cpdef PlainHeaders read_post(bytes data, PlainHeaders before=*)
 cpdef Py_ssize_t read_answer(bytes data, dict names, LastHead last) except -2

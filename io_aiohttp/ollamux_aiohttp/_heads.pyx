@@ -10,8 +10,11 @@ Rules: what is read here, llhttp would read the same way.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
+from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp, memcpy
 
+from ollamux.recurring cimport Recurring
+from ollamux.streaming._buffer cimport cut, room
 from ollamux.streaming._scan cimport digits
 
 DEF LONGEST = 8192
@@ -58,20 +61,24 @@ cpdef bytes sized(bytes head, bytes line, bytes body):
     return made
 
 
-cpdef bytes chunked(bytes data):
-    """A piece of a body as a chunk of its own, in one piece."""
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), rest = size
+cpdef bytes chunked(bytes data, bytes before=b"", bytes behind=b""):
+    """A piece of a body as a chunk of its own, between other bytes, in one piece."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), first = PyBytes_GET_SIZE(before), last = PyBytes_GET_SIZE(behind)
+    cdef Py_ssize_t rest = size
     cdef int count = 1
     cdef char* p
     cdef bytes made
     while rest >= 16:
         rest >>= 4
         count += 1
-    made = PyBytes_FromStringAndSize(NULL, count + 2 + size + 2)
-    p = PyBytes_AS_STRING(made) + count
+    made = PyBytes_FromStringAndSize(NULL, first + count + 2 + size + 2 + last)
+    p = PyBytes_AS_STRING(made)
+    memcpy(p, PyBytes_AS_STRING(before), first)
+    p += first + count
     memcpy(p, b"\r\n", 2)
     memcpy(p + 2, PyBytes_AS_STRING(data), size)
     memcpy(p + 2 + size, b"\r\n", 2)
+    memcpy(p + 4 + size, PyBytes_AS_STRING(behind), last)
     while count:
         count -= 1
         p -= 1
@@ -185,10 +192,9 @@ cdef Py_ssize_t _chunked(const char* p, const char* end) noexcept:
     return -1 if end - p == 7 and memcmp(p, b"chunked", 7) == 0 else -2
 
 
-cdef class PlainHeaders:
+cdef class PlainHeaders(Recurring):
     """The headers of a request that was read here, by their names in lower case: their places in the head, so that a
-    value is made when somebody asks for it. `target` is the request's, `size` what its head takes; `extended` says
-    whether a name begins with `x-`."""
+    value is made when somebody asks for it. `target` is the request's, `size` what its head takes."""
 
     cdef int _find(self, const char* name, Py_ssize_t size) noexcept:
         """The place of a field, -1 where there is none. `name` is in lower case."""
@@ -333,6 +339,7 @@ cdef class PlainHeaders:
         made.target = self.target
         made.size = self.size + more
         made.extended = self.extended
+        made.known = self.known
         memcpy(made._fields, self._fields, self._count * sizeof(Field))
         made._fields[self._length_at - 1].value_size += <unsigned short>more
         for i in range(self._length_at, self._count):
@@ -458,9 +465,9 @@ cdef class ChunkReader:
     cpdef bytes feed(self, bytes data):
         cdef const char* p = PyBytes_AS_STRING(data)
         cdef const char* end = p + PyBytes_GET_SIZE(data)
-        cdef bytes payload = PyBytes_FromStringAndSize(NULL, end - p)
-        cdef char* start = PyBytes_AS_STRING(payload)
-        cdef char* out = start
+        cdef PyObject* payload = NULL
+        cdef char* start = NULL
+        cdef char* out = NULL
         cdef Py_ssize_t size, left
         cdef const char* q
         cdef int state = self._state
@@ -468,6 +475,8 @@ cdef class ChunkReader:
         while p < end and not self.fault:
             if state == DATA:
                 size = end - p
+                if out == NULL:
+                    out = start = room(&payload, size)
                 if <unsigned long long>size > self._left:
                     size = <Py_ssize_t>self._left
                 memcpy(out, p, size)
@@ -494,6 +503,10 @@ cdef class ChunkReader:
                         break
                     q += 1
                 if left and end - q >= left + 4 and q[0] == 13 and q[1] == 10 and q[left + 2] == 13 and q[left + 3] == 10:
+                    if out == NULL:
+                        if end - q == left + 4:  # the only one
+                            return PyBytes_FromStringAndSize(q + 2, left)
+                        out = start = room(&payload, end - p)
                     memcpy(out, q + 2, left)
                     out += left
                     p = q + 4 + left
@@ -541,4 +554,4 @@ cdef class ChunkReader:
                 state = OVER
         self._state = state
         self.done = state == OVER and not self.fault
-        return payload if out - start == PyBytes_GET_SIZE(payload) else PyBytes_FromStringAndSize(start, out - start)
+        return b"" if payload == NULL else cut(payload, out - start)

@@ -123,7 +123,7 @@ class _Errand(Listener):
         self._status = status
         self._headers = headers
 
-    def attempt_data(self, attempt: int, data: bytes) -> None:
+    def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
         self._pieces.append(data)
         self._size += len(data)
         if self._size > self._chore.limit:

@@ -6,7 +6,7 @@ cdef double inf
 
 
 cdef class Sleeper:
-    cdef public double wake_at
+    cdef public double seen_at, wake_at
     cdef public long slot
 
     cpdef wake(self, double now)

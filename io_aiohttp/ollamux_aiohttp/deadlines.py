@@ -20,12 +20,13 @@ TICK = 0.05
 
 
 class Sleeper:
-    """Something with a deadline. `wake_at` and `slot` belong to the wheel."""
+    """Something with a deadline. `wake_at`, `slot` and `seen_at`, when that slot begins, belong to the wheel."""
 
-    __slots__ = ("slot", "wake_at")
+    __slots__ = ("seen_at", "slot", "wake_at")
 
     def __init__(self) -> None:
         self.wake_at = inf
+        self.seen_at = inf
         self.slot = -1
 
     def wake(self, now: float) -> None:
@@ -47,14 +48,13 @@ class Deadlines:
     def set(self, sleeper: Sleeper, when: float) -> None:
         """Wakes the sleeper at `when` (monotonic seconds) and not before; infinity: not at all."""
         sleeper.wake_at = when
-        if when == inf:
+        if when >= sleeper.seen_at or when == inf:  # it is looked at before, as a rule
             return
         slot = int(when / self._tick) + 1
-        if 0 <= sleeper.slot <= slot:
-            return
         if sleeper.slot >= 0:
             self._slots[sleeper.slot].discard(sleeper)
         sleeper.slot = slot
+        sleeper.seen_at = (slot - 1) * self._tick
         found = self._slots.get(slot)
         if found is None:
             self._slots[slot] = {sleeper}
@@ -76,6 +76,7 @@ class Deadlines:
         if sleeper.slot >= 0:
             self._slots[sleeper.slot].discard(sleeper)
             sleeper.slot = -1
+            sleeper.seen_at = inf
 
     def close(self) -> None:
         """Nobody is woken any more."""
@@ -94,6 +95,7 @@ class Deadlines:
             found = self._slots.pop(slot, ())
             for sleeper in found:
                 sleeper.slot = -1
+                sleeper.seen_at = inf
             for sleeper in found:  # whoever is woken may set and drop the others
                 if sleeper.slot < 0:
                     self._look_at(sleeper, now)

@@ -31,9 +31,9 @@ else:
             """What follows the first `size` bytes."""
             return data[size:]
 
-        def chunked(data: bytes) -> bytes:
-            """A piece of a body as a chunk of its own, in one piece."""
-            return b"%x\r\n%b\r\n" % (len(data), data)
+        def chunked(data: bytes, before: bytes = b"", behind: bytes = b"") -> bytes:
+            """A piece of a body as a chunk of its own, between other bytes, in one piece."""
+            return b"%b%x\r\n%b\r\n%b" % (before, len(data), data, behind)
 
         def sized(head: bytes, line: bytes, body: bytes) -> bytes:
             """A whole message: `head`, its Content-Length, `line`, the empty line and the body, in one piece."""

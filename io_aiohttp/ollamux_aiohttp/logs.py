@@ -1,66 +1,36 @@
-"""Logging: what goes to stderr, and how it looks, as `logging` in the configuration says.
+"""Logging: what goes to stderr, as `logging` in the configuration says; `log_lines` says how it looks.
 
 Strategy: a record may carry `fields`, plain values beside its message: in JSON they are members of the object, in text
 they follow as `name=value`. What the gateway tells of requests, backends and circuits is logged from its feed: a
 backend that goes away and a circuit that opens as warnings, one that comes back and a request that fell over as
 information, a request that went as it should for whoever debugs.
 
-Rules: ollamux's own loggers follow the configured level, those of libraries are heard from warnings on; one line for
-each record, whatever a client put into a name; no text is made of what the level leaves out, and nobody listens where
-nothing could be logged. What is logged is decided where it is logged: nothing there is a secret.
+Rules: ollamux's own loggers follow the configured level, those of libraries are heard from warnings on; no text is made
+of what the level leaves out, and nobody listens where nothing could be logged. What is logged is decided where it is
+logged: nothing there is a secret.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import TextIO
 
 from ollamux.config import LoggingConfig
 from ollamux.news import CircuitChange, Decision, Feed, HealthChange, News, Unloaded
+from ollamux_aiohttp.log_lines import JsonLines, Lines, TextLines
 
 __all__ = ("log_news", "set_up")
 
 _OURS = "ollamux"
 _log = logging.getLogger(_OURS)
-_NO_CONTROLS = dict.fromkeys((*range(32), 127, 0x85, 0x2028, 0x2029), " ")
 _LONGEST = 256
-
-
-class _JsonFormatter(logging.Formatter):
-    """One JSON object for each record."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **_fields(record),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
-class _TextFormatter(logging.Formatter):
-    """A line to read; fields that say nothing are left out."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # as the standard library spells it
-        told = [f" {name}={_plain(value)}" for name, value in _fields(record).items() if value not in (None, "")]
-        return super().formatMessage(record) + "".join(told)
 
 
 def set_up(config: LoggingConfig, stream: TextIO | None = None) -> logging.Handler:
     """Makes the root logger write as configured, to stderr where no stream is given. Returns its handler."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    if config.format == "json":
-        handler.setFormatter(_JsonFormatter())
-    else:
-        handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = Lines(JsonLines() if config.format == "json" else TextLines(), stream or sys.stderr)
     level = logging.getLevelNamesMapping()[config.level.upper()]
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -92,7 +62,22 @@ def _write(news: News) -> None:
         fields = {"backend": news.backend, "model": news.model, "reason": news.reason, "failure": news.failure}
         _log.log(level, "model %s %s", news.model, "stays" if news.failure else "unloaded", extra={"fields": fields})
     else:
-        _log.log(level, "request %s", "failed" if news.failure else "answered", extra={"fields": _told(news)})
+        lines = _lines()
+        message = "request failed" if news.failure else "request answered"
+        if lines is not None:
+            lines.tell(level, _OURS, message, _told, news)
+        else:
+            _log.log(level, message, extra={"fields": _told(news)})
+
+
+def _lines() -> Lines | None:
+    """The handler that alone hears our logger, which takes a request's line for less than a record costs; None where
+    somebody else listens, too, or chooses."""
+    handlers = logging.root.handlers
+    if len(handlers) != 1 or _log.handlers or _log.filters or not _log.propagate:
+        return None
+    only = handlers[0]
+    return only if isinstance(only, Lines) and not only.filters and not only.level else None
 
 
 def _write_requests(news: News) -> None:
@@ -101,6 +86,10 @@ def _write_requests(news: News) -> None:
 
 
 def _level(news: News) -> int:
+    if isinstance(news, Decision):
+        if news.failure and news.status >= 500:
+            return logging.WARNING
+        return logging.DEBUG if news.ordinary else logging.INFO
     if isinstance(news, HealthChange):
         first = news.before == "unknown"  # which whoever starts a server is shown
         if news.state in ("healthy", "degraded"):
@@ -108,11 +97,7 @@ def _level(news: News) -> int:
         return logging.INFO if first else logging.WARNING
     if isinstance(news, Unloaded):
         return logging.WARNING if news.failure else logging.INFO
-    if isinstance(news, CircuitChange):
-        return logging.WARNING if news.state == "open" else logging.INFO
-    if news.failure and news.status >= 500:
-        return logging.WARNING
-    return logging.DEBUG if news.ordinary else logging.INFO
+    return logging.WARNING if news.state == "open" else logging.INFO
 
 
 def _told(news: Decision) -> dict[str, object]:
@@ -133,18 +118,6 @@ def _told(news: Decision) -> dict[str, object]:
         "input_tokens": news.input_tokens,
         "output_tokens": news.output_tokens,
     }
-
-
-def _fields(record: logging.LogRecord) -> Mapping[str, object]:
-    """What a record carries beside its message."""
-    found: Mapping[str, object] = getattr(record, "fields", {})
-    return found
-
-
-def _plain(value: object) -> str:
-    """A value on one line, in quotes where it has blanks."""
-    text = str(value).translate(_NO_CONTROLS)
-    return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text
 
 
 def _milliseconds(seconds: float | None) -> float | None:

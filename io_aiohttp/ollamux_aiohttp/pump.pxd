@@ -3,19 +3,21 @@
 cimport cython
 
 from ollamux.accounting.ledger cimport Ledger
-from ollamux.contract cimport Call, ClientRequest, Data, End, Head, WakeAt
+from ollamux.contract cimport Call, Data, End, Head, WakeAt, request_of
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
 from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp._heads cimport chunked, sized
 from ollamux_aiohttp.answer_heads cimport AnswerHeads
+from ollamux_aiohttp.bursts cimport Burst
 from ollamux_aiohttp.client cimport Answering, Client, Lane
 from ollamux_aiohttp.deadlines cimport Deadlines
 from ollamux_aiohttp.lane cimport LaneParser
 from ollamux_aiohttp.upstream.choose cimport Upstreams
 
 
+cdef class Arrivals
 cdef class Driver
 
 
@@ -24,11 +26,20 @@ cdef class Pump(Lane):
     cdef public Deadlines deadlines
     cdef public Upstreams upstreams
     cdef public AnswerHeads heads
+    cdef public Arrivals arrivals
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger, method=str, path=str)
+    cpdef open(self, Client client, message, bytes body)
     cpdef begin(self, Client client, message, bytes body)
+
+
+cdef class Arrivals(Burst):
+    cdef Pump _pump
+
+    @cython.locals(client=Client, reader=LaneParser)
+    cpdef take_up(self, who)
 
 
 cdef class Driver(Answering):
@@ -36,7 +47,8 @@ cdef class Driver(Answering):
     cdef Exchange _exchange
     cdef Pump _pump
     cdef Client _client
-    cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over
+    cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over, _holding
+    cdef bytes _before, _held
     cdef long _attempt
     cdef double _now
     cdef dict _others
@@ -44,7 +56,7 @@ cdef class Driver(Answering):
 
     cpdef prepare(self, Pump pump, Client client, Exchange exchange, bint head_only, bint stays, bint old, bint lane)
     cpdef attempt_head(self, long attempt, long status, headers)
-    cpdef attempt_data(self, long attempt, bytes data)
+    cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
     @cython.locals(piece=Data, head=Head, wake=WakeAt)
@@ -58,8 +70,9 @@ cdef class Driver(Answering):
     cdef _whole(self, Head head, bytes data)
     cdef tuple _headers(self, Head head)
     cdef bytes _connection_line(self)
-    cdef _write(self, bytes data)
+    cdef _write(self, bytes data, bytes before=*)
     cdef _send(self, bytes data)
+    cdef _let_go(self, bytes end=*)
     @cython.locals(client=Client)
     cdef _finish(self)
     cpdef wake(self, double now)

@@ -22,7 +22,6 @@ from ollamux.contract import (
     CallData,
     CallEnd,
     Cancel,
-    ClientRequest,
     Data,
     End,
     FailureKind,
@@ -32,11 +31,13 @@ from ollamux.contract import (
     ReadBody,
     WakeAt,
     Wants,
+    request_of,
 )
 from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.answer_heads import AnswerHeads, has_length
+from ollamux_aiohttp.bursts import Burst
 from ollamux_aiohttp.client import Answering, Client, Lane
 from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.deadlines import Deadlines
@@ -69,6 +70,7 @@ class Pump(Lane):
     `drain` is called where exchanges may proceed though nothing was reported to them."""
 
     __slots__ = (
+        "arrivals",
         "body_limit",
         "closing",
         "deadlines",
@@ -101,13 +103,19 @@ class Pump(Lane):
         self.staying = Written(keep_alive=True)
         self.closing = Written(keep_alive=False)
         self.heads = AnswerHeads()
+        self.arrivals = Arrivals(loop, self)
 
     def takes(self, method: str, path: str, /) -> bool:
         """Whether a request may take the lane of its connection."""
         return self.lane and not self.gateway.body_streams(method, path)
 
     def begin(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
-        """Begins a request that came whole."""
+        """Begins a request that came whole, now or when those that came with it were read."""
+        if not isinstance(message, LaneParser) or not self.arrivals.takes(client):
+            self.open(client, message, body)
+
+    def open(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
+        """Begins it now."""
         gateway = self.gateway
         now = monotonic()
         headers: Mapping[str, str]
@@ -123,7 +131,7 @@ class Pump(Lane):
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
             exchange = gateway.refuse(path, error)
         else:
-            exchange = gateway.open(ClientRequest(method, path, headers, body, client.peer), now)
+            exchange = gateway.open(request_of(method, path, headers, body, client.peer), now)
         driver = Driver.__new__(Driver)
         driver.prepare(self, client, exchange, method == "HEAD", stays, old, True)
         driver.start(now)
@@ -140,15 +148,35 @@ class Pump(Lane):
         driver.start(monotonic())
 
 
+class Arrivals(Burst):
+    """Clients whose requests came whole in this iteration of the loop."""
+
+    __slots__ = ("_pump",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pump: Pump) -> None:
+        super().__init__(loop)
+        self._pump = pump
+
+    def take_up(self, who: Client) -> None:
+        """Begins its request, if it is there still."""
+        client: Client = who
+        reader = client.reader
+        if reader is not None and client.transport is not None:
+            self._pump.open(client, reader, reader.body)
+
+
 class Driver(Answering):
     """One request. See the module; the upstream client tells it how its calls go, `client` wakes it."""
 
     __slots__ = (
         "_attempt",
+        "_before",
         "_chunked",
         "_client",
         "_exchange",
         "_head_only",
+        "_held",
+        "_holding",
         "_keep_alive",
         "_lane",
         "_now",
@@ -176,6 +204,9 @@ class Driver(Answering):
         self._chunked = False
         self._wrote_head = False
         self._over = False
+        self._holding = False
+        self._before = b""
+        self._held = b""
         self._now = 0.0
         self._attempt = 0
         self._transfer: Transfer | None = None
@@ -257,8 +288,10 @@ class Driver(Answering):
             self._begin(head, data)
         elif data:
             self._write(data)
-        if gave_up and self._pump.gateway.has_ready():
-            self._pump.drain()  # the place that it had may be wanted
+        if gave_up:
+            self._let_go()  # no end follows what was held back for it
+            if self._pump.gateway.has_ready():
+                self._pump.drain()  # the place that it had may be wanted
 
     def _call(self, call: Call) -> None:
         transfer = self._pump.upstreams.start(call, self)
@@ -319,20 +352,18 @@ class Driver(Answering):
             + self._connection_line()
             + b"\r\n"
         )
-        if data and not self._head_only:
-            out += chunked(data) if self._chunked else data
-        self._send(out)
+        self._write(b"" if self._head_only else data, out)
 
     def _end(self, head: Head | None, data: bytes, end: End) -> None:
         if end.close or end.broken:
             self._keep_alive = False
         if head is not None and not self._wrote_head:
             self._whole(head, data)
-        elif self._chunked:
-            last = b"" if end.broken else b"0\r\n\r\n"
-            self._send(chunked(data) + last if data else last)
-        elif data and not self._head_only:
-            self._send(data)
+        else:
+            last = b"0\r\n\r\n" if self._chunked and not end.broken else b""
+            if data and not self._head_only:
+                last = chunked(data, b"", last) if self._chunked else data
+            self._let_go(last)
         self._finish()
 
     def _whole(self, head: Head, data: bytes) -> None:
@@ -355,8 +386,25 @@ class Driver(Answering):
             return b"Connection: close\r\n"
         return b"Connection: keep-alive\r\n" if self._old else b""
 
-    def _write(self, data: bytes) -> None:
-        self._send(chunked(data) if self._chunked else data)
+    def _write(self, data: bytes, before: bytes = b"") -> None:
+        """Sends a piece of the body, behind the head where there is one, or holds it back for the end."""
+        if self._holding:
+            self._before = self._before or before
+            self._held = self._held + data if self._held else data
+        elif self._chunked and data:
+            self._send(chunked(data, before))
+        else:
+            self._send(before + data if before else data)
+
+    def _let_go(self, end: bytes = b"") -> None:
+        """Sends what was held back, with the end of the body where that has come."""
+        before, held = self._before, self._held
+        self._holding = False
+        if self._chunked and held:
+            self._send(chunked(held, before, end))
+        elif before or held or end:
+            self._send(before + held + end)
+        self._before = self._held = b""
 
     def _send(self, data: bytes) -> None:
         transport = self._client.transport
@@ -364,6 +412,8 @@ class Driver(Answering):
             transport.write(data)
 
     def _finish(self) -> None:
+        if self._holding:
+            self._let_go()
         self._over = True
         if self._transfer is not None:
             self._transfer.cancel()
@@ -394,8 +444,9 @@ class Driver(Answering):
         if wants is not None:
             self.do(wants)
 
-    def attempt_data(self, attempt: int, data: bytes) -> None:
+    def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
         now = self._now = monotonic()
+        self._holding = last  # so that an answer's last bytes and its end are one write
         wants = self._exchange.attempt_data(attempt, data, now)
         if type(wants) is bytes:
             self._write(wants)
@@ -409,9 +460,13 @@ class Driver(Answering):
             self.do(self._exchange.attempt_end(attempt, now))
         except Exception:
             self._fail()
+        if self._holding:
+            self._let_go()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._ended(attempt)
+        if self._holding:
+            self._let_go()
         now = self._now = monotonic()
         try:
             self.do(self._exchange.attempt_failed(attempt, kind, sent, now, detail))

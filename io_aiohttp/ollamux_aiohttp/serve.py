@@ -270,6 +270,7 @@ def _signals(say: Callable[[str], None]) -> asyncio.Event:
 
     def came(number: int) -> None:
         if stop.is_set():
+            logging.shutdown()  # what waits to be written
             os._exit(128 + number)
         stop.set()
         say("Stopping; once more to stop at once.")

@@ -54,6 +54,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.json_sample",
         "ollamux.models",
         "ollamux.news",
+        "ollamux.recurring",
         "ollamux.streaming",
     ),
     ("ollamux.errors", "ollamux._build"),

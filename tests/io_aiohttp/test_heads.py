@@ -300,11 +300,18 @@ def test_chunks_that_llhttp_reads_say_the_same_to_the_quick_reader(data: bytes, 
 @pytest.mark.parametrize("size", [1, 9, 10, 15, 16, 255, 256, 4095, 4096, 70_000])
 def test_a_piece_of_a_body_becomes_a_chunk_and_is_read_as_one(size: int) -> None:
     piece = b"x" * size
-    assert heads.chunked(piece) == f"{size:x}\r\n".encode() + piece + b"\r\n"
+    framed = f"{size:x}\r\n".encode() + piece + b"\r\n"
+    assert heads.chunked(piece) == framed
+    assert heads.chunked(piece, b"before", b"behind") == b"before" + framed + b"behind"
     found = read_answer(CHUNKED, NAMES.known, LastHead())
     if found is not None and found[2] is not None:
         assert found[2].feed(heads.chunked(piece) * 3 + b"0\r\n\r\n") == piece * 3
         assert (found[2].done, found[2].more, found[2].fault) == (True, False, False)
+    found = read_answer(CHUNKED, NAMES.known, LastHead())
+    if found is not None and found[2] is not None:
+        assert found[2].feed(framed) == piece and not found[2].done
+        assert found[2].feed(framed + framed[: size // 2 + 3]) + found[2].feed(framed[size // 2 + 3 :]) == piece * 2
+        assert found[2].feed(b"0\r\n\r\n") == b"" and found[2].done
 
 
 def test_what_follows_a_head_is_told_to_the_last_byte() -> None:
@@ -320,5 +327,6 @@ def test_without_the_compiled_readers_nothing_is_read_quickly(monkeypatch: pytes
         plain.__spec__.loader.exec_module(plain)
     assert plain.read_post(POST) is None
     assert plain.read_answer(ANSWER, NAMES.known, LastHead()) == -1
+    assert plain.chunked(b"a", b"before", b"behind") == b"before1\r\na\r\nbehind"
     assert plain.chunked(b"twelve bytes") == heads.chunked(b"twelve bytes") == b"c\r\ntwelve bytes\r\n"
     assert heads.read_post is before["read_post"]

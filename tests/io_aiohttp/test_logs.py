@@ -184,3 +184,21 @@ def test_a_model_that_went_is_information_and_one_that_would_not_a_warning() -> 
     first, second = rows(stream.getvalue())
     assert (first["level"], first["message"], first["backend"]) == ("info", "model large unloaded", "o")
     assert (second["level"], second["message"], second["failure"]) == ("warning", "model large stays", "timeout")
+
+
+def test_who_else_listens_to_the_logger_gets_each_request_as_a_record() -> None:
+    stream, heard = io.StringIO(), list[logging.LogRecord]()
+
+    class Other(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record)
+
+    set_up(LoggingConfig(level="debug", format="json"), stream)
+    feed = Feed()
+    log_news(feed)
+    feed.tell(ANSWERED)
+    logging.getLogger().addHandler(Other())
+    feed.tell(ANSWERED)
+    first, second = rows(stream.getvalue())
+    assert {**first, "time": ""} == {**second, "time": ""}
+    assert [record.__dict__["fields"]["request_id"] for record in heard] == ["r-1"]

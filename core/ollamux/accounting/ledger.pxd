@@ -7,6 +7,12 @@ from ollamux.routing.catalog cimport Offer
 from ollamux.usage cimport Usage
 
 
+cdef long long _MOST_TOKENS
+cdef double _MILLION
+
+cdef long long _amount(told) except? -1
+
+
 cdef class Tally:
     cdef public long long count
 
@@ -26,7 +32,7 @@ cdef class Row:
 
 
 cdef class Ledger:
-    cdef dict _rows, _tallies, _watts, _well, _worked
+    cdef dict _latest, _rows, _tallies, _watts, _well, _worked
     cdef public dict finishes
     cdef public long long fallbacks
     cdef public Histogram waits, overhead
@@ -38,4 +44,5 @@ cdef class Ledger:
     cpdef Tally tally(self, str client, str failure)
     @cython.locals(tally=Tally)
     cpdef exchange(self, str client, str failure, double waited, long calls)
+    cdef Row _row_of(self, Offer offer, str operation)
     cdef Row _open(self, str backend, str model, str operation)

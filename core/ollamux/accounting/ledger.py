@@ -57,6 +57,10 @@ _MOST_TOKENS = 10**12
 """Tokens of one answer that may be true."""
 
 
+def _amount(told: int | None) -> int:
+    return 0 if told is None else told
+
+
 class Tally:
     """How often something was."""
 
@@ -134,10 +138,10 @@ class Row:
         uncached, cached, kept = usage.input_uncached, usage.cache_read, usage.cache_write
         text, thought = usage.output_text, usage.reasoning
         try:
-            again = cached or 0
-            once = (uncached or 0) + (kept or 0)
-            hidden = thought or 0
-            written = (text or 0) + hidden
+            again = _amount(cached)
+            once = _amount(uncached) + _amount(kept)
+            hidden = _amount(thought)
+            written = _amount(text) + hidden
         except OverflowError:  # compiled, they are numbers of 64 bits
             return 0
         if not (0 <= again <= _MOST_TOKENS and 0 <= once <= _MOST_TOKENS and 0 <= hidden <= written <= _MOST_TOKENS):
@@ -202,10 +206,22 @@ class Ledger:
     `other`: one of too many); `waits` are those that waited for a place, `overhead` what the gateway itself took, both
     in seconds."""
 
-    __slots__ = ("_rows", "_tallies", "_watts", "_well", "_worked", "fallbacks", "finishes", "overhead", "waits")
+    __slots__ = (
+        "_latest",
+        "_rows",
+        "_tallies",
+        "_watts",
+        "_well",
+        "_worked",
+        "fallbacks",
+        "finishes",
+        "overhead",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, str], Row] = {}
+        self._latest: dict[Offer, Row] = {}  # where the last attempt of an offer was written
         self._watts: dict[str, float] = {}
         self._worked: dict[str, tuple[float, float]] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
@@ -228,9 +244,9 @@ class Ledger:
         """An attempt ended after so many seconds, its first token came after `first_token` (negative: none came, or the
         answer was whole); `failure` is the kind of error, empty where it did what it was for, `gone` where its client
         left."""
-        row = self._rows.get((offer.backend, offer.name, operation))
-        if row is None:
-            row = self._open(offer.backend, offer.name, operation)
+        row = self._latest.get(offer)
+        if row is None or row.operation != operation:
+            row = self._row_of(offer, operation)
         row.requests += 1
         row.last = now
         written = 0
@@ -327,6 +343,13 @@ class Ledger:
         """The rows of which this is true as one; all of them where nothing is asked."""
         rows = self._rows.values()
         return Sums(rows if which is None else filter(which, rows))
+
+    def _row_of(self, offer: Offer, operation: str) -> Row:
+        """Where an attempt of this offer is written."""
+        if len(self._latest) >= _MOST:  # offers come and go with what backends have
+            self._latest.clear()
+        row = self._latest[offer] = self._open(offer.backend, offer.name, operation)
+        return row
 
     def _open(self, backend: str, model: str, operation: str) -> Row:
         if len(self._rows) >= _MOST:

@@ -1,5 +1,8 @@
 # The types with which Cython compiles base.py; the source is that file alone.
 
+from ollamux.contract cimport End, whole_answer
+
+
 cdef class Exchange:
     cdef public object front
     cdef public tuple extra_headers
@@ -23,6 +26,9 @@ cdef class Exchange:
 
 cdef class Settled(Exchange):
     cdef object _wants
+
+
+cdef End _END
 
 
 cpdef tuple answer(long status, tuple headers, bytes body, bint close=*)

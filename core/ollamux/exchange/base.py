@@ -14,7 +14,7 @@ from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import PicturesConfig
-from ollamux.contract import Data, End, FailureKind, Head, HeaderPairs, Want, Wants
+from ollamux.contract import End, FailureKind, HeaderPairs, Want, Wants, whole_answer
 from ollamux.formats.asking import Incoming
 from ollamux.news import Feed
 from ollamux.resilience.admission import Admission
@@ -195,4 +195,4 @@ _END = End()
 
 def answer(status: int, headers: HeaderPairs, body: bytes, close: bool = False) -> tuple[Want, ...]:
     """A whole answer, to be written at once."""
-    return (Head(status, headers), Data(body), End(close) if close else _END)
+    return whole_answer(status, headers, body, End(close) if close else _END)

@@ -166,7 +166,12 @@ class CallState(SendState):
         house, incoming = self._house, self._incoming
         assert incoming is not None
         backend = house.backend(offer.backend)
-        if incoming.operation == "unload" or not house.make_room(self, backend, offer.upstream, now):
+        keeping = backend.keeping
+        if incoming.operation == "unload" or keeping is None:
+            return False
+        if self._phase is not _RESTING and keeping.busy(backend.id, offer.upstream):
+            return False
+        if not house.make_room(self, backend, offer.upstream, now):
             return False
         if self._phase is _QUEUED:
             house.admission.leave(self)
@@ -236,12 +241,12 @@ class CallState(SendState):
         self._upstream = offer.upstream
         self._opening = b""
         self._converter = None
-        self._collected = None
+        self._first = self._collected = None
         if not self._resumed:
             self._renderer = None  # what an earlier attempt told it is no part of this answer
         self._fan = None
         self._queued_until = inf
-        self._dispatched = self._activity = self._context.dispatched = now
+        self._goes_out(now)
         self._called = called = self._calling(offer, backend)
         try:
             if called is None:
@@ -285,7 +290,7 @@ class CallState(SendState):
             if self._fan is not None:
                 request = self._fan.request
                 if choices > 1 and incoming.stream:
-                    self._renderer = cast("WholeRenderer", incoming.several(self._context))
+                    self._renderer = cast("WholeRenderer", incoming.several(self._told()))
         outgoing = called.build(request, self._upstream, dialect)
         if self._resumed:
             outgoing = with_prefill(outgoing, dialect)
@@ -301,7 +306,7 @@ class CallState(SendState):
         self._status = 0
         self._usage = None
         self._converter = None
-        self._collected = None
+        self._first = self._collected = None
         self._dispatched = self._activity = now
         try:
             outgoing = called.build(fan.request, self._upstream, dialect)
@@ -330,7 +335,7 @@ class CallState(SendState):
             self._pictures = {**(self._pictures or {}), **fetching.fetched}
             self._fetching = None
             self._phase = _CALLING
-            self._dispatched = self._activity = self._context.dispatched = now
+            self._goes_out(now)
             return self._translate(now)
         except (OllamuxError, RecursionError) as error:
             return self._no_picture(failures.of_request(error), now)
@@ -345,7 +350,7 @@ class CallState(SendState):
 
     def _answer_here(self, incoming: Incoming, offer: Offer, now: float) -> Wants:
         """Answers what needs no call: a load of what loads by itself, a count of tokens, estimated."""
-        self._context.dispatched = now
+        self._goes_out(now)
         renderer = self._make_renderer()
         try:
             if incoming.operation == "count":

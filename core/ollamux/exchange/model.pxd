@@ -7,14 +7,18 @@ from ollamux.exchange.calling cimport CallState
 from ollamux.exchange.heads cimport header, passed_on
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.recurring cimport Recurring
 
 cdef double inf
 
 
 cdef class ModelExchange(CallState):
+    @cython.locals(recurring=Recurring)
+    cdef _wished(self, headers)
     cdef tuple _begin(self, bytes out, double now)
     cdef bint _opens(self, bytes out) except -1
     cdef _collect(self, bytes data, double now)
+    cdef bytes _body(self)
     @cython.locals(incoming=Incoming, backend=Backend, tries=Tries)
     cdef _whole(self, bytes body, double now)
     @cython.locals(backend=Backend, tries=Tries)

@@ -11,7 +11,7 @@ of the converter and returns bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 
 from ollamux.contract import Cancel, Data, End, FailureKind, Read, WakeAt, Want, Wants
@@ -23,9 +23,9 @@ from ollamux.exchange.heads import header, passed_on, place_told, stream_head, w
 from ollamux.exchange.heads import place as place_of
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.sending import used_by
-from ollamux.formats.answering import RenderContext
 from ollamux.formats.failures import is_object, quota_spent
 from ollamux.formats.telling import usage_told
+from ollamux.recurring import Recurring
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.constraints import Constraints
@@ -56,14 +56,21 @@ class ModelExchange(CallState):
         request = self._request
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers, self._place)
-            self._constraints = Constraints.read(request.headers)
+            self._constraints = self._wished(request.headers)
         except (OllamuxError, RecursionError) as error:
             return self._refuse(failures.of_request(error), now)
         self._incoming = incoming
-        self._context = RenderContext(incoming.model, self._house.clock, now)
         if incoming.stream:
             self._keepalive_at = now + KEEPALIVE
         return self._look_up(now, False)
+
+    def _wished(self, headers: Mapping[str, str]) -> Constraints | None:
+        """What the client's headers ask for, which few do. Raises InvalidRequest."""
+        if isinstance(headers, Recurring):
+            recurring: Recurring = headers  # read as what it is
+            if not recurring.extended:
+                return None
+        return Constraints.read(headers)
 
     def proceed(self, now: float) -> Wants:
         if self._phase is _LOOKING:
@@ -115,12 +122,13 @@ class ModelExchange(CallState):
             self._tell_limits(status, headers, now)
         if status == 200 and self._incoming is not None and self._incoming.stream and self._streams(headers):
             self._converter = self._make_converter()
-            self._collected = None
+            self._first = self._collected = None
             if self._house.resumes and self._fan is None and self._incoming.choices == 1 and not self._resumed:
                 self._converter = self._witnessed(self._converter)
         else:
             self._converter = None
-            self._collected = []
+            self._first = b""
+            self._collected = None
             self._collected_size = 0
         return None
 
@@ -153,7 +161,7 @@ class ModelExchange(CallState):
             return self._picture_end(now) if self._phase is _FETCHING else None
         converter = self._converter
         if converter is None:
-            return self._whole(b"".join(self._collected or ()), now)
+            return self._whole(self._body(), now)
         try:
             out = converter.close(now)
         except (OllamuxError, RecursionError) as error:
@@ -276,13 +284,22 @@ class ModelExchange(CallState):
             except OllamuxError as error:
                 return self._no_picture(error, now)
             return None
-        if self._collected is None:
+        if self._first is None:
             return None
         self._collected_size += len(data)
         if self._collected_size > self._house.answer_limit:
             return self._next(BackendUnavailable("the backend's answer is too large"), now, Failure(kind="too_large"))
-        self._collected.append(data)
+        if not self._first:  # the usual one comes in one piece
+            self._first = data
+        elif self._collected is None:
+            self._collected = [self._first, data]
+        else:
+            self._collected.append(data)
         return None
+
+    def _body(self) -> bytes:
+        """What has been collected of an answer."""
+        return (self._first or b"") if self._collected is None else b"".join(self._collected)
 
     def _whole(self, body: bytes, now: float) -> Wants:
         """A whole answer has come: an error, or what the client asked for."""

@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.answer cimport Answer
 from ollamux.backends cimport Backend
+from ollamux.contract cimport wake_at
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.outgoing cimport Outgoing

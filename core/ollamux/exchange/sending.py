@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ollamux.answer import Answer
-from ollamux.contract import Read, WakeAt, Want
+from ollamux.contract import Read, WakeAt, Want, wake_at
 from ollamux.conversation import EmbedAnswer
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
@@ -61,7 +61,7 @@ class SendState(EndState):
         self._attempt += 1
         self._key = backend.choose_key(now) if backend.watched else 0
         call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
-        wake = WakeAt(self._next_wake(now))
+        wake = wake_at(self._next_wake(now))
         return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
 
     def _fetch(self, now: float) -> tuple[Want, ...]:
@@ -84,7 +84,7 @@ class SendState(EndState):
         incoming, called = self._incoming, self._called
         assert incoming is not None and self._dialect is not None and called is not None
         if self._relaying:
-            return self._serving.relay(incoming, self._context, self._upstream)
+            return self._serving.relay(incoming, self._told(), self._upstream)
         assert self._neutral is not None
         reader = called.reader(self._neutral, self._dialect)
         if self._resumed:
@@ -128,7 +128,7 @@ class SendState(EndState):
         if fan.vectors:
             return self._make_renderer().embedded(joined(fan.vectors), now)
         assert self._incoming is not None
-        return self._incoming.several(self._context).whole_of(fan.answers, now)
+        return self._incoming.several(self._told()).whole_of(fan.answers, now)
 
 
 def used_by(found: Answer | EmbedAnswer) -> Usage | None:

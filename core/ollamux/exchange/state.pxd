@@ -36,11 +36,14 @@ cdef class ModelState(Exchange):
     cdef list _collected, _others, _playing
     cdef tuple _warnings
     cdef str _upstream
-    cdef bytes _opening
+    cdef bytes _opening, _first
     cdef long _attempt, _before, _collected_size, _status, _key
     cdef bint _committed, _going_on, _keeps, _relaying, _resumed
-    cdef double _arrived, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
+    cdef double _arrived, _called_at, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
+    cpdef prepare(self, house, ClientRequest request, serving, route, place)
+    cdef RenderContext _told(self)
+    cdef _goes_out(self, double now)
     cdef str _stream_type(self)
     cdef _make_renderer(self)
     cdef tuple _decision(self)

@@ -58,6 +58,7 @@ class ModelState(Exchange):
         "_backend",
         "_before",
         "_called",
+        "_called_at",
         "_collected",
         "_collected_size",
         "_committed",
@@ -69,6 +70,7 @@ class ModelState(Exchange):
         "_failure",
         "_fan",
         "_fetching",
+        "_first",
         "_first_token",
         "_going_on",
         "_head_headers",
@@ -110,12 +112,17 @@ class ModelState(Exchange):
     )
 
     _attempt: int
-    _context: RenderContext
     _dispatched: float
 
     def __init__(
         self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place = NOWHERE
     ) -> None:
+        self.prepare(house, request, serving, route, place)
+
+    def prepare(
+        self, house: House, request: ClientRequest, serving: Serving, route: ServingRoute, place: Place
+    ) -> None:
+        """What a constructor does, whose call would cost as much again."""
         self.front = None
         self.extra_headers = ()
         self.caller = self.request_id = ""
@@ -126,6 +133,8 @@ class ModelState(Exchange):
         self._place = place
         self._phase = _LOOKING
         self._incoming: Incoming | None = None
+        self._context: RenderContext | None = None
+        self._called_at = 0.0
         self._attempt = 0
         self._before = 0
         self._called: Calling | None = None
@@ -145,6 +154,7 @@ class ModelState(Exchange):
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
         self._converter: Converter | None = None
+        self._first: bytes | None = None
         self._collected: list[bytes] | None = None
         self._collected_size = 0
         self._committed = False
@@ -185,10 +195,23 @@ class ModelState(Exchange):
         assert self._incoming is not None
         return self._serving.stream_type(self._incoming)
 
+    def _told(self) -> RenderContext:
+        """What those are told who write the answer."""
+        if self._context is None:
+            assert self._incoming is not None
+            self._context = RenderContext(self._incoming.model, self._house.clock, self._arrived, self._called_at)
+        return self._context
+
+    def _goes_out(self, now: float) -> None:
+        """The answer that is written from now on is that of a call which goes out now."""
+        self._called_at = self._dispatched = self._activity = now
+        if self._context is not None:
+            self._context.dispatched = now
+
     def _make_renderer(self) -> WholeRenderer:
         if self._renderer is None:
             assert self._incoming is not None
-            self._renderer = self._serving.renderer(self._incoming, self._context)
+            self._renderer = self._serving.renderer(self._incoming, self._told())
         return self._renderer
 
     def _decision(self) -> HeaderPairs:
@@ -233,7 +256,7 @@ class ModelState(Exchange):
         """When the attempt has taken too long."""
         backend, incoming = self._backend, self._incoming
         assert backend is not None and incoming is not None
-        if self._status == 0 or (self._phase is _CALLING and self._converter is None and self._collected is None):
+        if self._status == 0 or (self._phase is _CALLING and self._converter is None and self._first is None):
             limit = self._dispatched + backend.first_byte if backend.first_byte else inf
         else:
             limit = self._activity + backend.idle if backend.idle else inf

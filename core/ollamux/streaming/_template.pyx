@@ -23,7 +23,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy
 
 from ollamux.clock cimport Clock
-from ollamux.streaming._buffer cimport Output, begin, release, reserve, write
+from ollamux.streaming._buffer cimport Output, begin, release, reserve, taken, write
 from ollamux.streaming._lane cimport STAMPED, Lane, said_by, stamp_at
 from ollamux.streaming._scan cimport event_end, odd_lines
 from ollamux.streaming._skeleton cimport Found, Plan, Skeleton, skeleton_of
@@ -261,7 +261,7 @@ cdef class TemplateConverter:
                 if not out.size and kept == PyBytes_AS_STRING(data):
                     return data
                 write(&out, kept, end - kept)
-            return PyBytes_FromStringAndSize(out.data, out.size)
+            return taken(&out)
         finally:
             release(&out)
             release(&said)

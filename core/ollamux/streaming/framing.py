@@ -11,9 +11,11 @@ looks into the data.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ollamux.errors import BackendUnavailable
 
-__all__ = ("DEFAULT_LIMIT", "OTHER_FIELDS", "FrameTooLarge", "NdjsonDecoder", "SseBlocks", "SseDecoder")
+__all__ = ("DEFAULT_LIMIT", "OTHER_FIELDS", "FrameTooLarge", "NdjsonDecoder", "SseBlocks", "SseDecoder", "frames")
 
 DEFAULT_LIMIT = 8 * 1024 * 1024
 """Bytes that one event or one line may have."""
@@ -30,6 +32,15 @@ class FrameTooLarge(BackendUnavailable):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the backend sent an event of more than {limit} bytes")
         self.limit = limit
+
+
+def frames(data: bytes, end: bytes) -> Iterator[bytes]:
+    """As `data.split(end)`, one after the other, for who may need the first ones alone."""
+    start = 0
+    while (stop := data.find(end, start)) >= 0:
+        yield data[start:stop]
+        start = stop + len(end)
+    yield data[start:]
 
 
 class SseBlocks:

@@ -36,7 +36,7 @@ else:
             """Nothing is read quickly."""
 
 
-__all__ = ("SseRelay",)
+__all__ = ("SseRelay", "speaks")
 
 _DONE = b"data: [DONE]\n\n"
 _NOTHING = (b"", b"null")
@@ -343,6 +343,12 @@ class SseRelay:
             }
             events.append(b"data: " + msgspec.json.encode(chunk) + b"\n\n")
         return b"".join(events) + _DONE
+
+
+def speaks(payload: bytes) -> bool:
+    """Whether a chunk plainly brings text, thinking or a finish reason; one of which that is not plain does not."""
+    plain = read_chunk(payload)
+    return plain is not None and (plain.ended or bool(plain.text) or bool(plain.thought))
 
 
 def _cut_into(payload: bytes) -> StreamFault | None:

@@ -251,7 +251,7 @@ class Asking(Listener):
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
         self.report(lambda exchange, now: exchange.attempt_head(attempt, status, headers, now))
 
-    def attempt_data(self, attempt: int, data: bytes) -> None:
+    def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
         self.report(lambda exchange, now: exchange.attempt_data(attempt, data, now))
 
     def attempt_end(self, attempt: int) -> None:

@@ -184,7 +184,7 @@ class AiohttpTransfer:
                 self.over = True
                 listener.attempt_end(attempt)
                 return
-            listener.attempt_data(attempt, data)
+            listener.attempt_data(attempt, data, False)
 
 
 class AiohttpClient:

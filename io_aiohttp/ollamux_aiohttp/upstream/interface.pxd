@@ -5,5 +5,5 @@ from ollamux_aiohttp.deadlines cimport Sleeper
 
 cdef class Listener(Sleeper):
     cpdef attempt_head(self, long attempt, long status, headers)
-    cpdef attempt_data(self, long attempt, bytes data)
+    cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)

@@ -47,8 +47,9 @@ class Listener(Sleeper):
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The answer's final status, 200 or more, and its headers."""
 
-    def attempt_data(self, attempt: int, data: bytes) -> None:
-        """Bytes of the body, unframed, never empty, as compressed as the backend sent them."""
+    def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
+        """Bytes of the body, unframed, never empty, as compressed as the backend sent them. `last`: unless the call is
+        cancelled, its end is told right behind them, from within the same event."""
 
     def attempt_end(self, attempt: int) -> None:
         """The answer is complete."""

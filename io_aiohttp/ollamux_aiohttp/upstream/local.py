@@ -149,7 +149,7 @@ class LocalTransfer:
             if not isinstance(piece, bytes | bytearray | memoryview):
                 raise TypeError("what follows the head must be bytes")
             if data := bytes(cast(bytes, piece)):
-                self._listener.attempt_data(attempt, data)
+                self._listener.attempt_data(attempt, data, False)
             return
         status, told = piece
         headers: Iterable[tuple[str, str]] = cast(Mapping[str, str], told).items() if hasattr(told, "items") else told

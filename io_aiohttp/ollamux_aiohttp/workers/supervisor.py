@@ -196,6 +196,7 @@ class Supervisor:
             traceback.print_exc()
         finally:
             try:
+                logging.shutdown()  # what waits to be written
                 sys.stdout.flush()
                 sys.stderr.flush()
             finally:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ollamux.errors import BackendUnavailable
-from ollamux.streaming.framing import FrameTooLarge, NdjsonDecoder, SseDecoder
+from ollamux.streaming.framing import FrameTooLarge, NdjsonDecoder, SseDecoder, frames
 
 STREAMS = {
     "one event": (b"data: a\n\n", [("", b"a")]),
@@ -111,3 +111,9 @@ def test_lines_come_without_their_ends_and_without_blank_ones() -> None:
     assert _lines([stream]) == expected
     assert _lines([stream[i : i + 1] for i in range(len(stream))]) == expected
     assert _lines([b"", b"\n"]) == []
+
+
+@given(st.lists(st.sampled_from([b"", b"a", b"\n", b"\n\n", b"bc"])), st.sampled_from([b"\n", b"\n\n"]))
+def test_frames_come_one_by_one_as_all_of_them_would(pieces: list[bytes], end: bytes) -> None:
+    data = b"".join(pieces)
+    assert list(frames(data, end)) == data.split(end)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ollamux.conversation import StreamFault, Usage
 from ollamux.streaming import convert
 from ollamux.streaming.framing import FrameTooLarge
-from ollamux.streaming.sse_relay import SseRelay
+from ollamux.streaming.sse_relay import SseRelay, speaks
 from ollamux.streaming.translator import Converter
 
 Make = Callable[[str, str], Converter]
@@ -407,3 +407,11 @@ def test_a_line_that_is_no_field_does_not_pass() -> None:
     relay = SseRelay("up", "up")
     assert relay.feed(b"\xff\xfe\n\n<html>\n\n", 0.0) == b""
     assert relay.feed(b"retry: 5\nnonsense\n: a comment\n\n", 0.0) == b"retry: 5\n: a comment\n\n"
+
+
+def test_only_what_plainly_says_something_speaks() -> None:
+    compiled = convert._front is not None  # pyright: ignore[reportPrivateUsage]
+    for event in (text("a"), FINISH, b'data: {"choices":[{"delta":{"reasoning_content":"a"}}]}\n\n'):
+        assert speaks(event[6:-2]) is compiled
+    for event in (ROLE, b"data: [DONE]\n\n", b"data: {}\n\n", b'data: {"choices":[{"delta":{"content":""}}]}\n\n'):
+        assert not speaks(event[6:-2])

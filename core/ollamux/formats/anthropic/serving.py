@@ -23,6 +23,7 @@ from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, Servin
 from ollamux.formats.failures import unreadable
 from ollamux.formats.splice import replace
 from ollamux.streaming.convert import relay_for
+from ollamux.streaming.framing import frames
 from ollamux.streaming.translator import Converter
 
 __all__ = ("AnthropicServing",)
@@ -86,7 +87,7 @@ class AnthropicServing:
         return relay_for(AnthropicRelay(upstream_model, context.model))
 
     def opens(self, told: bytes) -> bool:
-        for event in told.split(b"\n\n"):
+        for event in frames(told, b"\n\n"):
             name, _, data = event.partition(b"\n")
             if name in _OPENINGS or name.startswith(b":"):
                 continue

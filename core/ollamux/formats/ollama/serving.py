@@ -34,6 +34,7 @@ from ollamux.formats.ollama.plain import passed
 from ollamux.formats.ollama.rendering import OllamaRenderer, chat_renderer
 from ollamux.formats.splice import members, replace
 from ollamux.streaming.convert import relay_for
+from ollamux.streaming.framing import frames
 from ollamux.streaming.ndjson_relay import NdjsonRelay
 from ollamux.streaming.translator import Converter
 
@@ -128,9 +129,11 @@ class OllamaServing:
         return relay_for(NdjsonRelay(upstream_model, context.model))
 
     def opens(self, told: bytes) -> bool:
-        if b'""' not in told:  # nearly always
-            return False
-        for line in told.splitlines():
+        for line in frames(told, b"\n"):
+            if not line:
+                continue
+            if b'""' not in line:  # nearly always
+                return False
             try:
                 chunk = _decode_opening(line)
             except (msgspec.DecodeError, UnicodeDecodeError):

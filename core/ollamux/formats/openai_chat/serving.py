@@ -30,7 +30,8 @@ from ollamux.formats.openai_chat.reading import ChatReader, read_answer
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.splice import replace
 from ollamux.streaming.convert import relay_for
-from ollamux.streaming.sse_relay import SseRelay
+from ollamux.streaming.framing import frames
+from ollamux.streaming.sse_relay import SseRelay, speaks
 from ollamux.streaming.translator import Converter, Translator
 
 __all__ = ("OpenAIChatServing",)
@@ -109,11 +110,14 @@ class OpenAIChatServing:
         )
 
     def opens(self, told: bytes) -> bool:
-        for event in told.split(b"\n\n"):
+        for event in frames(told, b"\n\n"):
             if not event or event.startswith(b":"):
                 continue
+            payload = event.removeprefix(b"data: ")
+            if speaks(payload):
+                return False
             try:
-                chunk = _decode_opening(event.removeprefix(b"data: "))
+                chunk = _decode_opening(payload)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return False
             if chunk.prompt_progress is not None:  # who asked for it waits for it

@@ -24,6 +24,7 @@ from ollamux.formats.openai_responses.relaying import ResponsesRelay
 from ollamux.formats.openai_responses.rendering import ResponsesRenderer
 from ollamux.formats.openai_responses.store import StoredResponses, owner_of
 from ollamux.formats.splice import replace
+from ollamux.streaming.framing import frames
 from ollamux.streaming.translator import Converter
 
 __all__ = ("ResponsesServing",)
@@ -117,7 +118,7 @@ class ResponsesServing:
         return ResponsesRelay(incoming, upstream_model, context.model)
 
     def opens(self, told: bytes) -> bool:
-        for event in told.split(b"\n\n"):
+        for event in frames(told, b"\n\n"):
             if not event or event.startswith(b":"):
                 continue
             try:
