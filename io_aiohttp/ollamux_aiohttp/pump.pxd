@@ -59,7 +59,7 @@ cdef class Driver(Answering):
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
-    @cython.locals(piece=Data, head=Head, wake=WakeAt)
+    @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
     cdef _call(self, Call call)
     cdef _under_way(self, long attempt)

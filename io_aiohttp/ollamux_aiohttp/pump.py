@@ -266,7 +266,8 @@ class Driver(Answering):
         head: Head | None = None
         data = b""
         gave_up = False
-        for want in wants:
+        told = wants if type(wants) is tuple else tuple(wants)
+        for want in told:
             kind = type(want)
             if kind is Call:
                 self._call(want)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from ollamux.usage cimport Usage
 
 
 cdef class SendState(EndState):
-    cdef dict _defaults(self, Offer offer)
+    cdef _defaults(self, Offer offer)
     @cython.locals(backend=Backend, incoming=Incoming)
     cdef tuple _send(self, Outgoing outgoing, double now)
     cdef tuple _fetch(self, double now)

@@ -294,6 +294,7 @@ class Connection(ResponseParser):
             return
         if transfer.paused:
             self.read(True)
+        self.stamp = self.pool.quarter
         self.pool.put(self.origin, self)
 
     def _ended(self, error: Exception | None) -> None:
