@@ -12,6 +12,7 @@ not answer is left out with a note.
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ SUMMARY = "beside LiteLLM, vllm-router, sglang-router and Portkey (15 minutes, a
 _LOADS = ((32, 10_000), (1, 3_000))
 _STREAMS = 400
 _LEAST = 40
+_FINDING_S = 20.0
 _OURS = ("ollamux", "ollamux, everything on")
 _CHUNK_COLUMNS = (("cpu_us", "CPU µs/chunk", 2), ("stream_cpu_us", "CPU µs/stream", 0), ("wall_p50_ms", "p50 ms", 2))
 
@@ -62,13 +64,23 @@ def _rivals(rig: Rig, options: Options, notes: list[str]) -> list[_Rival]:
     for peer in PEERS.values():
         try:
             server = rig.peer(peer, install(peer, cache))
-            if problem := measure(rig, server, OPENAI, MODEL, 1, 1, 0).problem:
+            if problem := _first_problem(rig, server):
                 raise BenchError(problem)
         except BenchError as error:
             notes.append(f"{peer.name} is left out: {_last_line(error)}")
         else:
             found.append(_Rival(peer.name, server, TWINS, peer.share, peer.streams))
     return found
+
+
+def _first_problem(rig: Rig, server: Server) -> str | None:
+    """What is wrong with one request, once a gateway that looks for its backends by itself has had time to."""
+    until = time.monotonic() + _FINDING_S
+    while True:
+        problem = measure(rig, server, OPENAI, MODEL, 1, 1, 0).problem
+        if problem is None or time.monotonic() > until:
+            return problem
+        time.sleep(0.5)
 
 
 def _last_line(error: BenchError) -> str:

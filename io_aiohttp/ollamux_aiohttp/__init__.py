@@ -42,6 +42,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp._clock",
     "ollamux_aiohttp._heads",
     "ollamux_aiohttp.answer_heads",
+    "ollamux_aiohttp.bursts",
     "ollamux_aiohttp.client",
     "ollamux_aiohttp.connection",
     "ollamux_aiohttp.deadlines",

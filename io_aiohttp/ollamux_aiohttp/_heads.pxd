@@ -27,6 +27,7 @@ cdef class ChunkReader:
 cdef class LastHead:
     cdef bytes _head
     cdef Line _lines[FIELDS]
+    cdef Py_ssize_t _length
     cdef readonly list fields
     cdef readonly ChunkReader chunks
 

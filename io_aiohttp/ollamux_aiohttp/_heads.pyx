@@ -431,7 +431,7 @@ cpdef Py_ssize_t read_answer(bytes data, dict names, LastHead last) except -2:
     cdef const char* line
     cdef const char* p
     cdef Py_ssize_t length = 0
-    cdef list fields = []
+    cdef list fields
     cdef Line lines[FIELDS]
     if end - start < 19 or memcmp(start, b"HTTP/1.1 200 ", 13) != 0:
         return -1
@@ -439,6 +439,14 @@ cpdef Py_ssize_t read_answer(bytes data, dict names, LastHead last) except -2:
     if line == NULL or line + 1 != <const char*>memchr(start, 10, end - start):
         return -1
     line += 2
+    if last._head is not None and end - line >= PyBytes_GET_SIZE(last._head):
+        p = line + PyBytes_GET_SIZE(last._head)
+        if memcmp(line, PyBytes_AS_STRING(last._head), p - line) == 0:  # down to its last line: the same fields
+            if last._length >= 0 and last._length != end - p:
+                return -1
+            last.chunks = ChunkReader() if last._length == -1 else None
+            return p - start
+    fields = []
     p = _fields(line, end, names, last, fields, lines, &length)
     if p == NULL or (length >= 0 and length != end - p) or length == -2:
         return -1
@@ -446,6 +454,7 @@ cpdef Py_ssize_t read_answer(bytes data, dict names, LastHead last) except -2:
         last._head = PyBytes_FromStringAndSize(line, p - line)
         memcpy(last._lines, lines, len(fields) * sizeof(Line))
     last.fields = fields
+    last._length = length
     last.chunks = ChunkReader() if length == -1 else None
     return p - start
 

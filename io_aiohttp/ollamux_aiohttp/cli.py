@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import platform
 import sys
@@ -111,6 +112,14 @@ class _Version(argparse.Action):
 
 
 def _serve(options: argparse.Namespace) -> int:
+    gc.disable()  # next to nothing that starting makes is garbage: a server collects it when it listens
+    try:
+        return _serving(options)
+    finally:
+        gc.enable()
+
+
+def _serving(options: argparse.Namespace) -> int:
     from ollamux_aiohttp.llama_supervisor import problem_of
     from ollamux_aiohttp.logs import set_up
     from ollamux_aiohttp.screen import Paint
@@ -139,6 +148,7 @@ def _serve(options: argparse.Namespace) -> int:
 
             # On a loop that leaves nothing behind: workers are forks of this process.
             config, notes = asyncio.run(resolve(settings.config, tuple(options.gguf)))
+            gc.enable()  # in this process, which starts the others and stays
             return serve_in_several(config, notes, _say, Paint(sys.stdout), record, run=_run)
         _run(run())
     except PortTaken as error:

@@ -220,6 +220,8 @@ class Connection(RequestHandler):
         client.busy = False
         if self.transport is not None:
             newer, client.held = client.held, None
+            if newer and len(newer) > HELD_AT_MOST:
+                self.transport.resume_reading()
             self.data_received(data + bytes(newer) if newer else data)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:

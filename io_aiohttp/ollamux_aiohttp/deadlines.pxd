@@ -16,11 +16,13 @@ cdef class Deadlines:
     cdef object _loop, _timer
     cdef dict _slots
     cdef long _next
-    cdef double _tick
+    cdef double _due, _tick
+    cdef bint _late
 
-    @cython.locals(slot=long, found=set)
+    @cython.locals(slot=long, found=set, now=double)
     cpdef set(self, Sleeper sleeper, double when)
     cpdef rest(self, Sleeper sleeper)
     @cython.locals(found=set)
     cpdef drop(self, Sleeper sleeper)
+    cdef _wind(self, double now)
     cdef _look_at(self, Sleeper sleeper, double now)

@@ -4,7 +4,9 @@ Strategy: a wheel of coarse slots and a single timer of the event loop that turn
 in one slot at most; setting it later does nothing until its slot comes round, which is the usual case, since a deadline
 is put off again and again and rarely met.
 
-Rules: a deadline is met a little late, by one turn of the wheel at most, and never early.
+Rules: a deadline is met a little late, by one turn of the wheel at most, and never early. A turn that comes late
+itself, since the loop had too much to do, lets the loop look first at what has come meanwhile: that may put a deadline
+off, and who sent it in time is not to blame.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ __all__ = ("TICK", "Deadlines", "Sleeper")
 
 TICK = 0.05
 """Seconds that one slot of the wheel lasts."""
+_LOOK = 0.001  # not 0, which a loop may take for "before you look at what has come"
 
 
 class Sleeper:
@@ -36,13 +39,15 @@ class Sleeper:
 class Deadlines:
     """The wheel."""
 
-    __slots__ = ("_loop", "_next", "_slots", "_tick", "_timer")
+    __slots__ = ("_due", "_late", "_loop", "_next", "_slots", "_tick", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._tick = TICK
         self._slots: dict[int, set[Sleeper]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._late = False
         self._next = 0
 
     def set(self, sleeper: Sleeper, when: float) -> None:
@@ -61,8 +66,9 @@ class Deadlines:
         else:
             found.add(sleeper)
         if self._timer is None:
-            self._next = int(time.monotonic() / TICK)
-            self._timer = self._loop.call_later(TICK, self._turn)
+            now = time.monotonic()
+            self._next = int(now / TICK)
+            self._wind(now)
         if slot < self._next:
             self._next = slot
 
@@ -87,6 +93,11 @@ class Deadlines:
 
     def _turn(self) -> None:
         now = time.monotonic()
+        if now > self._due + TICK and not self._late:
+            self._late = True
+            self._timer = self._loop.call_later(_LOOK, self._turn)
+            return
+        self._late = False
         current = int(now / TICK)
         self._timer = None
         for slot in range(self._next, current + 1) if current - self._next < len(self._slots) else sorted(self._slots):
@@ -101,7 +112,12 @@ class Deadlines:
                     self._look_at(sleeper, now)
         self._next = current + 1
         if self._slots and self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._turn)
+            self._wind(now)
+
+    def _wind(self, now: float) -> None:
+        """The next turn is due in a tick."""
+        self._due = now + TICK
+        self._timer = self._loop.call_later(TICK, self._turn)
 
     def _look_at(self, sleeper: Sleeper, now: float) -> None:
         """Wakes it, or lets it sleep on where its deadline was put off. One that fails keeps nobody else asleep."""

@@ -10,12 +10,14 @@ from ollamux.gateway cimport Gateway
 from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp._heads cimport chunked, sized
 from ollamux_aiohttp.answer_heads cimport AnswerHeads
+from ollamux_aiohttp.bursts cimport Burst
 from ollamux_aiohttp.client cimport Answering, Client, Lane
 from ollamux_aiohttp.deadlines cimport Deadlines
 from ollamux_aiohttp.lane cimport LaneParser
 from ollamux_aiohttp.upstream.choose cimport Upstreams
 
 
+cdef class Arrivals
 cdef class Driver
 
 
@@ -24,11 +26,20 @@ cdef class Pump(Lane):
     cdef public Deadlines deadlines
     cdef public Upstreams upstreams
     cdef public AnswerHeads heads
+    cdef public Arrivals arrivals
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
     @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger, method=str, path=str)
+    cpdef open(self, Client client, message, bytes body)
     cpdef begin(self, Client client, message, bytes body)
+
+
+cdef class Arrivals(Burst):
+    cdef Pump _pump
+
+    @cython.locals(client=Client, reader=LaneParser)
+    cpdef take_up(self, who)
 
 
 cdef class Driver(Answering):
@@ -48,7 +59,7 @@ cdef class Driver(Answering):
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
-    @cython.locals(piece=Data, head=Head, wake=WakeAt)
+    @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
     cdef _call(self, Call call)
     cdef _under_way(self, long attempt)

@@ -37,6 +37,7 @@ from ollamux.errors import SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.answer_heads import AnswerHeads, has_length
+from ollamux_aiohttp.bursts import Burst
 from ollamux_aiohttp.client import Answering, Client, Lane
 from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.deadlines import Deadlines
@@ -69,6 +70,7 @@ class Pump(Lane):
     `drain` is called where exchanges may proceed though nothing was reported to them."""
 
     __slots__ = (
+        "arrivals",
         "body_limit",
         "closing",
         "deadlines",
@@ -101,13 +103,19 @@ class Pump(Lane):
         self.staying = Written(keep_alive=True)
         self.closing = Written(keep_alive=False)
         self.heads = AnswerHeads()
+        self.arrivals = Arrivals(loop, self)
 
     def takes(self, method: str, path: str, /) -> bool:
         """Whether a request may take the lane of its connection."""
         return self.lane and not self.gateway.body_streams(method, path)
 
     def begin(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
-        """Begins a request that came whole."""
+        """Begins a request that came whole, now or when those that came with it were read."""
+        if not isinstance(message, LaneParser) or not self.arrivals.takes(client):
+            self.open(client, message, body)
+
+    def open(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
+        """Begins it now."""
         gateway = self.gateway
         now = monotonic()
         headers: Mapping[str, str]
@@ -138,6 +146,23 @@ class Pump(Lane):
         driver = Driver.__new__(Driver)
         driver.prepare(self, client, exchange, head_only, not message.should_close, message.old, True)
         driver.start(monotonic())
+
+
+class Arrivals(Burst):
+    """Clients whose requests came whole in this iteration of the loop."""
+
+    __slots__ = ("_pump",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pump: Pump) -> None:
+        super().__init__(loop)
+        self._pump = pump
+
+    def take_up(self, who: Client) -> None:
+        """Begins its request, if it is there still."""
+        client: Client = who
+        reader = client.reader
+        if reader is not None and client.transport is not None:
+            self._pump.open(client, reader, reader.body)
 
 
 class Driver(Answering):
@@ -241,7 +266,8 @@ class Driver(Answering):
         head: Head | None = None
         data = b""
         gave_up = False
-        for want in wants:
+        told = wants if type(wants) is tuple else tuple(wants)
+        for want in told:
             kind = type(want)
             if kind is Call:
                 self._call(want)  # type: ignore[arg-type]

@@ -115,6 +115,7 @@ class Server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        gc.enable()
         address = self._listeners[0].sockets[0].getsockname()
         return address[0], address[1]
 

@@ -75,12 +75,12 @@ def test_a_stream_that_is_read_late_is_whole(dialect: Dialect, style: str, kind:
     flood = _Flood(kind, piece, end, 24 * MIB)
     with (
         backend(flood, style=style) as only,
-        running({"backends": backends(only, timeouts={"idle": 0.2})}) as server,
+        running({"backends": backends(only, timeouts={"idle": 1.0})}) as server,
         raw(server) as client,
     ):
         client.send(post(dialect.path, dialect.body()))
         flood.stands_still()
-        time.sleep(0.3)  # a client that pauses is not a backend that is idle
+        time.sleep(1.3)  # a client that pauses is not a backend that is idle
         answer = client.answer()
         text = dialect.text(answer)
         assert set(text) == {"x"}

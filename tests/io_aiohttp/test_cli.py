@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -87,6 +88,26 @@ def test_it_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
         assert process.returncode == 0
         assert "Stopping" in out
         assert err == ""
+
+
+def test_the_lines_of_the_last_requests_are_written_before_it_ends(tmp_path: Path) -> None:
+    write(tmp_path, DEMO + "logging: {level: debug}\n")
+    with serving(tmp_path) as process:
+        asked = {"model": "demo", "stream": False, "messages": [{"role": "user", "content": "Hello"}]}
+        url = address(process)
+        for _ in range(3):
+            ask(f"{url}/api/chat", asked)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        lines = [line for line in err.splitlines() if "DEBUG ollamux: request answered" in line]
+        assert process.returncode == 0 and len(lines) == 3
+        assert all(" model=demo " in line and " status=200 " in line for line in lines)
+
+
+def test_garbage_is_collected_whether_a_start_went_well_or_not(tmp_path: Path) -> None:
+    write(tmp_path, "server: {port: much}\n")
+    assert main(["serve"]) == 2
+    assert gc.isenabled()
 
 
 def test_it_records_what_it_serves_and_says_so(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.support.raw import Raw, eventually, post, raw
 from tests.support.running import Answered, Running, running
 from tests.support.scripted import Asked, Wire, backend
 
+from ollamux_aiohttp import bursts
 from ollamux_aiohttp.client import Client, Lane
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front
 from ollamux_aiohttp.deadlines import Deadlines
@@ -219,8 +220,12 @@ def test_requests_that_come_while_another_is_answered_wait_for_its_end() -> None
         assert OLLAMA.text(client.answer()) == "Hello"
 
 
+@pytest.mark.parametrize("alone", [0, bursts.ALONE])
 @pytest.mark.parametrize("size", [100_000, 3_000_000])
-def test_much_that_comes_while_another_is_answered_is_left_in_the_kernel_and_read_after_it(size: int) -> None:
+def test_much_that_comes_while_another_is_answered_is_left_in_the_kernel_and_read_after_it(
+    size: int, alone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bursts, "ALONE", alone)
     go = threading.Event()
 
     def slow(asked: Asked, wire: Wire) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import time
 from collections.abc import Callable, Coroutine
 
 import pytest
+import uvloop
 
 from ollamux_aiohttp.deadlines import TICK, Deadlines, Sleeper
 
@@ -180,5 +182,59 @@ def test_nobody_is_woken_after_the_close() -> None:
         deadlines.close()
         await asyncio.sleep(TICK * 3)
         assert not sleeper.woken
+
+    _run(test)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_what_came_while_the_loop_was_busy_puts_a_deadline_off_though_it_is_over(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        sleeper, read = _Sleeper(), []
+
+        class Busy(asyncio.Protocol):
+            def data_received(self, data: bytes) -> None:
+                deadlines.set(sleeper, time.monotonic() + 0.1)
+                time.sleep(0.1)
+                theirs.send(b"x")
+                time.sleep(0.3)
+
+        class Waiting(asyncio.Protocol):
+            def data_received(self, data: bytes) -> None:
+                read.append(data)
+                deadlines.set(sleeper, time.monotonic() + 100)
+
+        (one, other), (ours, theirs) = socket.socketpair(), socket.socketpair()
+        with other, theirs:
+            busy, _ = await loop.create_connection(Busy, sock=one)
+            waiting, _ = await loop.create_connection(Waiting, sock=ours)
+            other.send(b"x")
+            await _until(lambda: read)
+            await asyncio.sleep(TICK * 3)
+            assert not sleeper.woken
+            busy.close()
+            waiting.close()
+            deadlines.close()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(test())
+
+
+def test_a_loop_that_is_always_late_wakes_sleepers_all_the_same() -> None:
+    async def test(deadlines: Deadlines) -> None:
+        sleeper = _Sleeper()
+        deadlines.set(sleeper, time.monotonic() + 0.05)
+        loop = asyncio.get_running_loop()
+
+        def hinder() -> None:
+            if not sleeper.woken:
+                time.sleep(TICK * 3)
+                loop.call_later(0.001, hinder)
+
+        hinder()
+        await _until(lambda: sleeper.woken)
 
     _run(test)

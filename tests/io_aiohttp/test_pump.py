@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import threading
@@ -19,7 +20,10 @@ from tests.support.scripted import Asked, Backend, Wire, backend, chunk, sse, st
 from ollamux.exchange import ModelExchange
 from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_chat.serving import OpenAIChatServing
-from ollamux_aiohttp.pump import Written
+from ollamux_aiohttp import bursts
+from ollamux_aiohttp.client import Client, Lane
+from ollamux_aiohttp.lane import LaneParser
+from ollamux_aiohttp.pump import Arrivals, Pump, Written
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +183,33 @@ def test_logs_stay_quiet_where_nothing_is_wrong(server: Running, caplog: pytest.
     for dialect in ALL:
         dialect.ask(server)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_requests_that_come_together_are_all_answered_and_who_left_meanwhile_is_not_called_for(
+    only: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bursts, "ALONE", 0)
+    with running({"backends": backends(only)}) as server:
+        asked = post(OPENAI.path, OPENAI.body())
+        for _ in range(5):
+            with contextlib.ExitStack() as stack:
+                clients = [stack.enter_context(raw(server)) for _ in range(8)]
+                for client in clients:
+                    client.send(asked)
+                clients.pop().reset()
+                assert [OPENAI.text(client.answer()) for client in clients] == ["Hello"] * len(clients)
+        assert server.ask("GET", "/api/version").status == 200
+
+
+def test_a_request_whose_client_left_before_it_was_begun_opens_nothing() -> None:
+    async def test() -> None:
+        client: Any = Client(None, Lane(), LaneParser(lambda method, path: True, 8192))  # type: ignore[arg-type]
+        pump: Any = Pump.__new__(Pump)
+        arrivals = Arrivals(asyncio.get_running_loop(), pump)
+        client.reader.feed(post("/api/chat", b"{}"))
+        arrivals.take_up(client)
+        client.transport = object()
+        with pytest.raises((AttributeError, TypeError)):  # there is no gateway behind this pump
+            arrivals.take_up(client)
+
+    asyncio.run(test())

@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 __all__ = ("CODE", "PLUGINS", "TYPES", "VENDORS", "Vendor", "is_type", "type_at", "type_called", "type_in")
 
@@ -38,7 +39,7 @@ _ALIASES = {
 }  # fmt: skip
 
 
-class Vendor(NamedTuple):
+class Vendor(msgspec.Struct, frozen=True):
     """What a type is known by. `prefix` begins its variables, `others` are further variables and the keys that they
     set, `hosts` are patterns of where it is. One that `needs_key` cannot be called there without one; one that
     `needs_endpoint` is nowhere until it is told where. `hints` set keys, and make no backend by themselves."""

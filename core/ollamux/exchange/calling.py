@@ -245,7 +245,7 @@ class CallState(SendState):
         try:
             if called is None:
                 return self._answer_itself(offer, backend, now)
-            self._relaying = called.name == self._serving.name and not self._resumed
+            self._relaying = called.name == self._format and not self._resumed
             if self._relaying:
                 if backend.manages:  # Ollama: nothing to rename where the client names that very model
                     self._upstream = self._house.catalog.spelling(incoming.model, offer.upstream)

@@ -58,7 +58,7 @@ class CountingState(ModelState):
         house = self._house
         calls = self._tries.calls if self._tries is not None else 0
         ledger = house.ledger
-        ledger.exchange(self._serving.name, self._failure, self._waited, calls)
+        ledger.exchange(self._format, self._failure, self._waited, calls)
         feed = house.feed
         if feed.heard and (feed.detailed or self._failure or calls > 1):
             self._tell(calls, now)
@@ -71,7 +71,7 @@ class CountingState(ModelState):
             Decision(
                 at=now,
                 request_id=self.request_id or self._house.feed.next_id(),
-                format=self._serving.name,
+                format=self._format,
                 operation=incoming.operation if incoming is not None else "chat",
                 model=incoming.model if incoming is not None else "",
                 backend=offer.backend if offer is not None else "",

@@ -24,7 +24,6 @@ from ollamux.resilience.admission import Refusal
 from ollamux.resilience.circuits import Outcome, outcome_of
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.catalog import Catalog
-from ollamux.routing.nearest import nearest
 
 __all__ = (
     "failure_of",
@@ -141,6 +140,8 @@ def not_available(backend: Backend) -> OllamuxError:
 def with_names(error: OllamuxError, catalog: Catalog) -> OllamuxError:
     """That nobody has a model, with names of models that somebody has."""
     if isinstance(error, ModelNotFound):
+        from ollamux.routing.nearest import nearest
+
         error.near = nearest(error.model, [offer.name for offer in catalog.offers()])
     return error
 

@@ -53,7 +53,7 @@ class SearchState(CountingState):
     def _chosen(self, incoming: Incoming) -> tuple[Offer, ...]:
         """The offers where the name leaves open which model it is. Raises what is wrong with the request. Ollama cuts
         what is too long for a model, so its clients expect that."""
-        truncates = self._serving.name == "ollama"
+        truncates = self._format == "ollama"
         return self._visible(self._house.automatic.find(incoming, self._request.headers, truncates=truncates))
 
     def _visible(self, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
@@ -71,7 +71,7 @@ class SearchState(CountingState):
             if not (backend.can_be_called() and (backend.restricted or self._among is not None)):
                 return [(offers[0], backend)]
         body, tokens = self._request.body or b"", self._estimated(incoming, offers[0])
-        ask = asked(house, incoming, self._serving.name, wishes, body, tokens, now - self._arrived)
+        ask = asked(house, incoming, self._format, wishes, body, tokens, now - self._arrived)
         try:
             found, plan = decided(house, incoming.model, offers, ask, now)
         except Busy:
@@ -135,11 +135,11 @@ class SearchState(CountingState):
 
     def _same_format(self, offer: Offer, backend: Backend) -> bool:
         called = self._calling(offer, backend)
-        return called is not None and called.name == self._serving.name
+        return called is not None and called.name == self._format
 
     def _calling(self, offer: Offer, backend: Backend) -> Calling | None:
         assert self._incoming is not None
-        return backend.calling_for(offer, self._serving.name, self._incoming.operation)
+        return backend.calling_for(offer, self._format, self._incoming.operation)
 
     def _estimated(self, incoming: Incoming, offer: Offer) -> float:
         """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
@@ -154,7 +154,7 @@ class SearchState(CountingState):
     def _parts(self, incoming: Incoming, offer: Offer, backend: Backend) -> int:
         """Of how many calls the request is there, since the backend takes it in parts only."""
         called, dialect = self._calling(offer, backend), backend.dialect_for(offer.upstream)
-        if called is None or called.name == self._serving.name or not (incoming.choices > 1 or dialect.most_inputs):
+        if called is None or called.name == self._format or not (incoming.choices > 1 or dialect.most_inputs):
             return 1
         try:
             return len(split(incoming.neutral(self._seen_as(offer), {}), incoming.choices, dialect.most_inputs))

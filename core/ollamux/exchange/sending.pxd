@@ -11,7 +11,7 @@ from ollamux.routing.catalog cimport Offer
 
 
 cdef class SendState(EndState):
-    cdef dict _defaults(self, Offer offer)
+    cdef _defaults(self, Offer offer)
     @cython.locals(backend=Backend, incoming=Incoming)
     cdef tuple _send(self, Outgoing outgoing, double now)
     cdef tuple _fetch(self, double now)

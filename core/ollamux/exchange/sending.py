@@ -8,7 +8,7 @@ Rules: whom to call, and what to do when it fails, is decided elsewhere; a part,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ollamux.contract import Read, WakeAt, Want, wake_at
 from ollamux.conversation import Answer, EmbedAnswer
@@ -42,12 +42,11 @@ class SendState(EndState):
 
     # Out --------------------------------------------------------------------------------------------------------------
 
-    def _defaults(self, offer: Offer) -> dict[str, object]:
+    def _defaults(self, offer: Offer) -> Mapping[str, object]:
         """The configured options for a request that passes through, and the default keep_alive beside them."""
-        defaults = dict(offer.options)
-        if self._house.keep_alive is not None:
-            defaults["keep_alive"] = self._house.keep_alive
-        return defaults
+        if self._house.keep_alive is None:
+            return offer.options
+        return {**offer.options, "keep_alive": self._house.keep_alive}
 
     def _send(self, outgoing: Outgoing, now: float) -> tuple[Want, ...]:
         """Calls the backend with this request, or with this part of it."""
@@ -95,7 +94,7 @@ class SendState(EndState):
         """The same, with a note of what goes out, where another backend may have to go on with it."""
         incoming, called, offer = self._incoming, self._called, self._offer
         assert incoming is not None and called is not None and offer is not None and self._dialect is not None
-        if self._relaying and self._serving.name == _NAMES_ITS_PARTS:
+        if self._relaying and self._format == _NAMES_ITS_PARTS:
             return converter
         try:
             neutral = self._neutral if not self._relaying else incoming.neutral(self._seen_as(offer), offer.options)
@@ -105,7 +104,7 @@ class SendState(EndState):
         except (OllamuxError, RecursionError):
             return converter
         self._sent = sent
-        block = _BLOCKS.get(self._serving.name) if self._relaying else None
+        block = _BLOCKS.get(self._format) if self._relaying else None
         return Witness(converter, reader, sent, block) if sent.usable else converter
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:

@@ -23,7 +23,7 @@ cdef class ModelState(Exchange):
     cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef Usage _spent, _usage
     cdef dict _pictures
-    cdef str _failure
+    cdef str _failure, _format
     cdef long _answer_status
     cdef double _first_token, _queued_at, _waited
     cdef Plan _plan

@@ -73,6 +73,7 @@ class ModelState(Exchange):
         "_fetching",
         "_first",
         "_first_token",
+        "_format",
         "_going_on",
         "_head_headers",
         "_house",
@@ -130,6 +131,7 @@ class ModelState(Exchange):
         self._house = house
         self._request = request
         self._serving = serving
+        self._format = serving.name
         self._route = route
         self._place = place
         self._phase = _LOOKING

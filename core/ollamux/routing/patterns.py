@@ -17,7 +17,9 @@ from collections import Counter
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
 
 __all__ = ("VENDORS", "PatternTable", "vendors_of")
 
@@ -28,7 +30,7 @@ _WILD = "*?["
 _Rank = tuple[int, int, int]
 
 
-class _Found(NamedTuple, Generic[T]):
+class _Found(msgspec.Struct, Generic[T], frozen=True):
     """A pattern with what it stands for. `rank` orders by how specific it is, the greatest first."""
 
     rank: _Rank
@@ -36,9 +38,8 @@ class _Found(NamedTuple, Generic[T]):
     value: T
 
 
-class _Filed(NamedTuple, Generic[T]):
-    found: _Found[T]
-    fits: re.Pattern[str]
+_Filed: TypeAlias = tuple[_Found[T], re.Pattern[str]]
+"""A pattern, and what says whether a name fits it."""
 
 
 class PatternTable(Generic[T]):
@@ -129,7 +130,7 @@ class PatternTable(Generic[T]):
         common = Counter(gram for _, literals in general for gram in _grams(literals))
         taken: Counter[str] = Counter()
         for found, literals in general:
-            row = _Filed(found, re.compile(translate(found.pattern.lower())))
+            row = (found, re.compile(translate(found.pattern.lower())))
             grams = _grams(literals)
             if not grams:
                 self._loose.append(row)

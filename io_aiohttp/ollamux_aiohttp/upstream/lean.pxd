@@ -5,6 +5,7 @@ cimport cython
 from ollamux.contract cimport Call
 from ollamux_aiohttp._clock cimport monotonic
 from ollamux_aiohttp._heads cimport sized
+from ollamux_aiohttp.bursts cimport Burst
 from ollamux_aiohttp.upstream.interface cimport Listener
 from ollamux_aiohttp.upstream.parser cimport ResponseParser
 from ollamux_aiohttp.upstream.pool cimport Origin, Pool
@@ -53,11 +54,20 @@ cdef class Connection(ResponseParser):
     cdef public Pool pool
     cdef public Origin origin
     cdef public LeanTransfer transfer
+    cdef public Burst burst
+    cdef public bytes late
     cdef public bint reused, full
     cdef public double sent_at
     cdef public long stamp
 
     @cython.locals(call=Call, body=bytes)
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
+    cpdef catch_up(self)
+    cdef look_at(self, LeanTransfer transfer, bytes data)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)
+
+
+cdef class Answers(Burst):
+    @cython.locals(connection=Connection)
+    cpdef take_up(self, who)

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final, cast
+from weakref import WeakKeyDictionary
 
 from ollamux.contract import Call, FailureKind
+from ollamux_aiohttp.bursts import Burst
 from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.heads import sized
 
@@ -152,13 +154,16 @@ class LeanTransfer:
 
 
 class Connection(ResponseParser):
-    """A connection to a backend: idle, or serving `transfer`."""
+    """A connection to a backend: idle, or serving `transfer`. `late` is what was read and is to be looked at when all
+    that came with it was read."""
 
-    __slots__ = ("full", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")
+    __slots__ = ("burst", "full", "late", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")
 
     def __init__(self, pool: Pool, origin: Origin) -> None:
         super().__init__(origin.last)
         self.pool = pool
+        self.burst: Burst = _answers(pool.loop)
+        self.late = b""
         self.origin = origin
         self.transfer: LeanTransfer | None = None
         self.reused = False
@@ -219,7 +224,22 @@ class Connection(ResponseParser):
         if transfer is None:  # nobody asked: an answer to nothing would be taken for the next one's
             self.pool.forget(self.origin, self)
             self.transport.abort()
-            return
+        elif self.late:
+            self.late += data
+        elif self.burst.takes(self):
+            self.late = data
+        else:
+            self.look_at(transfer, data)
+
+    def catch_up(self) -> None:
+        """Looks at what was read, if somebody waits for it still."""
+        data, self.late = self.late, b""
+        transfer = self.transfer
+        if data and transfer is not None:
+            self.look_at(transfer, data)
+
+    def look_at(self, transfer: LeanTransfer, data: bytes) -> None:
+        """Bytes of an answer."""
         headed = self.status
         self.feed(data)
         listener = transfer.listener
@@ -243,10 +263,12 @@ class Connection(ResponseParser):
             transfer.report("protocol", True, self.fault)
 
     def eof_received(self) -> None:
+        self.catch_up()
         self._ended(None)
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.catch_up()
         self._ended(exc)
         self.pool.lost(self.origin, self)
         self.discard()
@@ -272,6 +294,7 @@ class Connection(ResponseParser):
             return
         if transfer.paused:
             self.read(True)
+        self.stamp = self.pool.quarter
         self.pool.put(self.origin, self)
 
     def _ended(self, error: Exception | None) -> None:
@@ -288,6 +311,28 @@ class Connection(ResponseParser):
         else:
             kind, detail = classify(error)
             transfer.report(kind, True, detail)
+
+
+class Answers(Burst):
+    """Connections whose backends sent something in this iteration of the loop."""
+
+    __slots__ = ()
+
+    def take_up(self, who: Connection) -> None:
+        """Looks at it."""
+        connection: Connection = who
+        connection.catch_up()
+
+
+_answers_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Answers] = WeakKeyDictionary()
+
+
+def _answers(loop: asyncio.AbstractEventLoop) -> Answers:
+    """Those of a loop: its backends' answers come in one iteration whoever calls them."""
+    found = _answers_of.get(loop)
+    if found is None:
+        found = _answers_of[loop] = Answers(loop)
+    return found
 
 
 class LeanClient:

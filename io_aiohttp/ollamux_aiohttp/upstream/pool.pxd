@@ -12,7 +12,7 @@ cdef class Pool:
     cdef public dict origins
     cdef public set open
     cdef double _expiry
-    cdef public long _quarter
+    cdef public long quarter
     cdef public object _timer
 
     cpdef put(self, Origin origin, connection)

@@ -24,6 +24,7 @@ class Poolable(Protocol):
     """A connection as the pool sees it."""
 
     stamp: int
+    """The pool's `quarter` when it went idle."""
 
     def shut(self) -> None:
         """Close politely."""
@@ -48,7 +49,7 @@ class Origin:
 class Pool:
     """The connections of one backend. `size` bounds the idle ones of an origin; `expiry` is in seconds."""
 
-    __slots__ = ("_expiry", "_quarter", "_timer", "emptied", "loop", "open", "origins", "size")
+    __slots__ = ("_expiry", "_timer", "emptied", "loop", "open", "origins", "quarter", "size")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int, expiry: float) -> None:
         self.loop = loop
@@ -57,7 +58,7 @@ class Pool:
         self.open: set[Poolable] = set()
         self.emptied: asyncio.Event | None = None
         self._expiry = expiry
-        self._quarter = 0
+        self.quarter = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def origin(self, address: Address) -> Origin:
@@ -68,12 +69,11 @@ class Pool:
         return found
 
     def put(self, origin: Origin, connection: Poolable) -> None:
-        """Keep a connection that has served its response, or close it where there are enough."""
+        """Keep a connection that has served its response and is stamped, or close it where there are enough."""
         idle = origin.idle
         if len(idle) >= self.size or not origin.reusable:
             connection.shut()
             return
-        connection.stamp = self._quarter
         idle.append(connection)
         if self._timer is None:
             self._timer = self.loop.call_later(self._expiry / 4, self._sweep)
@@ -117,13 +117,13 @@ class Pool:
                 pass
 
     def _sweep(self) -> None:
-        self._quarter += 1
+        self.quarter += 1
         self._timer = None
         anything = False
         for origin in self.origins.values():
             idle = origin.idle
             old = 0
-            while old < len(idle) and idle[old].stamp <= self._quarter - 5:
+            while old < len(idle) and idle[old].stamp <= self.quarter - 5:
                 old += 1
             expired, idle[:old] = idle[:old], []
             for connection in expired:

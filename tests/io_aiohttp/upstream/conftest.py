@@ -1,7 +1,8 @@
 """A world for the tests of the clients: a loop, a client, and backends on loopback that do what a script says.
 
-Every test that takes `world` runs for both clients on both loops: what is tested is the interface. A script is a
-coroutine that gets a `Peer`, the backend's end of one connection.
+Every test that takes `drive` runs for both clients on both loops, and for the lean one also as it is where much comes
+at once and all of it is read before it is looked at: what is tested is the interface. A script is a coroutine that gets
+a `Peer`, the backend's end of one connection.
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ import pytest
 import uvloop
 
 from ollamux.contract import Call, FailureKind
+from ollamux_aiohttp import bursts
 from ollamux_aiohttp.upstream import BackendTransport, Listener, Transfer, UpstreamClient, Upstreams
 from ollamux_aiohttp.upstream.aiohttp_client import AiohttpClient
 from ollamux_aiohttp.upstream.lean import LeanClient
 
-CLIENTS: dict[str, Callable[[BackendTransport], UpstreamClient]] = {"lean": LeanClient, "aiohttp": AiohttpClient}
+BURSTS = "lean_in_bursts"
+CLIENTS: dict[str, Callable[[BackendTransport], UpstreamClient]] = {
+    "lean": LeanClient,
+    BURSTS: LeanClient,
+    "aiohttp": AiohttpClient,
+}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
     "asyncio": asyncio.new_event_loop,
@@ -283,7 +290,10 @@ Drive = Callable[[Scenario], None]
 
 def _driver(client: str, loop: str) -> Drive:
     def drive(scenario: Scenario) -> None:
-        World(CLIENTS[client], client).run(scenario, LOOPS[loop]())
+        with pytest.MonkeyPatch.context() as patch:
+            if client == BURSTS:
+                patch.setattr(bursts, "ALONE", 0)
+            World(CLIENTS[client], client).run(scenario, LOOPS[loop]())
 
     return drive
 
@@ -294,10 +304,10 @@ def drive(request: pytest.FixtureRequest) -> Drive:
     return _driver(*request.param)
 
 
-@pytest.fixture(params=list(LOOPS))
+@pytest.fixture(params=[(client, loop) for client in ("lean", BURSTS) for loop in LOOPS], ids="-".join)
 def drive_lean(request: pytest.FixtureRequest) -> Drive:
     """Runs a scenario for the lean client on each loop."""
-    return _driver("lean", request.param)
+    return _driver(*request.param)
 
 
 @pytest.fixture(params=list(LOOPS))

@@ -221,3 +221,37 @@ def test_a_mistake_of_the_listener_ends_its_call_and_no_other(drive_lean: Drive)
         world.unhandled.clear()
 
     drive_lean(scenario)
+
+
+def test_of_what_was_read_for_a_cancelled_call_nobody_hears(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        await world.serve(_script)
+        await world.call()
+        client: Any = world.client
+        recorder, transfer = world.start()
+        (connection,) = client.pool.open
+        connection.data_received(OK[:-1])
+        heard = list(recorder.events)
+        transfer.cancel()
+        connection.data_received(OK[-1:])
+        await asyncio.sleep(0.01)
+        assert recorder.events == heard
+        assert (await world.call()).status == 200
+        assert world.connections == 2
+
+    drive_lean(scenario)
+
+
+def test_what_was_read_before_the_end_of_a_connection_is_heard_before_it(drive_lean: Drive) -> None:
+    async def scenario(world: World) -> None:
+        await world.serve(_script)
+        await world.call()
+        client: Any = world.client
+        recorder, _ = world.start()
+        (connection,) = client.pool.open
+        for start in range(0, len(OK), 5):
+            connection.data_received(OK[start : start + 5])
+        connection.eof_received()
+        assert (recorder.status, recorder.body, recorder.events[-1]) == (200, b"ok", "end")
+
+    drive_lean(scenario)

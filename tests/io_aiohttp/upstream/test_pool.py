@@ -73,9 +73,11 @@ def test_one_timer_closes_what_is_old_and_stops_when_nothing_is_idle() -> None:
     pool, clock = _pool()
     origin = pool.origin(ADDRESS)
     old, young = Kept(), Kept()
+    old.stamp = pool.quarter
     pool.put(origin, old)
     clock.tick()
     clock.tick()
+    young.stamp = pool.quarter
     pool.put(origin, young)
     assert [delay for delay, _ in clock.timers] == [15.0]
     for _ in range(3):
