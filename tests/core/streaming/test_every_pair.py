@@ -193,7 +193,7 @@ def test_events_are_numbered_on_beyond_every_power_of_ten(source: str) -> None:
         (b'"reasoning_content":"hm7"', b'"reasoning_content":"hm8"'),
         (b'"reasoning_content":"hm7"', b'"reasoning_content":"hm77"'),
         (b'"reasoning_content":"hm7"', b'"reasoning_content":""'),
-        (b',"reasoning_content":"hm7"', b""),
+        (b'"reasoning_content":"hm7",', b""),
         (b'"reasoning":"hm7"', b'"reasoning": "hm7"'),
         (b'"reasoning_content":"hm7"', b'"reasoning_content" :"hm7"'),
         (b'"reasoning_content":"hm7"', b'"reasoning_content":"hm7","refusal":null'),
