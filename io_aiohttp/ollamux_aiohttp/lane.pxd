@@ -19,7 +19,7 @@ cdef class LaneParser:
     cdef long _count, _head_size, _head_limit
     cdef bint _done, _odd, _quick
     cdef Plain _before
-    cdef public bint headed, old, should_close
+    cdef public bint head_only, headed, old, should_close
     cdef public str method, path
     cdef public bytes body
     cdef public object headers

@@ -97,6 +97,7 @@ class LaneParser:
         "_raw",
         "_takes",
         "body",
+        "head_only",
         "headed",
         "headers",
         "method",
@@ -118,6 +119,7 @@ class LaneParser:
         self._head_size = 0
         self._done = False
         self._odd = False
+        self.head_only = False
         self.headed = False
         self.method = ""
         self.path = ""
@@ -163,6 +165,7 @@ class LaneParser:
             self._before = headers
         self.path = headers.target
         self.method = "POST"
+        self.head_only = False
         self.should_close = False
         self.old = False
         self.headers = headers
@@ -213,6 +216,7 @@ class LaneParser:
         assert parser is not None
         self.headed = True
         self.method = parser.get_method().decode()
+        self.head_only = self.method == "HEAD"
         length = self._fields.get("content-length")
         if (
             (length is not None and int(length) > BODY_LIMIT)

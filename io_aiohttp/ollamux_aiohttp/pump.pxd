@@ -30,7 +30,7 @@ cdef class Pump(Lane):
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, ledger=Ledger, method=str, path=str)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, ledger=Ledger, method=str, path=str)
     cpdef open(self, Client client, message, bytes body)
     cpdef begin(self, Client client, message, bytes body)
 

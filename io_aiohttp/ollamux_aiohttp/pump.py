@@ -122,18 +122,18 @@ class Pump(Lane):
         if isinstance(message, LaneParser):
             lane: LaneParser = message  # the usual one, read as what it is
             method, path, headers = lane.method, lane.path, lane.headers  # type: ignore[assignment]  # registered as one
-            stays, old = not lane.should_close, lane.old
+            stays, old, head_only = not lane.should_close, lane.old, lane.head_only
         else:
             method, path = message.method, message.path
             headers = headers_of(message.raw_headers)  # type: ignore[assignment]
-            stays, old = not message.should_close, message.version < (1, 1)
+            stays, old, head_only = not message.should_close, message.version < (1, 1), method == "HEAD"
         if len(body) > self.body_limit:
             error = TooLarge(f"request body too large: at most {self.body_limit} bytes are accepted")
             exchange = gateway.refuse(path, error)
         else:
             exchange = gateway.open(request_of(method, path, headers, body, client.peer), now)
         driver = Driver.__new__(Driver)
-        driver.prepare(self, client, exchange, method == "HEAD", stays, old, True)
+        driver.prepare(self, client, exchange, head_only, stays, old, True)
         driver.start(now)
         gateway.ledger.overhead.add(monotonic() - now)
         if gateway.has_ready():
@@ -142,9 +142,8 @@ class Pump(Lane):
     def give_up(self, client: Client, message: LaneParser) -> None:
         """Refuses a request whose body does not come, in the client's format, and closes."""
         exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
-        head_only = message.method == "HEAD"
         driver = Driver.__new__(Driver)
-        driver.prepare(self, client, exchange, head_only, not message.should_close, message.old, True)
+        driver.prepare(self, client, exchange, message.head_only, not message.should_close, message.old, True)
         driver.start(monotonic())
 
 
@@ -266,7 +265,7 @@ class Driver(Answering):
         head: Head | None = None
         data = b""
         gave_up = False
-        told = wants if type(wants) is tuple else tuple(wants)
+        told = tuple(wants)  # the very same where it is one, and gone through as one
         for want in told:
             kind = type(want)
             if kind is Call:

@@ -307,12 +307,12 @@ class ModelExchange(CallState):
             return self._error_status(body, now)
         serving, incoming, backend = self._serving, self._incoming, self._backend
         assert incoming is not None and backend is not None and self._called is not None and self._tries is not None
-        kind = serving.whole_type
+        kind = ""
         try:
             if self._relaying:
                 rendered = serving.relay_whole(incoming, self._upstream, body, now)
                 self._usage = incoming.spent if incoming.spent is not None else usage_told(self._called.name, body)
-                kind = header(self._head_headers, "content-type") or kind
+                kind = header(self._head_headers, "content-type")
             else:
                 assert self._neutral is not None and self._dialect is not None
                 if self._fan is None:
@@ -328,7 +328,7 @@ class ModelExchange(CallState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
-        headers = self._typed(kind)
+        headers = self._typed(kind or serving.whole_type)
         told = passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += warned(self._warnings)
