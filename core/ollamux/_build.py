@@ -104,6 +104,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.routing.strategies.power_efficient",
     "ollamux.routing.strategies.prefix_affinity",
     "ollamux.routing.strategies.round_robin",
+    "ollamux.routing.walking",
     "ollamux.streaming._chunk",
     "ollamux.streaming._lane",
     "ollamux.streaming._skeleton",

@@ -265,7 +265,7 @@ class Driver(Answering):
         head: Head | None = None
         data = b""
         gave_up = False
-        told = wants if type(wants) is tuple else tuple(wants)
+        told = tuple(wants)  # the very same where it is one, and gone through as one
         for want in told:
             kind = type(want)
             if kind is Call:

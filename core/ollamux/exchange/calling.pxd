@@ -3,6 +3,7 @@
 cimport cython
 
 from ollamux.backends cimport Backend
+from ollamux.exchange.deciding cimport best_few
 from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.sending cimport SendState
 from ollamux.exchange.trying cimport Tries
@@ -11,6 +12,7 @@ from ollamux.formats.outgoing cimport Outgoing
 from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.guards cimport Guards
 from ollamux.routing.catalog cimport Offer
+from ollamux.routing.plan cimport Plan
 
 cdef double inf
 
@@ -18,7 +20,7 @@ cdef double inf
 cdef class CallState(SendState):
     @cython.locals(incoming=Incoming, backend=Backend, house=Machines, offer=Offer, guards=Guards, offers=tuple, alone=bint)
     cdef _look_up(self, double now, bint last)
-    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long, offer=Offer)
+    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long, offer=Offer, plan=Plan, choosy=bint)
     cdef _dispatch(self, double now)
     @cython.locals(tries=Tries, admission=Admission)
     cdef _queue(self, bint anew, double now)

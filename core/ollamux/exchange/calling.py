@@ -22,6 +22,7 @@ from ollamux.conversation import EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM
+from ollamux.exchange.deciding import best_few
 from ollamux.exchange.fanout import fan_of
 from ollamux.exchange.gathering import gathered
 from ollamux.exchange.images import Fetching, addresses, with_pictures
@@ -105,8 +106,8 @@ class CallState(SendState):
             self._tries.rest_no_more()
         self._tries = Tries(guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
         self._tries.before = self._before
-        if self._prospect is not None and incoming.operation in _ANSWERED_HERE:
-            self._prospect = None
+        self._tries.likely = self._plan.chosen if self._plan is not None else None
+        self._choosy = self._choosy and incoming.operation not in _ANSWERED_HERE
         if not self._before:
             house.guards.budget.paid()
         if guards.limited:
@@ -121,13 +122,13 @@ class CallState(SendState):
         assert incoming is not None and tries is not None
         if now > self._queued_until:  # a machine that slept meanwhile
             return self._refuse(self._lost or failures.long_wait(), now)
-        prospect = self._prospect
-        if prospect is not None:
-            if self._phase is _QUEUED:  # it was called by what it would do now
-                self._plan = prospect.plan
-                first = [(offer, self._house.backend(offer.backend)) for offer in prospect.plan.firsts]
-                tries.renew(first if self._house.fail_over else first[:1])
-            elif not prospect.goes_at_once(now):
+        choosy, plan = self._choosy, self._plan
+        if choosy and plan is not None:
+            if self._phase is _QUEUED and self._prospect is not None:  # it was called by what it would do now
+                plan = self._plan = self._prospect.plan
+                tries.renew(best_few(plan) if self._house.fail_over else best_few(plan)[:1])
+            elif not plan.goes(now - self._arrived):
+                self._foresee()
                 return self._queue(False, now)
         for position in tries.choices:
             offer, backend = tries.candidates[position]
@@ -138,19 +139,20 @@ class CallState(SendState):
             if self._house.guards.limited and backend.id not in tries.parts:
                 tries.parts[backend.id] = self._parts(incoming, offer, backend)
             if tries.take(position, self, now):
-                if self._plan is not None:
+                if plan is not None:
                     self._took(offer)
                 if self._phase is _QUEUED:
                     self._house.admission.served(self)
-                if prospect is not None:
-                    self._prospect = None
+                if choosy:
+                    self._waits_no_more()
                 return self._call(offer, backend, now)
-            if prospect is not None:
+            if choosy:
                 if tries.lacks_place:  # another one is the right one only when the plan says so
                     tries.crowded()
-                    prospect.waits()
+                    self._foresee()
                     return self._queue(False, now)
-                self._prospect = prospect = None
+                choosy = False
+                self._waits_no_more()
                 if self._phase is _QUEUED:
                     self._house.admission.leave(self)
         before = tries.wanted
@@ -175,7 +177,7 @@ class CallState(SendState):
             return False
         if self._phase is _QUEUED:
             house.admission.leave(self)
-        self._prospect = None
+        self._waits_no_more()
         self._phase = _RESTING
         self._rested_until = now + ROOM
         return True
@@ -400,6 +402,5 @@ class CallState(SendState):
         return (*first, Data(renderer.end(now)), End())
 
 
-def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:
-    """One that will be there soon."""
+def _loading(pairs: list[tuple[Offer, Backend]]) -> Backend | None:  # one that will be there soon
     return next((backend for _, backend in pairs if backend.loading), None)

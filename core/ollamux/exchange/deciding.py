@@ -22,7 +22,7 @@ from ollamux.routing.ask import Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
-from ollamux.routing.plan import Plan
+from ollamux.routing.plan import BY_PREFIX, Plan
 from ollamux.routing.refusing import refuse
 from ollamux.routing.standing import Field, Standing
 from ollamux.routing.station import DEGRADED, OUT, READY, Station
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from ollamux.backends import Backend
     from ollamux.exchange.base import House
 
-__all__ = ("asked", "brought_up_to_date", "decided", "in_order", "planned")
-
-_BY_PREFIX = "prefix_affinity"
+__all__ = ("asked", "best_few", "brought_up_to_date", "decided", "in_order", "planned")
 
 
 def asked(
@@ -48,7 +46,7 @@ def asked(
     """What a request asks of a plan. `tokens` is about how long its prompt is, `elapsed` the seconds since it arrived.
     Raises InvalidRequest where it names what is not there."""
     planner = house.planner
-    if wishes is None and planner.default.name != _BY_PREFIX:
+    if wishes is None and not planner.by_prefix:
         fleet = planner.fleet
         return fleet.plain(incoming.needs, format_, int(tokens))
     strategy = wishes.strategy if wishes is not None and wishes.strategy else planner.default.name
@@ -57,7 +55,7 @@ def asked(
         needs=incoming.needs,
         format_=format_,
         tokens_in=int(tokens),
-        prefix=marks((body,)) if strategy == _BY_PREFIX else (),
+        prefix=marks((body,)) if strategy == BY_PREFIX else (),
         elapsed_ms=elapsed * 1000.0,
     )
 
@@ -103,17 +101,32 @@ def decided(
     plan = planned(house, offers, ask, now, house.admission.waiting)
     if plan is None:
         return in_order(house, name, offers, ask, now), None
+    return best_few(plan), plan
+
+
+def best_few(plan: Plan) -> list[tuple[Offer, Backend]]:
+    """The first few of a plan with their backends."""
     found: list[tuple[Offer, Backend]] = []
     for standing in plan.first:
-        found.append((standing.offer, standing.station.source))
-    return found, plan
+        if standing.pair is None:
+            standing.pair = (standing.offer, standing.station.source)
+        found.append(standing.pair)
+    return found
 
 
 def brought_up_to_date(house: House, now: float) -> None:
     """Tells stations and standings what is known of their backends now: of those of which something changed."""
     fleet = house.planner.fleet
     stale = fleet.stale
+    admission: Admission = house.admission
     circuits: Circuits = house.guards.circuits
+    if admission.moved:
+        for places in admission.moved:
+            places.moved = False
+            station = fleet.stations.get(places.backend)
+            if station is not None:
+                station.admits(places.running)
+        admission.moved.clear()
     if stale:
         changed = list(stale)
         stale.clear()

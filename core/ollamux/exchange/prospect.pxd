@@ -17,7 +17,6 @@ cdef class Prospect:
     cdef public double alarm
     cdef public tuple wanted
 
-    cpdef bint goes_at_once(self, double now) except -1
     cpdef waits(self)
     cpdef str goes(self, double now, bint first_round)
     cdef bint _plan_anew(self, double now) except -1

@@ -33,13 +33,11 @@ class Prospect:
 
     __slots__ = ("_arrived", "_ask", "_house", "_name", "_offers", "_stuck", "alarm", "group", "plan", "wanted")
 
-    def __init__(
-        self, house: House, plan: Plan, ask: Ask, name: str, offers: tuple[Offer, ...], arrived: float
-    ) -> None:
+    def __init__(self, house: House, plan: Plan, name: str, arrived: float) -> None:
         self._house = house
-        self._ask = ask
+        self._ask: Ask = plan.ask
         self._name = name
-        self._offers = offers
+        self._offers: tuple[Offer, ...] = plan.field.offers
         self._arrived = arrived
         self._stuck = False
         self.plan = plan
@@ -47,16 +45,8 @@ class Prospect:
         self.alarm = math.inf
         self.wanted: tuple[str, ...] = ()
 
-    def goes_at_once(self, now: float) -> bool:
-        """Whether the request goes to the first choice of its first plan; else it has to wait, and `wanted` is
-        known."""
-        if self.plan.goes(now - self._arrived):
-            return True
-        self.waits()
-        return False
-
     def waits(self) -> None:
-        """It will wait, for one of those that no filter leaves out for good."""
+        """It waits, for one of those that no filter leaves out for good: they are `wanted`."""
         ask, needs = self._ask, self.plan.needs
         self.wanted = tuple(
             [

@@ -6,6 +6,7 @@ from ollamux.backends cimport Backend
 from ollamux.exchange.counting cimport CountingState
 from ollamux.exchange.deciding cimport asked, decided, planned
 from ollamux.exchange.machines cimport Machines
+from ollamux.exchange.prospect cimport Prospect
 from ollamux.exchange.sharing cimport begun, ended
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming, Served, served_as
@@ -34,6 +35,8 @@ cdef class SearchState(CountingState):
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)
     cdef _given_up(self, found, double now)
+    cdef _foresee(self)
+    cdef _waits_no_more(self)
     cdef _wishes(self)
     @cython.locals(plan=Plan, standing=Standing)
     cdef _took(self, Offer offer)

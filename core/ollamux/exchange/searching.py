@@ -84,7 +84,8 @@ class SearchState(CountingState):
         if self._among is not None:
             return self._narrowed(found if plan is None else self._all_of(plan))
         if plan is not None and len(plan.first) > 1:
-            self._prospect = Prospect(house, plan, ask, incoming.model, offers, self._arrived)
+            self._prospect = None
+            self._choosy = True
         return found
 
     def _narrowed(self, pairs: list[tuple[Offer, Backend]]) -> list[tuple[Offer, Backend]]:
@@ -110,7 +111,7 @@ class SearchState(CountingState):
             offers = house.catalog.find(self._others.pop(0))
             try:
                 found = [pair for pair in self._ordered(offers, now) if pair[1].callable] if offers else []
-                self._prospect = None
+                self._waits_no_more()
                 if not found:
                     continue
                 offer, backend = found[0]
@@ -208,6 +209,19 @@ class SearchState(CountingState):
         if found.why == "deadline":
             return failures.long_wait()
         return failures.silent(tries.candidates[0][1], tries.recovers_in(now))
+
+    def _foresee(self) -> None:
+        """It will wait, and goes where a plan of then sends it."""
+        plan, incoming = self._plan, self._incoming
+        assert plan is not None and incoming is not None
+        if self._prospect is None:
+            self._prospect = Prospect(self._house, plan, incoming.model, self._arrived)
+        self._prospect.waits()
+
+    def _waits_no_more(self) -> None:
+        """Its plan decides no longer whether it waits."""
+        self._choosy = False
+        self._prospect = None
 
     def _wishes(self) -> Constraints:
         """What the client's headers ask for."""

@@ -38,7 +38,7 @@ cdef class ModelState(Exchange):
     cdef str _upstream
     cdef bytes _opening, _first
     cdef long _attempt, _before, _collected_size, _status, _key
-    cdef bint _committed, _going_on, _keeps, _relaying, _resumed
+    cdef bint _choosy, _committed, _going_on, _keeps, _relaying, _resumed
     cdef double _arrived, _called_at, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
     cpdef prepare(self, house, ClientRequest request, serving, route, place)

@@ -59,6 +59,7 @@ class ModelState(Exchange):
         "_before",
         "_called",
         "_called_at",
+        "_choosy",
         "_collected",
         "_collected_size",
         "_committed",
@@ -174,6 +175,7 @@ class ModelState(Exchange):
         self._constraints: Constraints | None = None
         self._plan: Plan | None = None
         self._prospect: Prospect | None = None
+        self._choosy = False
         self._among: frozenset[str] | None = None
         self._paused_at: float | None = None
         self._playing: list[Event] = []

@@ -106,12 +106,13 @@ def told(plan: Plan, offer: Offer, first: HeaderPairs, kind: str = "") -> Header
 
 def _others(plan: Plan) -> str:
     """The next few behind the first choice, as they are told."""
-    ids: list[str] = []
+    others = ""
     chosen = plan.chosen
     for standing in plan.first:
         if standing is not chosen:
-            ids.append(standing.station.id)
-    return ", ".join(ids)
+            id_ = standing.station.id
+            others = f"{others}, {id_}" if others else id_
+    return others
 
 
 def _rarely_told(plan: Plan, offer: Offer) -> HeaderPairs:

@@ -12,6 +12,9 @@ from ollamux.routing.fleet cimport Fleet
 from ollamux.routing.standing cimport Standing
 
 
+cdef tuple _FEW
+
+
 cdef class Tries:
     cdef Guards _guards
     cdef Admission _admission
@@ -21,6 +24,7 @@ cdef class Tries:
     cdef Offer _offer
     cdef Fleet _fleet
     cdef Standing _standing
+    cdef public Standing likely
     cdef double _began, _first
     cdef list _counts, _full
     cdef set _shut
@@ -34,7 +38,7 @@ cdef class Tries:
     cdef public str client
     cdef public double after, tokens
 
-    @cython.locals(guards=Guards, admission=Admission, backend=Backend, offer=Offer, quota=Quota, found=Pass)
+    @cython.locals(guards=Guards, admission=Admission, backend=Backend, offer=Offer, quota=Quota, found=Pass, standing=Standing)
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
     cpdef part(self)
@@ -42,3 +46,6 @@ cdef class Tries:
     cdef double _wait(self, Quota quota, Backend backend, double now) except? -1
     @cython.locals(backend=Backend, standing=Standing)
     cpdef end(self, double now, double used, long tokens=*)
+
+
+cdef tuple _in_order(long number)

@@ -26,14 +26,14 @@ from ollamux.routing.standing import Standing
 
 __all__ = ("Tries",)
 
-_ONE = (0,)
+_FEW = tuple(tuple(range(number)) for number in range(9))
 
 
 class Tries:
     """See the module. `calls` counts all calls, `before` those that were made for the same request elsewhere; `after`
     is for how many seconds to rest before the next one; `tokens` is what the request is taken to need of a quota, and
     `urgency` and `client` are its place among those who wait for one, `parts` of how many calls it is at the backends
-    that take it in parts."""
+    that take it in parts. `likely` is the standing of whom the plan names first, where there is a plan."""
 
     __slots__ = (
         "_admission",
@@ -63,6 +63,7 @@ class Tries:
         "candidates",
         "choices",
         "client",
+        "likely",
         "parts",
         "tokens",
         "urgency",
@@ -80,7 +81,7 @@ class Tries:
         self._guards = guards
         self._admission = admission
         self.candidates = candidates
-        self.choices: tuple[int, ...] = _ONE if len(candidates) == 1 else tuple(range(len(candidates)))
+        self.choices = _in_order(len(candidates))
         self.calls = 0
         self.before = 0
         self.after = 0.0
@@ -96,6 +97,7 @@ class Tries:
         self._left = 0
         self.parts: dict[str, int] = {}
         self._standing: Standing | None = None
+        self.likely: Standing | None = None
         self._answered = self._failed = False
         self._began = self._first = 0.0
         self._position = 0
@@ -137,8 +139,11 @@ class Tries:
         if self._resting is not None:
             self.rest_no_more(served=True)
         if self._fleet is not None:
-            self._standing = self._fleet.standing(offer)
-            self._standing.began(now)
+            standing = self.likely
+            if standing is None or standing.offer is not offer:
+                standing = self._fleet.standing(offer)
+            self._standing = standing
+            standing.began(now)
             self._began = now
             self._first = 0.0
             self._answered = self._failed = False
@@ -313,7 +318,7 @@ class Tries:
     def renew(self, candidates: list[tuple[Offer, Backend]]) -> None:
         """Other candidates, before any was called."""
         self.candidates = candidates
-        self.choices = _ONE if len(candidates) == 1 else tuple(range(len(candidates)))
+        self.choices = _in_order(len(candidates))
         self._shut = self._full = None
 
     def leave_out(self, positions: list[int]) -> None:
@@ -359,3 +364,8 @@ class Tries:
             if self.calls:
                 self._counts[self._position] = self.calls
         return self._counts
+
+
+def _in_order(number: int) -> tuple[int, ...]:
+    """The positions of so many candidates."""
+    return _FEW[number] if number < len(_FEW) else tuple(range(number))

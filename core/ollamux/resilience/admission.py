@@ -24,7 +24,7 @@ import msgspec
 
 from ollamux.resilience.queue import HIGHEST, NORMAL, Deciding, Entry, FairQueue, Waiting
 
-__all__ = ("Admission", "Deciding", "Refusal", "Waiting")
+__all__ = ("Admission", "Deciding", "Places", "Refusal", "Waiting")
 
 _WEIGHT = 0.2
 _SOONEST, _LATEST, _UNKNOWN = 1.0, 60.0, 5.0
@@ -36,6 +36,17 @@ class Refusal(msgspec.Struct, frozen=True):
 
     why: Literal["full", "late"]
     retry_after: float
+
+
+class Places:
+    """How many requests run on one backend. It is in `Admission.moved` where that changed since somebody read it."""
+
+    __slots__ = ("backend", "moved", "running")
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.running = 0
+        self.moved = False
 
 
 class _Pace:
@@ -55,7 +66,9 @@ class _Pace:
 
 
 class Admission:
-    """The places and the queue. `refusal` is why the last one who could not wait could not."""
+    """The places and the queue: `waiting` are in it. `refusal` is why the last one who could not wait could not;
+    `moved` are the backends on which more or fewer run than when somebody last read that and cleared it, `stale` the
+    ids of those for which others wait now."""
 
     __slots__ = (
         "_barred",
@@ -66,10 +79,10 @@ class Admission:
         "_free",
         "_limits",
         "_paces",
+        "_places",
         "_prioritise",
         "_promised",
         "_queue",
-        "_running",
         "_since",
         "_size",
         "_some",
@@ -80,7 +93,9 @@ class Admission:
         "_untold",
         "_wanting",
         "_yield_every",
+        "moved",
         "refusal",
+        "waiting",
     )
 
     def __init__(
@@ -98,10 +113,12 @@ class Admission:
         self._prioritise = prioritise
         self._yield_every = yield_every
         self._limits: dict[str, int] = {}
-        self._running: dict[str, int] = {}
+        self._places: dict[str, Places] = {}
+        self.moved: list[Places] = []
         self._total = 0
         self._queue = FairQueue(prioritise=prioritise)
         self._entries: dict[Waiting, Entry] = {}
+        self.waiting = 0
         self._called = 0
         self._deciding = 0
         self._promised: dict[str, int] = {}
@@ -116,19 +133,14 @@ class Admission:
         self._barred = False
         self.refusal: Refusal | None = None
 
-    @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return len(self._entries)
-
     def has_room(self) -> bool:
         """Whether `admitted` may have somebody to call."""
         return self._free and ((self._some and self._queue.live > 0) or bool(self._untold))
 
     def running(self, backend: str) -> int:
         """How many requests run on a backend."""
-        found = self._running.get(backend)
-        return 0 if found is None else found
+        found = self._places.get(backend)
+        return 0 if found is None else found.running
 
     def waiting_for(self, backend: str) -> int:
         """How many wait who would take a place on this backend."""
@@ -155,21 +167,29 @@ class Admission:
         those who wait for this backend."""
         if self._concurrency and self._total >= self._concurrency:
             return False
-        running = self._running.get(backend, 0)
+        places = self._places.get(backend)
+        if places is None:
+            places = self._places[backend] = Places(backend)
+        running = places.running
         if self._limits and running >= self._limits.get(backend, running + 1):
             return False
         if self._some and who is not None and self._others_first(backend, who):
             return False
-        self._running[backend] = running + 1
+        places.running = running + 1
         self._total += 1
-        self._stale.add(backend)
+        if not places.moved:
+            places.moved = True
+            self.moved.append(places)
         return True
 
     def give_back(self, backend: str, now: float = -1.0) -> None:
         """The place is free again. `now` lets it learn how fast places come free."""
-        self._running[backend] -= 1
+        places = self._places[backend]
+        places.running -= 1
         self._total -= 1
-        self._stale.add(backend)
+        if not places.moved:
+            places.moved = True
+            self.moved.append(places)
         if self._some:
             self._free = True
             if now >= 0.0:
@@ -211,6 +231,7 @@ class Admission:
             self._since = now
             self._some = True
         entry = self._entries[who] = self._queue.join(who, priority, client, deadline, deciding)
+        self.waiting = len(self._entries)
         if deciding is not None:
             self._deciding += 1
             self._free = True  # how many wait is part of what each decides
@@ -349,7 +370,7 @@ class Admission:
     def _roomy(self, wanted: tuple[str, ...]) -> str:
         """The first of these with a place that nobody was promised."""
         for backend in wanted:
-            busy = self._running.get(backend, 0) + self._promised.get(backend, 0)
+            busy = self.running(backend) + self._promised.get(backend, 0)
             if busy < self._limits.get(backend, busy + 1):
                 return backend
         return ""
@@ -383,6 +404,7 @@ class Admission:
     def _strike(self, entry: Entry) -> None:
         """It is in no table any longer."""
         del self._entries[entry.who]
+        self.waiting = len(self._entries)
         if entry.deciding is not None:
             self._deciding -= 1
         if entry.promised:

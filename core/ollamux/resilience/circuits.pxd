@@ -26,6 +26,8 @@ cdef class Pass:
 
     @cython.locals(model=Breaker)
     cpdef tuple answered(self, double now, double waited=*, bint loading=*)
+    cdef begin(self, Circuits circuits, _Circuit circuit, Breaker model, double now, tuple changes)
+    cpdef dropped(self)
 
 
 cdef class Circuits:
@@ -35,7 +37,7 @@ cdef class Circuits:
     cdef public set opened
     cdef public double slow, window
 
-    @cython.locals(circuit=_Circuit, whole=Breaker, part=Breaker, first=bint, second=bint)
+    @cython.locals(circuit=_Circuit, whole=Breaker, part=Breaker, first=bint, second=bint, found=Pass)
     cpdef take(self, str backend, str model, double now, bint force=*)
     cdef _Circuit _circuit(self, str backend)
     cdef Breaker _model(self, _Circuit circuit, str model)

@@ -92,20 +92,23 @@ class Pass:
 
     __slots__ = ("_circuit", "_circuits", "_model", "_model_ticket", "_ticket", "_told", "changes")
 
-    def __init__(
-        self,
-        circuits: Circuits,
-        circuit: _Circuit,
-        model: Breaker | None,
-        ticket: int,
-        model_ticket: int,
-        changes: tuple[Change, ...],
+    _circuits: Circuits
+    _circuit: _Circuit
+    _model: Breaker | None
+    _ticket: int
+    _model_ticket: int
+    _told: int
+    changes: tuple[Change, ...]
+
+    def begin(
+        self, circuits: Circuits, circuit: _Circuit, model: Breaker | None, now: float, changes: tuple[Change, ...]
     ) -> None:
+        """It goes through these."""
         self._circuits = circuits
         self._circuit = circuit
         self._model = model
-        self._ticket = ticket
-        self._model_ticket = model_ticket
+        self._ticket = circuit.breaker.begin(now)
+        self._model_ticket = 0 if model is None else model.begin(now)
         self._told = 0
         self.changes = changes
 
@@ -183,7 +186,9 @@ class Circuits:
         changes = _NONE
         if whole.state != "closed" or (part is not None and part.state != "closed"):
             changes = _both(_due(whole, now), None if part is None else _due(part, now))
-        return Pass(self, circuit, part, whole.begin(now), 0 if part is None else part.begin(now), changes)
+        found = Pass.__new__(Pass)
+        found.begin(self, circuit, part, now, changes)
+        return found
 
     def standing(self, backend: str, model: str, now: float) -> State:
         """The worse state of the two, for a plan; asking changes nothing."""

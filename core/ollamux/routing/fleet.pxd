@@ -19,5 +19,5 @@ cdef class Fleet:
     cpdef Field known(self, tuple offers)
     @cython.locals(found=Standing)
     cpdef Standing standing(self, Offer offer)
-    @cython.locals(found=Ask)
+    @cython.locals(found=Ask, asks=dict)
     cpdef Ask plain(self, needs, str format_, double tokens_in)

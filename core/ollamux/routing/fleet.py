@@ -79,7 +79,7 @@ class Fleet:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._fields: dict[str, Field] = {}
         self._leaning: tuple[float, float, float] | None = None
-        self._asks: dict[tuple[frozenset[str], str], Ask] = {}
+        self._asks: dict[str, dict[frozenset[str], Ask]] = {}
         self._loaded: dict[str, frozenset[str]] = {}
 
     # What there is ----------------------------------------------------------------------------------------------------
@@ -195,13 +195,16 @@ class Fleet:
 
     def plain(self, needs: frozenset[str], format_: str, tokens_in: float) -> Ask:
         """The same of a request without wishes."""
-        found = self._asks.get((needs, format_))
+        asks = self._asks.get(format_)
+        if asks is None:
+            asks = self._asks[format_] = {}
+        found = asks.get(needs)
         if found is None:
             found = Ask(self.mask(needs), self._format(format_))
             if self._leaning is not None:
                 found.lean(*self._leaning)
-            if len(self._asks) < _ASKS:
-                self._asks[needs, format_] = found
+            if len(asks) < _ASKS:
+                asks[needs] = found
         return found.sized(tokens_in) if tokens_in else found
 
     def lean(self, weights: tuple[float, float, float] | None) -> None:

@@ -5,10 +5,10 @@ cimport cython
 from ollamux.routing.ask cimport Ask
 from ollamux.routing.score cimport Terms
 from ollamux.routing.standing cimport Field, Standing
-from ollamux.routing.station cimport Station
 from ollamux.routing.strategies.base cimport Strategy
+from ollamux.routing.walking cimport freed, latency, walk
 
-cdef long _KEPT, _OUT, _READY
+cdef long _OUT, _READY
 cdef double _LOADS, _LONGEST, _SLOW
 
 
@@ -17,7 +17,6 @@ cdef class Candidate(Terms):
     cdef public long tier
     cdef public double primary, latency_ms, watts
 
-    @cython.locals(station=Station)
     cdef _take_down(self, Standing standing, Ask ask)
 
 
@@ -35,10 +34,10 @@ cdef class Plan:
     cdef tuple _left_out
 
     @cython.locals(chosen=Standing)
-    cdef _choose(self, list first)
+    cdef choose(self, list first)
     @cython.locals(standing=Standing)
     cpdef bint goes(self, double waited, bint first_round=*) except -1
-    @cython.locals(standing=Standing, latency=double, rate=double, first=double, worth=double)
+    @cython.locals(standing=Standing, own=double, rate=double, first=double, worth=double)
     cdef double _patience(self) except -1
 
 
@@ -46,17 +45,12 @@ cdef class Planner:
     cdef public object fleet
     cdef public dict strategies
     cdef public Strategy default
+    cdef public bint by_prefix
 
     @cython.locals(strategy=Strategy, needs=long, kept=long, first=list, found=Plan)
     cpdef Plan plan(self, Field field, Ask ask, double now, long waiting=*)
     cpdef took(self, Plan plan, Candidate candidate, double now)
 
 
-cdef double _latency(Standing standing, Ask ask) except? -1
-@cython.locals(size=long, place=long, tier=long, least_tier=long, least_primary=double, least_rate=double, primary=double, rate=double, strict=bint, careful=bint, standing=Standing, last=Standing)
-cdef long _walk(Field field, Ask ask, Strategy strategy, long needs, list first) except -1
-@cython.locals(rate=double, sooner=double, first=double, places=double, standing=Standing, station=Station)
-cdef tuple _freed(Field field, Ask ask, Strategy strategy, long needs, double least, double than_ms)
 @cython.locals(scale=long)
 cpdef long rough(double number) except -1
-cdef bint _before(Standing one, Standing other) except -1

@@ -24,13 +24,12 @@ from ollamux.routing.score import Terms
 from ollamux.routing.standing import Field, Standing
 from ollamux.routing.strategies import make
 from ollamux.routing.strategies.base import Strategy
+from ollamux.routing.walking import OUT, freed, latency, walk
 
-__all__ = ("Candidate", "Plan", "Planner", "rough")
+__all__ = ("BY_PREFIX", "Candidate", "Plan", "Planner", "rough")
 
-_KEPT = 4
-"""How many of the best are put in order at once."""
-
-_OUT = 0
+BY_PREFIX = "prefix_affinity"
+_OUT = OUT
 _READY = 2
 _STATES = ("out", "full", "ready")
 """By their tiers: see `station`."""
@@ -50,12 +49,11 @@ class Candidate(Terms):
         self._take_down(standing, ask)
 
     def _take_down(self, standing: Standing, ask: Ask) -> None:
-        station = standing.station
         self.standing = standing
         self.tier = standing.tier
         self.primary = standing.primary
-        self.latency_ms = _latency(standing, ask)
-        self.watts = station.watts
+        self.latency_ms = latency(standing, ask)
+        self.watts = standing.station.watts
         self.fill(standing, ask)
 
     @property
@@ -114,13 +112,13 @@ class Plan:
     _best: Candidate | None
     _left_out: tuple[tuple[Standing, str], ...]
 
-    def _choose(self, first: list[Standing]) -> None:
+    def choose(self, first: list[Standing]) -> None:
         """These are the best few; how the first of them is now is what is told of it."""
         self.first = first
         chosen = self.chosen = first[0]
         self.tier = chosen.tier
         self.primary = chosen.primary
-        self.latency_ms = _latency(chosen, self.ask)
+        self.latency_ms = latency(chosen, self.ask)
         self.watts = chosen.station.watts
         self._all = self._best = None
         self._left_out = ()
@@ -170,14 +168,14 @@ class Plan:
         return self._patience()
 
     def _patience(self) -> float:
-        standing, latency = self.chosen, self.latency_ms
+        standing, own = self.chosen, self.latency_ms
         if not standing.cold and standing.first_ms <= _SLOW * self.field.quickest:
             return 0.0
-        rate, first = _freed(self.field, self.ask, self.strategy, self.needs, self.primary, latency)
-        worth = latency if standing.cold else latency / _SLOW
+        rate, first = freed(self.field, self.ask, self.strategy, self.needs, self.primary, own)
+        worth = own if standing.cold else own / _SLOW
         if rate <= 0 or (self.waiting + 1) / rate + first >= worth:
             return 0.0
-        return (latency - first) / 1000.0
+        return (own - first) / 1000.0
 
     def goes(self, waited: float, first_round: bool = False) -> bool:
         """Whether a request that has waited for so many seconds is sent to the first choice now, or waits on.
@@ -259,14 +257,15 @@ class Plan:
 
 class Planner:
     """Makes plans. `strategies` are all that there are, by name; `default` is the one that is used where neither the
-    request nor its alias names another."""
+    request nor its alias names another, `by_prefix` whether that asks for the marks of a request's beginning."""
 
-    __slots__ = ("default", "fleet", "strategies")
+    __slots__ = ("by_prefix", "default", "fleet", "strategies")
 
     def __init__(self, fleet: Fleet, strategy: str = "capability_based") -> None:
         self.fleet = fleet
         self.strategies = make()
         self.default = self.strategy(strategy)
+        self.by_prefix = strategy == BY_PREFIX
 
     def strategy(self, name: str) -> Strategy:
         """The strategy of this name. Raises InvalidRequest where there is none, which lists them."""
@@ -312,10 +311,10 @@ class Planner:
         strategy.prepare(field, ask)
         first: list[Standing] = []
         needs = ask.needs
-        kept = _walk(field, ask, strategy, needs, first)
+        kept = walk(field, ask, strategy, needs, first)
         if not kept and needs and _unable(field, ask):  # its error is the format's to tell
             needs = 0
-            kept = _walk(field, ask, strategy, needs, first)
+            kept = walk(field, ask, strategy, needs, first)
         if not kept:
             refuse(field, ask, needs, now)
         found = Plan.__new__(Plan)
@@ -325,7 +324,7 @@ class Planner:
         found.now = now
         found.needs = needs
         found.waiting = waiting
-        found._choose(first)
+        found.choose(first)
         return found
 
     def took(self, plan: Plan, candidate: Candidate, now: float) -> None:
@@ -344,76 +343,6 @@ def rough(number: float) -> int:
     return int(number / scale + 0.5) * scale
 
 
-def _latency(standing: Standing, ask: Ask) -> float:
-    """Milliseconds to the first token of this request there, with what it waits for."""
-    return standing.wait_ms + ask.extra * standing.read_ms + standing.station.queue_ms
-
-
-def _walk(field: Field, ask: Ask, strategy: Strategy, needs: int, first: list[Standing]) -> int:
-    """Puts the best of those that pass the filters in order, and says how many it kept. Who is no better than those is
-    not asked whether he would pass."""
-    size = 0
-    strict = ask.strict
-    least_tier = _OUT  # of the last of those that are kept, once there are enough; so are the next two
-    least_primary = least_rate = 0.0
-    for standing in field.standings:
-        tier = _OUT if standing.out else standing.station.tier
-        if tier < least_tier:
-            continue
-        primary = strategy.primary(standing, ask)
-        if size == _KEPT and tier == least_tier and primary < least_primary:
-            continue
-        rate = strategy.rate(standing, ask)
-        if size == _KEPT and tier == least_tier and primary == least_primary and rate <= least_rate:
-            continue
-        careful = strict or standing.blocked or standing.station.blocked or needs & ~standing.able
-        if careful and ask.filtered(standing, needs):
-            continue
-        standing.tier = tier
-        standing.primary = primary
-        standing.rate = rate
-        place = size
-        while place > 0 and _before(standing, first[place - 1]):
-            place -= 1
-        first.insert(place, standing)
-        if size == _KEPT:
-            first.pop()
-        else:
-            size += 1
-        if size == _KEPT:
-            last = first[_KEPT - 1]
-            least_tier = last.tier
-            least_primary = last.primary
-            least_rate = last.rate
-    return size
-
-
-def _freed(field: Field, ask: Ask, strategy: Strategy, needs: int, least: float, than_ms: float) -> tuple[float, float]:
-    """How many places those free in a millisecond that are full, compare no worse, and would be sooner than that; and
-    their milliseconds to the first token, on average over the places."""
-    rate = sooner = 0.0
-    strategy.prepare(field, ask)
-    for standing in field.standings:
-        station = standing.station
-        if standing.cold or standing.out or not station.full or station.busy_ms <= 0:
-            continue
-        first = standing.wait_ms + ask.extra * standing.read_ms
-        if first < than_ms and strategy.primary(standing, ask) >= least and not ask.filtered(standing, needs):
-            places = station.slots / station.busy_ms
-            rate += places
-            sooner += places * first
-    return rate, sooner / rate if rate > 0 else 0.0
-
-
 def _unable(field: Field, ask: Ask) -> bool:
     """Whether nobody has what the request needs."""
     return all(ask.filtered(standing, ask.needs) == CAPABILITIES for standing in field.standings)
-
-
-def _before(one: Standing, other: Standing) -> bool:
-    """Whether one is strictly better, so that ties keep their order."""
-    if one.tier != other.tier:
-        return one.tier > other.tier
-    if one.primary != other.primary:
-        return one.primary > other.primary
-    return one.rate > other.rate

@@ -6,6 +6,8 @@ from ollamux.routing.catalog cimport Offer
 from ollamux.routing.station cimport Station
 
 cdef double _PROMPT, _TOKENS, _PACE, _JOULE, _DOLLAR, _IN, _OUT
+cdef long _SHUT, _ILL
+cdef double _ILL_COSTS, _FAILING
 cdef double STEP, MEMORY, FRESH, EAGER, DOUBT, _LINE_STEP, _FIRST_MS, _LOCAL_SHARE, _CLOUD_SHARE, _TOKEN_MS
 
 
@@ -24,6 +26,7 @@ cdef class Standing:
     cdef public str name
     cdef public Offer offer
     cdef public dict said
+    cdef public tuple pair
     cdef bint _energy
     cdef double _avg_first, _avg_token, _avg_load, _first_at, _token_at, _load_at, _loaded_at
     cdef double _avg_prompt, _variance, _covariance

@@ -68,6 +68,7 @@ ASSUMED_OUT = 8e-6
 _PACE, _JOULE, _DOLLAR, _IN, _OUT = PACE, JOULE, DOLLAR, ASSUMED_IN, ASSUMED_OUT
 FAILING = 1000.0
 DOUBT = 60.0
+_SHUT, _ILL, _ILL_COSTS, _FAILING = OUT, DEGRADED, DEGRADED_COSTS, FAILING
 _FIRST_MS = 500.0
 _LOCAL_SHARE = 0.5
 _CLOUD_SHARE = 0.1
@@ -80,7 +81,7 @@ class Standing:
     `cost_each` for a request, `cost_in` and `cost_out` for a token. `loaded` is None where nobody tells; `blocked` says
     that the configuration's regions leave it out; `home` that its backend is the vendor's whose models have such
     names. `tier`, `primary` and `rate` belong to the decision that is being made; `said` keeps what was told of it as
-    a first choice (`exchange.telling`)."""
+    a first choice (`exchange.telling`), `pair` its offer with the backend itself (`exchange.deciding`)."""
 
     __slots__ = (
         "_avg_first",
@@ -120,6 +121,7 @@ class Standing:
         "native",
         "offer",
         "out",
+        "pair",
         "priced",
         "primary",
         "priority",
@@ -200,6 +202,7 @@ class Standing:
     ) -> None:
         """What the catalog and the configuration say of it now; what was measured stays."""
         self.said.clear()
+        self.pair: tuple[Offer, Any] | None = None
         self.offer = offer
         self.name = offer.name
         self.priority = offer.priority
@@ -303,7 +306,7 @@ class Standing:
 
     def _sample(self, sample: float, prompt: float, gap: float) -> None:
         if prompt <= 0:
-            prompt = self._avg_prompt if self._avg_first >= 0 else REFERENCE_PROMPT
+            prompt = self._avg_prompt if self._avg_first >= 0 else _PROMPT
         prompt = max(prompt, 1.0)
         if self._avg_first < 0:
             self._avg_first = sample
@@ -329,7 +332,7 @@ class Standing:
             if self._variance > 0:
                 steepest = self._avg_first / self._avg_prompt
                 self.read_ms = min(max(self._covariance / self._variance, 0.0), steepest)
-            first = self._avg_first + self.read_ms * (REFERENCE_PROMPT - self._avg_prompt)
+            first = self._avg_first + self.read_ms * (_PROMPT - self._avg_prompt)
             silent = now - self._first_at - FRESH
             if silent > 0 and guess < first:
                 first = guess + (first - guess) * MEMORY / (MEMORY + silent)
@@ -338,7 +341,7 @@ class Standing:
         else:
             first = guess
         if not self.measured:
-            self.read_ms = share * first / REFERENCE_PROMPT
+            self.read_ms = share * first / _PROMPT
         self.first_ms = first
         if self._avg_token > 0:
             self.token_ms = self._avg_token
@@ -346,11 +349,11 @@ class Standing:
             self.token_ms = station.guess_token_ms if station.guess_token_ms > 0 else _TOKEN_MS
         self.load_ms = self._avg_load if self._avg_load >= 0 else self._size_ms
         self.wait_ms = first + self.load_ms if self.cold else first
-        self.answer_s = (first + REFERENCE_TOKENS * self.token_ms) / 1000.0
-        self.out = self.condition == OUT
-        self.distrust = DEGRADED_COSTS if self.condition == DEGRADED else 0.0
+        self.answer_s = (first + _TOKENS * self.token_ms) / 1000.0
+        self.out = self.condition == _SHUT
+        self.distrust = _ILL_COSTS if self.condition == _ILL else 0.0
         if self._failures > 0:
-            self.distrust += FAILING * self._failures * DOUBT / (DOUBT + max(now - self._failures_at, 0.0))
+            self.distrust += _FAILING * self._failures * DOUBT / (DOUBT + max(now - self._failures_at, 0.0))
         self.weigh()
 
     def weigh(self) -> None:

@@ -2,6 +2,9 @@
 
 cimport cython
 
+cdef long _DEGRADED, _OUT
+cdef double _DEGRADED_COSTS, _CROWD, _BUSY_MS
+
 
 cdef class Station:
     # What a decision reads comes first, so that it lies side by side in memory.
@@ -16,5 +19,6 @@ cdef class Station:
     cdef public list standings
     cdef public object source
 
-    @cython.locals(running=long)
+    cpdef admits(self, long admitted)
+    @cython.locals(running=long, busy=double)
     cpdef crowd(self)

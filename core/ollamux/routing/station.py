@@ -28,6 +28,7 @@ OUT = 2
 
 DEGRADED_COSTS = 500.0
 CROWD = 50.0
+_DEGRADED, _OUT, _DEGRADED_COSTS, _CROWD = DEGRADED, OUT, DEGRADED_COSTS, CROWD
 _BUSY_MS = 5500.0
 """How long a request is taken to last where none has ended yet."""
 
@@ -146,6 +147,12 @@ class Station:
             self.condition = condition
         self.crowd()
 
+    def admits(self, admitted: int) -> None:
+        """So many are let in there now."""
+        self.admitted = admitted
+        if self.taken != (admitted if admitted > self.running else self.running):
+            self.crowd()
+
     def exclude(self, by: str, until: float = 0.0) -> None:
         """It is ruled out for now by what is named, until a moment if that is known; an empty name lets it in again."""
         self.excluded_by = by
@@ -160,19 +167,19 @@ class Station:
 
     def crowd(self) -> None:
         """Works out what waiting here costs, and what is held against it."""
-        self.burden = self.heat + DEGRADED_COSTS if self.condition == DEGRADED else self.heat
-        running = self.taken = max(self.running, self.admitted)
+        self.burden = self.heat + _DEGRADED_COSTS if self.condition == _DEGRADED else self.heat
+        running = self.taken = self.admitted if self.admitted > self.running else self.running
         if self.slots:
             self.full = running >= self.slots
             if self.full:
-                busy = self.busy_ms or _BUSY_MS
+                busy = self.busy_ms if self.busy_ms > 0 else _BUSY_MS
                 self.queue_ms = (running - self.slots + 1 + self.queued) * busy / self.slots
             else:
-                self.queue_ms = CROWD * running / self.slots
+                self.queue_ms = _CROWD * running / self.slots
         else:
             self.full = False
-            self.queue_ms = (running + self.queued) * (CROWD if self.local else CROWD / 10)
-        if self.condition == OUT:
+            self.queue_ms = (running + self.queued) * (_CROWD if self.local else _CROWD / 10)
+        if self.condition == _OUT:
             self.tier = 0
         else:
             self.tier = 1 if self.full else 2

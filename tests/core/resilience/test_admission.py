@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ollamux.resilience.admission import Admission
+from ollamux.resilience.admission import Admission, Places
 
 
 class Guest:
@@ -23,17 +23,26 @@ def test_whatever_changes_its_numbers_is_told() -> None:
     admission = Admission(stale=stale)
     guest = Guest("a")
 
-    changes: list[Callable[[], object]] = [
-        lambda: admission.take("a"),
-        lambda: admission.wait(guest),
-        lambda: admission.leave(guest),
-        lambda: admission.give_back("a"),
-    ]
+    changes: list[Callable[[], object]] = [lambda: admission.wait(guest), lambda: admission.leave(guest)]
     for change in changes:
         change()
         assert "a" in stale
         stale.clear()
-    assert admission.running("a") == admission.waiting_for("a") == 0 and not stale
+    assert admission.running("a") == admission.waiting_for("a") == 0 and not stale and not admission.moved
+
+
+def test_a_backend_on_which_more_or_fewer_run_is_told_once_until_that_was_read() -> None:
+    admission = Admission()
+    changes: list[Callable[[], object]] = [lambda: admission.take("a"), lambda: admission.give_back("a")]
+    for change in changes:
+        change()
+        (places,) = admission.moved
+        assert (places.backend, places.running) == ("a", admission.running("a"))
+        admission.take("a")
+        admission.give_back("a")
+        assert admission.moved == [places] and isinstance(places, Places)
+        places.moved = False
+        admission.moved.clear()
 
 
 def test_a_backend_takes_no_more_than_its_limit() -> None:
