@@ -10,8 +10,7 @@ format's sums are derived from them; parts are ordered and their order is the or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -23,7 +22,6 @@ __all__ = (
     "Answer",
     "Audio",
     "Bytes",
-    "ChatRequest",
     "CompletionRequest",
     "Document",
     "EmbedAnswer",
@@ -39,7 +37,6 @@ __all__ = (
     "Opaque",
     "Operation",
     "Part",
-    "PlainMessages",
     "Reasoning",
     "ReasoningDelta",
     "ReasoningOptions",
@@ -195,51 +192,6 @@ class Message(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class PlainMessages(Sequence[Message]):
-    """Messages of system, user and assistant that are a text each, as JSON: `[{"role": ..., "content": ...}, ...]`, the
-    way most formats write them, which may copy `text`. They are read when somebody looks at them."""
-
-    __slots__ = ("_read", "text")
-
-    def __init__(self, text: bytes) -> None:
-        self.text = text
-        self._read: list[Message] | None = None
-
-    def _messages(self) -> list[Message]:
-        if self._read is None:
-            said = _decode_said(self.text)
-            self._read = [Message(one.role, [Text(one.content)] if one.content else []) for one in said]
-        return self._read
-
-    @overload
-    def __getitem__(self, place: int) -> Message: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[Message]: ...
-
-    def __getitem__(self, place: int | slice) -> Message | list[Message]:
-        return self._messages()[place]
-
-    def __len__(self) -> int:
-        return len(self._messages())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and self._messages() == list(other)  # pyright: ignore[reportUnknownArgumentType]
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self._messages())
-
-
-class _Said(msgspec.Struct):
-    role: Role
-    content: str
-
-
-_decode_said = msgspec.json.Decoder(list[_Said]).decode
-
-
 class Tool(msgspec.Struct, frozen=True):
     """A function that the model may call. `parameters` is its JSON schema as text, byte for byte; None where none."""
 
@@ -300,29 +252,6 @@ class Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
 
 NO_SAMPLING = Sampling()
 """Nothing asked for: the one object for it, so that it can be told by identity."""
-
-
-class ChatRequest(msgspec.Struct, frozen=True):
-    """A conversation to go on with. System prompts are messages of role system, in place. `user` is the client's word
-    for who asks, for the provider's abuse checks."""
-
-    model: str
-    messages: Sequence[Message]
-    stream: bool = False
-    tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
-    sampling: Sampling = NO_SAMPLING
-    output: JsonFormat | None = None
-    reasoning: ReasoningOptions | None = None
-    logprobs: bool = False
-    top_logprobs: int = 0
-    keep_alive: float | None = None
-    truncate: bool | None = None
-    shift: bool | None = None
-    user: str | None = None
-    metadata: dict[str, str] | None = None
-    service_tier: str | None = None
 
 
 class CompletionRequest(msgspec.Struct, frozen=True):

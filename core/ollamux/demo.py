@@ -25,9 +25,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Bytes,
-    ChatRequest,
     CompletionRequest,
     EmbedAnswer,
     EmbedRequest,
@@ -282,7 +282,7 @@ def _short(text: str) -> str:
     return f"“{cut}”."
 
 
-def _pictures(messages: Sequence[Message]) -> str:
+def _pictures(messages: Sequence[Message] | PlainMessages) -> str:
     images = [part for message in messages for part in message.parts if isinstance(part, Image)]
     if not images:
         return ""

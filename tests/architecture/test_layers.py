@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "ollamux.answer",
+        "ollamux.chat",
         "ollamux.clock",
         "ollamux.config",
         "ollamux.contract",

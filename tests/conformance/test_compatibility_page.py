@@ -13,16 +13,9 @@ from tests.contract.features import FEATURES
 from tests.contract.house import CLIENTS, COLUMNS
 from tests.contract.page import section_of, told_on, written
 
+from ollamux.chat import ChatRequest
 from ollamux.config.schema import Limits
-from ollamux.conversation import (
-    ChatRequest,
-    CompletionRequest,
-    EmbedRequest,
-    JsonFormat,
-    Message,
-    ReasoningOptions,
-    Text,
-)
+from ollamux.conversation import CompletionRequest, EmbedRequest, JsonFormat, Message, ReasoningOptions, Text
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.model import KEEPALIVE
 from ollamux.formats import calling

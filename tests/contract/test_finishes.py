@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ollamux.chat import ChatRequest
 from ollamux.clock import Clock
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     Finish,
     FinishReason,
     Message,

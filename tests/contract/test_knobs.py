@@ -8,16 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ollamux.conversation import (
-    ChatRequest,
-    JsonFormat,
-    Message,
-    ReasoningOptions,
-    Sampling,
-    Text,
-    Tool,
-    ToolChoice,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import JsonFormat, Message, ReasoningOptions, Sampling, Text, Tool, ToolChoice
 from ollamux.formats import calling
 from ollamux.providers import provider
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from tests.contract.test_knobs import BACKENDS
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     Document,
     FileId,
     Image,

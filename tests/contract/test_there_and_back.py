@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ollamux.chat import ChatRequest
 from ollamux.clock import Clock
 from ollamux.conversation import (
     Answer,
     Bytes,
-    ChatRequest,
     Event,
     Finish,
     Image,

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from ollamux import demo
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Bytes,
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     Event,

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ollamux.chat import ChatRequest
 from ollamux.config import load, parse_document
 from ollamux.config.backends import TYPES
-from ollamux.conversation import ChatRequest
 from ollamux.formats import calling
 from ollamux.formats.ollama.mapping import sampling_of
 from ollamux.formats.ollama.options import OPTION_TYPES

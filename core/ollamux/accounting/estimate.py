@@ -7,9 +7,9 @@ that for English; for other scripts and for code it is farther off. It is a gues
 
 from __future__ import annotations
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedRequest,

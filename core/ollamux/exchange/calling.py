@@ -16,8 +16,9 @@ from typing import cast
 
 from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
+from ollamux.chat import ChatRequest
 from ollamux.contract import Cancel, Data, End, WakeAt, Want, Wants
-from ollamux.conversation import ChatRequest, EmbedRequest
+from ollamux.conversation import EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM
@@ -167,7 +168,12 @@ class CallState(SendState):
         house, incoming = self._house, self._incoming
         assert incoming is not None
         backend = house.backend(offer.backend)
-        if incoming.operation == "unload" or not house.make_room(self, backend, offer.upstream, now):
+        keeping = backend.keeping
+        if incoming.operation == "unload" or keeping is None:
+            return False
+        if self._phase is not _RESTING and keeping.busy(backend.id, offer.upstream):
+            return False
+        if not house.make_room(self, backend, offer.upstream, now):
             return False
         if self._phase is _QUEUED:
             house.admission.leave(self)

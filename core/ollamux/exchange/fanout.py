@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import Answer, EmbedAnswer, EmbedRequest
 from ollamux.formats.base import Dialect, Neutral
 
@@ -33,6 +34,8 @@ def split(request: Neutral, choices: int, most_inputs: int) -> tuple[Neutral, ..
     if seed is None:
         return (request,) * choices
     seeds = [replace(request.sampling, seed=seed + place) for place in range(choices)]
+    if isinstance(request, ChatRequest):
+        return tuple([request.having(sampling=sampling) for sampling in seeds])
     return tuple([replace(request, sampling=sampling) for sampling in seeds])
 
 

@@ -19,9 +19,10 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from msgspec.structs import replace
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.config import PicturesConfig
 from ollamux.contract import Call, FailureKind, HeaderPairs
-from ollamux.conversation import Bytes, ChatRequest, Image, Message, Part, PlainMessages, ToolResult, Url
+from ollamux.conversation import Bytes, Image, Message, Part, ToolResult, Url
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.heads import header
 from ollamux.formats.base import Dialect, Neutral
@@ -61,7 +62,7 @@ def addresses(request: Neutral, dialect: Dialect) -> tuple[str, ...]:
 
 def with_pictures(request: ChatRequest, fetched: Mapping[str, Bytes]) -> ChatRequest:
     """The request with the bytes of these addresses in their place."""
-    return replace(request, messages=[_message(message, fetched) for message in request.messages])
+    return request.having(messages=[_message(message, fetched) for message in request.messages])
 
 
 class Fetching:

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     CompletionRequest,
     Event,
     Finish,
@@ -123,12 +123,12 @@ class Sent:
         if isinstance(request, CompletionRequest):
             return replace(request, prompt=request.prompt + text, sampling=sampling)
         if not text:
-            return replace(request, sampling=sampling)
+            return request.having(sampling=sampling)
         messages = [*request.messages, Message("assistant", [Text(text)])]
         reasoning = request.reasoning
         if reasoning is not None or self._reasoning:
             reasoning = ReasoningOptions(enabled=False)
-        return replace(request, messages=messages, sampling=sampling, reasoning=reasoning)
+        return request.having(messages=messages, sampling=sampling, reasoning=reasoning)
 
 
 class Witness:

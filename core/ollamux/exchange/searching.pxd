@@ -9,7 +9,7 @@ from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.prospect cimport Prospect
 from ollamux.exchange.sharing cimport begun, ended
 from ollamux.exchange.trying cimport Tries
-from ollamux.formats.asking cimport Incoming
+from ollamux.formats.asking cimport Incoming, Served, served_as
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
@@ -27,7 +27,7 @@ cdef class SearchState(CountingState):
     cdef bint _can_resume(self, Offer offer, Backend backend) except -1
     cdef _look_further(self, Tries tries, double now)
     cdef list _following(self, double now)
-    cdef _seen_as(self, Offer offer)
+    cdef Served _seen_as(self, Offer offer)
     cdef bint _same_format(self, Offer offer, Backend backend) except -1
     cdef _calling(self, Offer offer, Backend backend)
     cdef long _parts(self, Incoming incoming, Offer offer, Backend backend) except -1
@@ -47,3 +47,6 @@ cdef class SearchState(CountingState):
     cdef str _upstream_of_offer(self)
     @cython.locals(backend=Backend, incoming=Incoming, usage=Usage)
     cdef _let_go(self, double now)
+
+
+cdef Served _served(Incoming incoming, Offer offer)

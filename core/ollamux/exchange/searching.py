@@ -23,8 +23,8 @@ from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.sharing import begun, ended
 from ollamux.exchange.trying import Tries
-from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Calling, Served
+from ollamux.formats.asking import Incoming, Served, served_as
+from ollamux.formats.base import Calling
 from ollamux.formats.outgoing import Outgoing
 from ollamux.resilience.fallback import Failure, GiveUp
 from ollamux.routing.catalog import Offer
@@ -292,4 +292,4 @@ class SearchState(CountingState):
 
 
 def _served(incoming: Incoming, offer: Offer) -> Served:
-    return Served(incoming.model, offer.name, offer.capabilities, offer.context_length, offer.told)
+    return served_as(incoming.model, offer.name, offer.capabilities, offer.context_length, offer.told)

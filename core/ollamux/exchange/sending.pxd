@@ -2,12 +2,14 @@
 
 cimport cython
 
+from ollamux.answer cimport Answer
 from ollamux.backends cimport Backend
 from ollamux.contract cimport wake_at
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.routing.catalog cimport Offer
+from ollamux.usage cimport Usage
 
 
 cdef class SendState(EndState):
@@ -23,3 +25,6 @@ cdef class SendState(EndState):
     cdef bytes _render_whole(self, called, neutral, bytes body, double now)
     cdef _finished(self, str reason, str native)
     cdef bytes _render_parts(self, fan, double now)
+
+
+cpdef Usage used_by(found)

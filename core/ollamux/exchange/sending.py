@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ollamux.answer import Answer
 from ollamux.contract import Read, WakeAt, Want, wake_at
-from ollamux.conversation import Answer, EmbedAnswer
+from ollamux.conversation import EmbedAnswer
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.ending import EndState

@@ -1,8 +1,9 @@
 # The types with which Cython compiles sharing.py; the source is that file alone.
 
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.outgoing cimport Outgoing
 from ollamux.hardware.keeping cimport Keeping
 
 
-cpdef begun(Keeping keeping, str backend, str upstream, Incoming incoming, stay, outgoing, double now)
+cpdef begun(Keeping keeping, str backend, str upstream, Incoming incoming, stay, Outgoing outgoing, double now)
 cpdef ended(Keeping keeping, str backend, str upstream, Incoming incoming, double now)

@@ -7,7 +7,7 @@ from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.telling cimport told as decision_told
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.answering cimport RenderContext
-from ollamux.formats.asking cimport Incoming
+from ollamux.formats.asking cimport Incoming, Served
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
 from ollamux.usage cimport Usage
@@ -19,7 +19,7 @@ cdef class ModelState(Exchange):
     cdef ClientRequest _request
     cdef Machines _house
     cdef object _serving, _route, _phase, _neutral, _renderer
-    cdef object _converter, _called, _place, _head_headers, _paused_at, _served, _dialect
+    cdef object _converter, _called, _place, _head_headers, _paused_at, _dialect
     cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef Usage _spent, _usage
     cdef dict _pictures
@@ -31,6 +31,7 @@ cdef class ModelState(Exchange):
     cdef RenderContext _context
     cdef Incoming _incoming
     cdef Offer _offer
+    cdef Served _served
     cdef Backend _backend
     cdef list _collected, _others, _playing
     cdef tuple _warnings

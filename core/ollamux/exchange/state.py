@@ -23,14 +23,13 @@ from ollamux.exchange.resuming import Sent
 from ollamux.exchange.telling import told as decision_told
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
-from ollamux.formats.asking import Incoming
+from ollamux.formats.asking import Incoming, Served
 from ollamux.formats.base import (
     NOWHERE,
     Calling,
     Dialect,
     Neutral,
     Place,
-    Served,
     Serving,
     ServingRoute,
     WholeRenderer,

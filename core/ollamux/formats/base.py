@@ -16,11 +16,12 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import msgspec
 from msgspec.structs import force_setattr
 
+from ollamux.chat import ChatRequest
 from ollamux.contract import HeaderPairs
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
 from ollamux.errors import OllamuxError
 from ollamux.formats.answering import RenderContext
-from ollamux.formats.asking import Incoming
+from ollamux.formats.asking import Incoming, Served
 from ollamux.formats.outgoing import Outgoing
 from ollamux.streaming.translator import Converter, Reader, Renderer
 
@@ -63,17 +64,6 @@ NOWHERE = Place()
 _CHOICES = frozenset(("auto", "none", "required", "named"))
 _CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "json_schema"}
 """What a body holds that a flag of a dialect speaks of."""
-
-
-class Served(msgspec.Struct, frozen=True):
-    """What a format has to know of the model that a request names, to say whether it can be done. `told`: somebody said
-    what it can do; else the usual is assumed."""
-
-    asked: str
-    display: str
-    capabilities: frozenset[str]
-    context_length: int | None = None
-    told: bool = True
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 # The types with which Cython compiles outgoing.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.contract cimport Value
 
 
@@ -7,3 +9,7 @@ cdef class Outgoing(Value):
     cdef readonly str path
     cdef readonly bytes body
     cdef readonly tuple warnings, headers
+
+
+@cython.locals(made=Outgoing)
+cpdef Outgoing outgoing_of(str path, bytes body, tuple warnings)

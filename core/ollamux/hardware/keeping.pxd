@@ -17,6 +17,8 @@ cdef class Keeping:
     cpdef begin(self, str backend, str model, num_ctx, keep_alive, double now)
     @cython.locals(use=Use)
     cpdef end(self, str backend, str model, double now)
+    @cython.locals(use=Use)
+    cpdef bint busy(self, str backend, str model) except -1
 
 
 cdef _context(Use use, asked)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from ollamux.conversation import ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Event
+from ollamux.chat import ChatRequest
+from ollamux.conversation import CompletionRequest, EmbedAnswer, EmbedRequest, Event
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Probe, ProbeAnswer
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from ollamux import demo
-from ollamux.conversation import ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Event
+from ollamux.chat import ChatRequest
+from ollamux.conversation import CompletionRequest, EmbedAnswer, EmbedRequest, Event
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Loaded, ModelInfo, Probe, ProbeAnswer
 

@@ -15,9 +15,9 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import force_setattr
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     Image,

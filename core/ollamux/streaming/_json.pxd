@@ -6,16 +6,22 @@ or none of the plain sort (an odd escape, a byte that is no UTF-8, deeply nested
 
 from libc.string cimport memcmp
 
-from ollamux.streaming._scan cimport text_end
+from ollamux.streaming._scan cimport ascii_end, text_end
 
 cdef enum:
     DEEPEST = 16
 
 
 cdef inline const unsigned char* spaces(const unsigned char* p) noexcept nogil:
-    while p[0] == 32 or p[0] == 10 or p[0] == 13 or p[0] == 9:
+    while p[0] <= 32 and (p[0] == 32 or p[0] == 10 or p[0] == 13 or p[0] == 9):  # mostly there is none
         p += 1
     return p
+
+
+cdef inline const unsigned char* quote_end(const unsigned char* p, const unsigned char* kinds) noexcept nogil:
+    """As `text_end`, which is not asked about what has nothing but ordinary ASCII in it."""
+    p = ascii_end(p)
+    return p if p[0] == 34 else text_end(p, kinds)
 
 
 cdef inline const unsigned char* number_end(const unsigned char* p) noexcept nogil:
@@ -64,7 +70,7 @@ cdef inline const unsigned char* key_end(
     cdef const unsigned char* key = p + 1
     if p[0] != 34:
         return NULL
-    p = text_end(key, kinds)
+    p = quote_end(key, kinds)
     if p == NULL:
         return NULL
     size[0] = p - key
@@ -81,7 +87,7 @@ cdef inline const unsigned char* value_end(const unsigned char* p, const unsigne
     cdef Py_ssize_t size = 0
     while True:
         if p[0] == 34:
-            p = text_end(p + 1, kinds)
+            p = quote_end(p + 1, kinds)
             if p == NULL:
                 return NULL
             p += 1
@@ -124,13 +130,64 @@ cdef inline const unsigned char* value_end(const unsigned char* p, const unsigne
                 return NULL
 
 
+cdef inline bint _common(const unsigned char* role, Py_ssize_t size) noexcept nogil:
+    """Whether every format has this role."""
+    if size == 4:
+        return memcmp(role, b"user", 4) == 0
+    if size == 6:
+        return memcmp(role, b"system", 6) == 0
+    return size == 9 and memcmp(role, b"assistant", 9) == 0
+
+
+cdef inline const unsigned char* turns_end(const unsigned char* p, const unsigned char* kinds) noexcept nogil:
+    """Behind the array at p of messages, one at least, of a role that every format has and of a text, which is not
+    empty, and of nothing else."""
+    cdef const unsigned char* key
+    cdef const unsigned char* end
+    cdef Py_ssize_t size = 0
+    cdef int seen
+    if p[0] != 91:
+        return NULL
+    while p[0] != 93:
+        p = spaces(p + 1)
+        if p[0] != 123:
+            return NULL
+        seen = 0
+        while p[0] != 125:
+            p = spaces(p + 1)
+            key = p + 1
+            p = key_end(p, kinds, &size)
+            if p == NULL or p[0] != 34:
+                return NULL
+            p += 1
+            end = quote_end(p, kinds)
+            if end == NULL:
+                return NULL
+            if size == 4 and not seen & 1 and memcmp(key, b"role", 4) == 0 and _common(p, end - p):
+                seen |= 1
+            elif size == 7 and not seen & 2 and memcmp(key, b"content", 7) == 0 and end != p:
+                seen |= 2
+            else:
+                return NULL
+            p = spaces(end + 1)
+            if p[0] != 44 and p[0] != 125:
+                return NULL
+        if seen != 3:
+            return NULL
+        p = spaces(p + 1)
+        if p[0] != 44 and p[0] != 93:
+            return NULL
+    return p + 1
+
+
 cdef enum Kind:
-    TEXT, COUNT, NUMBER, FLAG, NOTHING, NO_TEXT, NO_ITEMS, ANY, OBJECT, SINGLE
+    TEXT, COUNT, NUMBER, FLAG, NOTHING, NO_TEXT, NO_ITEMS, ANY, OBJECT, SINGLE, TURNS
 
 
 cdef struct Row:
     # A member of interest: its key, what its value has to be, and, of an object (or of the only object of an array,
-    # SINGLE, which may be empty), the level of its own members. The rows of a level stand together.
+    # SINGLE, which may be empty), the level of its own members. The rows of a level stand together, best in the order in
+    # which members mostly come. TURNS are messages as `turns_end` has them.
     const char* key
     Py_ssize_t size
     int kind
@@ -143,6 +200,15 @@ cdef struct Span:
     const unsigned char* end
 
 
+cdef inline bint _is_key(const Row* row, const unsigned char* key, Py_ssize_t size) noexcept nogil:
+    return (
+        row.size == size
+        and <unsigned char>row.key[size - 1] == key[size - 1]
+        and <unsigned char>row.key[0] == key[0]
+        and memcmp(row.key, key, size) == 0
+    )
+
+
 cdef inline const unsigned char* walk(
     const unsigned char* p, int level, const Row* rows, const int* first, Span* spans, const unsigned char* kinds, bint strict
 ) noexcept nogil:
@@ -152,7 +218,7 @@ cdef inline const unsigned char* walk(
     cdef const unsigned char* key
     cdef const unsigned char* start
     cdef Py_ssize_t size = 0
-    cdef int i, kind
+    cdef int kind, begin = first[level], end = first[level + 1], i = begin, next = begin
     if p[0] != 123:
         return NULL
     p = spaces(p + 1)
@@ -163,13 +229,15 @@ cdef inline const unsigned char* walk(
         p = key_end(p, kinds, &size)
         if p == NULL:
             return NULL
-        i = first[level]
-        while i < first[level + 1] and (
-            rows[i].size != size or rows[i].key[0] != key[0] or memcmp(rows[i].key, key, size) != 0
-        ):
-            i += 1
+        i = next
+        if i == end or not _is_key(&rows[i], key, size):
+            i = begin
+            while i < end and not _is_key(&rows[i], key, size):
+                i += 1
+        if i < end:
+            next = i + 1
         start = p
-        if i == first[level + 1]:
+        if i == end:
             if strict:
                 return NULL
             p = value_end(p, kinds)
@@ -181,7 +249,7 @@ cdef inline const unsigned char* walk(
         else:
             kind = rows[i].kind
             if kind == TEXT:
-                p = text_end(p + 1, kinds) if p[0] == 34 else NULL
+                p = quote_end(p + 1, kinds) if p[0] == 34 else NULL
             elif kind == COUNT or kind == NUMBER:
                 p = number_end(p)
             elif kind == FLAG:
@@ -194,6 +262,8 @@ cdef inline const unsigned char* walk(
                 p = p + 2 if p[0] == 91 and p[1] == 93 else NULL
             elif kind == NOTHING:
                 p = NULL
+            elif kind == TURNS:
+                p = turns_end(p, kinds)
             elif kind == OBJECT:
                 p = walk(p, rows[i].inner, rows, first, spans, kinds, strict)
             else:

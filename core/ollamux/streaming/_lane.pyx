@@ -13,8 +13,8 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from ollamux.clock cimport Clock
 from ollamux.streaming._buffer cimport Output, begin, release, reserve
-from ollamux.streaming._scan cimport digits, stamp_text
-from ollamux.streaming._skeleton cimport Found, Skeleton
+from ollamux.streaming._scan cimport digits, same, stamp_text
+from ollamux.streaming._skeleton cimport Found, Segment, Skeleton
 from ollamux.streaming._text cimport fill_kinds, respell, string_end, unescape
 
 from ollamux.streaming.translator import STAMP, TEXT
@@ -172,10 +172,15 @@ cdef class Lane:
         cdef Py_ssize_t size
         cdef const char* stop
         cdef const char* start = p
+        cdef const char* behind
+        cdef Segment* copy
         cdef bint odd = False
-        if self.head is not None:
+        if self.head is None:
+            if not self.credit:
+                return self.skeleton.match(0, p, end, self.kinds, found)
+        else:
             size = PyBytes_GET_SIZE(self.head)
-            if end - p > size and memcmp(p, PyBytes_AS_STRING(self.head), size) == 0:
+            if end - p > size and same(p, PyBytes_AS_STRING(self.head), size):
                 p += size
                 found.text = p
                 p = <const char*>string_end(<const unsigned char*>p, self.kinds, &odd)
@@ -185,17 +190,28 @@ cdef class Lane:
                 found.odd = odd
                 if self.head_change >= 0:
                     found.change = start + self.head_change
+                behind = p
+                if self.skeleton.copied:
+                    copy = &self.skeleton.segments[self.skeleton.first + 1]
+                    if end - p < copy.size + found.size or not same(p, copy.literal, copy.size):
+                        return NULL
+                    p += copy.size
+                    if not same(p, found.text, found.size):
+                        return NULL
+                    p += found.size
                 size = PyBytes_GET_SIZE(self.tail)
-                if end - p >= size and memcmp(p, PyBytes_AS_STRING(self.tail), size) == 0:
+                if end - p >= size and same(p, PyBytes_AS_STRING(self.tail), size):
                     if self.skeleton.changed > self.skeleton.first:
                         found.change = p + (-1 - self.head_change)
                     return p + size
-                return self.skeleton.match(self.skeleton.first + 1, p, end, self.kinds, found)
+                return self.skeleton.match(self.skeleton.first + 1, behind, end, self.kinds, found)
         stop = self.skeleton.match(0, p, end, self.kinds, found)
         if stop != NULL and self.skeleton.simple and self.credit:
             self.credit -= 1
             self.head = PyBytes_FromStringAndSize(start, found.text - start)
             p = found.text + found.size
+            if self.skeleton.copied:
+                p += self.skeleton.segments[self.skeleton.first + 1].size + found.size
             self.tail = PyBytes_FromStringAndSize(p, stop - p)
             # Behind the text it counts from there, as minus one and less.
             self.head_change = -1

@@ -54,6 +54,38 @@ cdef extern from *:
     const unsigned char* ascii_end "ollamux_ascii_end" (const unsigned char* p) noexcept nogil
 
 
+cdef extern from *:
+    """
+    static inline int ollamux_same(const char *a, const char *b, Py_ssize_t size) {
+        uint64_t x, y;
+        if (size > 16) return memcmp(a, b, (size_t)size) == 0;
+        if (size >= 8) {
+            memcpy(&x, a, 8), memcpy(&y, b, 8);
+            if (x != y) return 0;
+            memcpy(&x, a + size - 8, 8), memcpy(&y, b + size - 8, 8);
+            return x == y;
+        }
+        while (size-- > 0)
+            if (a[size] != b[size]) return 0;
+        return 1;
+    }
+    static inline const char *ollamux_digits_end(const char *p, const char *end) {
+        const uint64_t high = 0xF0F0F0F0F0F0F0F0u;
+        uint64_t x;
+        if (end - p >= 8) {
+            memcpy(&x, p, 8);
+            if (((x & high) | (((x + 0x0606060606060606u) & high) >> 4)) == 0x3333333333333333u) p += 8;
+        }
+        while (*p >= '0' && *p <= '9') p++;
+        return p;
+    }
+    """
+    # Whether so many bytes are the same.
+    bint same "ollamux_same" (const char* a, const char* b, Py_ssize_t size) noexcept nogil
+    # Behind the digits at p, of which eight are looked at at a time.
+    const char* digits_end "ollamux_digits_end" (const char* p, const char* end) noexcept nogil
+
+
 cdef enum Byte:
     PLAIN, QUOTE, BACKSLASH, LEAD, OTHER
 

@@ -32,7 +32,8 @@ cdef class Skeleton:
     cdef Segment segments[SEGMENTS]
     cdef int count, changed
     cdef int first  # the segment in front of the text
-    cdef bint simple  # there is one text, and no copy of it
+    cdef bint simple  # there is one text, and no copy of it but for one in the next hole
+    cdef bint copied
     cdef bint telling
 
     cdef const char* match(self, int at, const char* p, const char* end, const unsigned char* kinds, Found* found) noexcept

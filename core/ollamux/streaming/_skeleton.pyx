@@ -14,7 +14,7 @@ from libc.string cimport memchr, memcmp
 
 from ollamux.streaming._buffer cimport Output, begin, release, reserve
 from ollamux.streaming._json cimport spaces
-from ollamux.streaming._scan cimport PLAIN
+from ollamux.streaming._scan cimport PLAIN, ascii_end, digits_end, same
 from ollamux.streaming._text cimport fill_kinds, string_end, unescape
 
 __all__ = ("Plan", "plan_of")
@@ -47,7 +47,7 @@ cdef class Skeleton:
         cdef bint odd = False
         while at < self.count:
             segment = &self.segments[at]
-            if end - p < segment.size or memcmp(p, segment.literal, segment.size) != 0:
+            if end - p < segment.size or not same(p, segment.literal, segment.size):
                 return NULL
             if at == self.changed:
                 found.change = p
@@ -61,15 +61,13 @@ cdef class Skeleton:
                 found.size = p - start
                 found.odd = odd
             elif segment.hole == SAME:
-                if end - p < found.size or memcmp(p, found.text, found.size) != 0:
+                if end - p < found.size or not same(p, found.text, found.size):
                     return NULL
                 p += found.size
             elif segment.hole == SIGN:
-                while JSON[<unsigned char>p[0]] == PLAIN:
-                    p += 1
+                p = <const char*>ascii_end(<const unsigned char*>p)
             elif segment.hole == COUNT:
-                while 48 <= p[0] <= 57:
-                    p += 1
+                p = digits_end(p, end)
                 if p == start or (start[0] == 48 and p - start > 1) or p - start > 15:
                     return NULL
             at += 1
@@ -194,7 +192,8 @@ cdef Skeleton skeleton_of(Plan plan, bytes event, object kind, bytes text):
         size += hole == WORDS or hole == SAME
     if not size:
         return None
-    one.simple = size == 1
+    one.simple = size == 1 or (size == 2 and one.segments[one.first + 1].hole == SAME)
+    one.copied = size == 2
     return one
 
 

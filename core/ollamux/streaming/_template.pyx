@@ -90,51 +90,10 @@ cdef class TemplateConverter:
         """The client's bytes for these bytes of the backend's."""
         cdef bytes made
         if self._lane is not None and not self._bypass and not self._inside and not PyBytes_GET_SIZE(self._tail):
-            made = self._alone(data, now)
+            made = alone(self, data, now)
             if made is not None:
                 return made
         return self._feed(data, now)
-
-    cdef bytes _alone(self, bytes data, double now):
-        """As `feed`, where the read is one event that fits the lane in use and keeps its spelling; else None."""
-        cdef Lane lane = self._lane
-        cdef Found found
-        cdef char stamp[STAMPED]
-        cdef Py_ssize_t stamp_size = 0, before, size = PyBytes_GET_SIZE(data)
-        cdef const char* p = PyBytes_AS_STRING(data)
-        cdef char* to
-        cdef bytes made
-        if lane.epoch != self._epoch or lane.match(p, p + size, &found) != p + size:
-            return None
-        if self._plan.mirror:
-            self._misses = 0
-            if lane.skeleton.changed < 0:
-                return data
-            before = found.change - p
-            stamp_size = PyBytes_GET_SIZE(lane.skeleton.new)
-            size -= PyBytes_GET_SIZE(lane.skeleton.old)
-            made = PyBytes_FromStringAndSize(NULL, size + stamp_size)
-            to = PyBytes_AS_STRING(made)
-            memcpy(to, p, before)
-            memcpy(to + before, PyBytes_AS_STRING(lane.skeleton.new), stamp_size)
-            memcpy(to + before + stamp_size, found.change + PyBytes_GET_SIZE(lane.skeleton.old), size - before)
-            return made
-        if found.odd:
-            return None
-        self._misses = 0
-        if lane.stamps:
-            stamp_size = stamp_at(self._clock, now, stamp)
-        made = lane.made(&found, stamp, stamp_size)
-        if lane.kept is not None or lane.texts is not None:
-            text = said_by(found.text, found.size)
-            if lane.kept is not None:
-                lane.kept.append(text)
-            if lane.texts is not None:
-                lane.texts.append(text)
-        if lane.skeleton.telling:
-            self._telling = data
-            self._told_at = now
-        return made
 
     cdef bytes _feed(self, bytes data, double now):
         """As `feed`, whatever the read is."""
@@ -453,3 +412,45 @@ cdef class TemplateConverter:
         self._lanes.append(lane)
         self._lane = lane
         return True
+
+
+cdef inline bytes alone(TemplateConverter self, bytes data, double now):
+    """As `TemplateConverter.feed`, where the read is one event that fits the lane in use and keeps its spelling; else None."""
+    cdef Lane lane = self._lane
+    cdef Found found
+    cdef char stamp[STAMPED]
+    cdef Py_ssize_t stamp_size = 0, before, size = PyBytes_GET_SIZE(data)
+    cdef const char* p = PyBytes_AS_STRING(data)
+    cdef char* to
+    cdef bytes made
+    if lane.epoch != self._epoch or lane.match(p, p + size, &found) != p + size:
+        return None
+    if self._plan.mirror:
+        self._misses = 0
+        if lane.skeleton.changed < 0:
+            return data
+        before = found.change - p
+        stamp_size = PyBytes_GET_SIZE(lane.skeleton.new)
+        size -= PyBytes_GET_SIZE(lane.skeleton.old)
+        made = PyBytes_FromStringAndSize(NULL, size + stamp_size)
+        to = PyBytes_AS_STRING(made)
+        memcpy(to, p, before)
+        memcpy(to + before, PyBytes_AS_STRING(lane.skeleton.new), stamp_size)
+        memcpy(to + before + stamp_size, found.change + PyBytes_GET_SIZE(lane.skeleton.old), size - before)
+        return made
+    if found.odd:
+        return None
+    self._misses = 0
+    if lane.stamps:
+        stamp_size = stamp_at(self._clock, now, stamp)
+    made = lane.made(&found, stamp, stamp_size)
+    if lane.kept is not None or lane.texts is not None:
+        text = said_by(found.text, found.size)
+        if lane.kept is not None:
+            lane.kept.append(text)
+        if lane.texts is not None:
+            lane.texts.append(text)
+    if lane.skeleton.telling:
+        self._telling = data
+        self._told_at = now
+    return made

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ollamux.accounting.estimate import estimate
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Bytes,
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     Image,

@@ -7,16 +7,8 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamux.conversation import (
-    Answer,
-    ChatRequest,
-    CompletionRequest,
-    EmbedAnswer,
-    EmbedRequest,
-    Message,
-    Sampling,
-    Text,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest, Message, Sampling, Text
 from ollamux.exchange.fanout import fan_of, joined, split
 from ollamux.formats.base import Dialect
 

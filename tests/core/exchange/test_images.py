@@ -6,20 +6,9 @@ import base64
 
 import pytest
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.config import PicturesConfig
-from ollamux.conversation import (
-    Bytes,
-    ChatRequest,
-    EmbedRequest,
-    Image,
-    Message,
-    Part,
-    PlainMessages,
-    Text,
-    ToolCall,
-    ToolResult,
-    Url,
-)
+from ollamux.conversation import Bytes, EmbedRequest, Image, Message, Part, Text, ToolCall, ToolResult, Url
 from ollamux.errors import InvalidRequest
 from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.formats.base import Dialect

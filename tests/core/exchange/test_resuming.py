@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.driving import Asked, Called, Driven, delta, driven, ending, line
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     JsonFormat,

@@ -196,3 +196,14 @@ def test_no_request_gets_less_than_it_asks_for_and_the_context_only_grows(
             until = max(until, now + keep_alive)
             assert terms.keep_alive is not None and terms.keep_alive >= keep_alive
             assert now + terms.keep_alive >= until - 1e-6
+
+
+def test_a_model_is_busy_as_long_as_requests_for_it_are_under_way() -> None:
+    keeping = Keeping()
+    assert not keeping.busy("up", "m")
+    keeping.begin("up", "m", None, None, 1.0)
+    keeping.begin("up", "m", None, None, 1.0)
+    keeping.end("up", "m", 2.0)
+    assert keeping.busy("up", "m") and not keeping.busy("up", "other")
+    keeping.end("up", "m", 3.0)
+    assert not keeping.busy("up", "m")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ollamux.conversation import ChatRequest, CompletionRequest, EmbedRequest, Finish, Message, Text
+from ollamux.chat import ChatRequest
+from ollamux.conversation import CompletionRequest, EmbedRequest, Finish, Message, Text
 from ollamux.providers import provider
 from ollamux.providers.demo import Demo
 

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ollamux.chat import ChatRequest
 from ollamux.config.backends import TYPES
-from ollamux.conversation import ChatRequest, Sampling
+from ollamux.conversation import Sampling
 from ollamux.formats import calling
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, ProbeAnswer

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ollamux.conversation import ChatRequest, ReasoningOptions, Sampling
+from ollamux.chat import ChatRequest
+from ollamux.conversation import ReasoningOptions, Sampling
 from ollamux.formats import calling
 from ollamux.providers.openai import OpenAi, dialect_of
 

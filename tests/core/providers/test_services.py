@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ollamux.chat import ChatRequest
 from ollamux.config.types import type_at
-from ollamux.conversation import ChatRequest, Sampling
+from ollamux.conversation import Sampling
 from ollamux.formats import calling
 from ollamux.formats.base import Outgoing
 from ollamux.models import ModelInfo, ProbeAnswer

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ollamux.accounting.estimate import estimate
-from ollamux.conversation import ChatRequest, Message, Sampling, Text
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Message, Sampling, Text
 from ollamux.errors import InvalidRequest
 from ollamux.formats.openai_chat.incoming import read_route
 from ollamux.models import ModelInfo

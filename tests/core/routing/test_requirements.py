@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from ollamux.accounting.estimate import estimate
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     Image,

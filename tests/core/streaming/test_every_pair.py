@@ -184,3 +184,27 @@ def test_events_are_numbered_on_beyond_every_power_of_ten(source: str) -> None:
     by, to = calling(source), SERVINGS["openai_responses"]
     converter = convert.converter_for(translator(by, to), CLOCK, by.text_markers)
     assert run(converter, re.findall(rb"[^\n]+\n+", stream)) == run(translator(by, to), [stream])
+
+
+@pytest.mark.parametrize("target", SPOKEN)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"reasoning_content":"hm7"', b'"reasoning_content":"hm8"'),
+        (b'"reasoning_content":"hm7"', b'"reasoning_content":"hm77"'),
+        (b'"reasoning_content":"hm7"', b'"reasoning_content":""'),
+        (b'"reasoning_content":"hm7",', b""),
+        (b'"reasoning":"hm7"', b'"reasoning": "hm7"'),
+        (b'"reasoning_content":"hm7"', b'"reasoning_content" :"hm7"'),
+        (b'"reasoning_content":"hm7"', b'"reasoning_content":"hm7","refusal":null'),
+    ],
+)
+def test_a_text_whose_copy_differs_is_read_with_care(target: str, old: bytes, new: bytes) -> None:
+    events: list[Event] = [Start("r1", "up", 7), *(ReasoningDelta(f"hm{n}") for n in range(5, 12)), Finish("stop")]
+    stream = streamed("openai_chat", events, "plain")
+    assert b'"reasoning":"hm7"' in stream and old in stream
+    stream = stream.replace(old, new)
+    by, to = calling("openai_chat"), SERVINGS[target]
+    expected = run(translator(by, to), [stream])
+    for pieces in ([stream], re.findall(rb"[^\n]+\n+", stream), [bytes([one]) for one in stream]):
+        assert run(convert.converter_for(translator(by, to), CLOCK, by.text_markers), pieces) == expected

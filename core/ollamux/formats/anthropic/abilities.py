@@ -9,6 +9,7 @@ Rules: a name that is not known is taken for a new model, whatever stands around
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -42,6 +43,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Abilities], ...] = (
 _UNKNOWN = Abilities()
 
 
+@lru_cache(1024)
 def abilities_of(model: str) -> Abilities:
     """What is known of a model by its upstream name."""
     return next((found for pattern, found in _TABLE if pattern.search(model)), _UNKNOWN)

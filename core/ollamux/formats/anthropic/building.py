@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     CompletionRequest,
     Message,
     ReasoningOptions,

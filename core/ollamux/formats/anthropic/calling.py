@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.anthropic.building import as_chat, build_chat, tool_names
 from ollamux.formats.anthropic.faults import LONG_PROMPT, OVERLOADED, sentence

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from ollamux.conversation import ChatRequest, Document, Image, Message, Operation, Text, ToolResult
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Document, Image, Message, Operation, Text, ToolResult
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.anthropic import options
 from ollamux.formats.anthropic.content import Turns, cache_of, worded

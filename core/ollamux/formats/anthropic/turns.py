@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Audio,
-    ChatRequest,
     Document,
     Image,
     Message,
@@ -79,14 +79,14 @@ def lay_down(request: ChatRequest, ids: Names, names: Names, system_turns: bool,
     return layer.finish()
 
 
-def _has_room(messages: Sequence[Message], place: int) -> bool:
+def _has_room(messages: Sequence[Message] | PlainMessages, place: int) -> bool:
     """Between a user's turn and the assistant's, or behind a user's last one."""
     if not place or messages[place - 1].role not in ("user", "tool"):
         return False
     return place + 1 == len(messages) or messages[place + 1].role == "assistant"
 
 
-def _paired(messages: Sequence[Message]) -> tuple[dict[tuple[int, int], str], dict[str, ToolResult]]:
+def _paired(messages: Sequence[Message] | PlainMessages) -> tuple[dict[tuple[int, int], str], dict[str, ToolResult]]:
     """The id of every call, by its place, and the result of each. Where a client keeps no ids, a result belongs to the
     first call of its name, or of any, that has none yet. Raises InvalidRequest for a result of no call."""
     calls: dict[tuple[int, int], str] = {}

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from ollamux.conversation import ChatRequest, CompletionRequest, JsonFormat, Message, Sampling, Text, Tool
+from ollamux.chat import ChatRequest
+from ollamux.conversation import CompletionRequest, JsonFormat, Message, Sampling, Text, Tool
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect, Outgoing
 from ollamux.formats.bedrock.content import Content

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.bedrock.building import build_chat, build_completion, path_of

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ollamux.conversation import ChatRequest, ReasoningOptions
+from ollamux.chat import ChatRequest
+from ollamux.conversation import ReasoningOptions
 from ollamux.formats.bedrock.models import Model
 
 __all__ = ("think",)

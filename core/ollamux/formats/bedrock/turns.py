@@ -16,17 +16,8 @@ from typing import Any
 
 import msgspec
 
-from ollamux.conversation import (
-    ChatRequest,
-    Message,
-    Opaque,
-    Reasoning,
-    RedactedReasoning,
-    Refusal,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Message, Opaque, Reasoning, RedactedReasoning, Refusal, Text, ToolCall, ToolResult
 from ollamux.errors import InvalidRequest
 from ollamux.formats.bedrock.content import Content
 from ollamux.formats.bedrock.models import Model

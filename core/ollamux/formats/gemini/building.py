@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     JsonFormat,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ollamux.conversation import ChatRequest, ToolCall
+from ollamux.chat import ChatRequest
+from ollamux.conversation import ToolCall
 from ollamux.formats.identifiers import Names
 
 __all__ = ("function_names",)

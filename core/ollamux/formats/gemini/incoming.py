@@ -16,13 +16,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from ollamux.conversation import (
-    ChatRequest,
-    EmbedRequest,
-    Operation,
-    Sampling,
-    Text,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import EmbedRequest, Operation, Sampling, Text
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.base import Incoming, Neutral, Place, RenderContext, Served
 from ollamux.formats.gemini import METHODS, settings
@@ -64,7 +59,7 @@ class GeminiIncoming(Incoming):
         self.body = body
         self.model = place.argument.removeprefix("models/")
         self.stream = method == "streamGenerateContent"
-        self.frames = Frames(events="sse" in parse_qs(place.query).get("alt", ()))
+        self.frames = Frames(events=bool(place.query) and "sse" in parse_qs(place.query).get("alt", ()))
         self.operation: Operation = METHODS[method]
         self.keep_alive = settings.keep_alive_of(fields)
         self.spent = None

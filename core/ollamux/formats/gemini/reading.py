@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     EmbedAnswer,
     Event,
     Finish,

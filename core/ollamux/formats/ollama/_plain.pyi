@@ -1,16 +1,25 @@
 from ollamux.usage import Usage
 
-class Figures:
-    total: int
-    load: int
-    read: int
-    prompt: int
-    written: int
-    output: int
+class PlainAsk:
+    model: str
+    messages: bytes
+    stream: bool
+    options: bytes | None
 
-    def members(self) -> bytes: ...
-    def ending(self, before: bytes, unix: float, between: bytes, said: bytes, behind: bytes) -> bytes: ...
-
+def ending(
+    before: bytes,
+    unix: float,
+    between: bytes,
+    said: bytes,
+    behind: bytes,
+    total: int,
+    load: int,
+    read: int,
+    prompt: int,
+    written: int,
+    output: int,
+) -> bytes: ...
+def figures(total: int, load: int, read: int, prompt: int, written: int, output: int) -> bytes: ...
 def passed(body: bytes, name: str | None, chat: bool) -> tuple[bytes, Usage] | None: ...
-def read_plain(body: bytes) -> tuple[str, bytes, bool, bytes | None] | None: ...
-def stamp(unix: float, /) -> bytes: ...
+def read_plain(body: bytes) -> PlainAsk | None: ...
+def stamp(unix: float) -> bytes: ...

@@ -13,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, PyBytes_FromStri
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, Row, Span, counted, spaces, walk
+from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, TURNS, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport digits, fill, stamp_text
 from ollamux.usage cimport Usage
 
@@ -29,12 +29,9 @@ cdef enum:
 cdef enum:
     MODEL, MESSAGES, STREAM, OPTIONS, ROWS
 
-cdef enum:
-    ROLE, CONTENT, PARTS
-
 cdef Row BODY[ROWS]
 BODY[MODEL] = Row(b"model", 5, TEXT, 0)
-BODY[MESSAGES] = Row(b"messages", 8, ANY, 0)
+BODY[MESSAGES] = Row(b"messages", 8, TURNS, 0)
 BODY[STREAM] = Row(b"stream", 6, FLAG, 0)
 BODY[OPTIONS] = Row(b"options", 7, ANY, 0)
 
@@ -43,7 +40,7 @@ BODY_FIRST[0] = 0
 BODY_FIRST[1] = ROWS
 
 cdef enum:
-    NAMED, ERROR, DONE, SAID, READ, WRITTEN, TOLD
+    NAMED, SAID, DONE, READ, WRITTEN, ERROR, TOLD
 
 cdef Row CHAT[TOLD]
 CHAT[NAMED] = Row(b"model", 5, TEXT, 0)
@@ -65,45 +62,14 @@ cdef int TOLD_FIRST[2]
 TOLD_FIRST[0] = 0
 TOLD_FIRST[1] = TOLD
 
-cdef Row MESSAGE[PARTS]
-MESSAGE[ROLE] = Row(b"role", 4, TEXT, 0)
-MESSAGE[CONTENT] = Row(b"content", 7, TEXT, 0)
-
-cdef int MESSAGE_FIRST[2]
-MESSAGE_FIRST[0] = 0
-MESSAGE_FIRST[1] = PARTS
+cdef class PlainAsk:
+    """A plain chat: `messages` as JSON, `options` as JSON or None."""
 
 
-cdef bint _common(Span role) noexcept nogil:
-    """Whether every format has this role."""
-    cdef Py_ssize_t size = role.end - role.start
-    if size == 4:
-        return memcmp(role.start, b"user", 4) == 0
-    if size == 6:
-        return memcmp(role.start, b"system", 6) == 0
-    return size == 9 and memcmp(role.start, b"assistant", 9) == 0
-
-
-cdef bint _plain(Span messages) noexcept nogil:
-    """Whether these are messages, one at least, of a text each. That they are JSON is known."""
-    cdef Span spans[PARTS]
-    cdef const unsigned char* p = messages.start
-    if p[0] != 91:
-        return False
-    while p[0] != 93:
-        memset(spans, 0, sizeof(spans))
-        p = walk(spaces(p + 1), 0, MESSAGE, MESSAGE_FIRST, spans, KINDS, True)
-        if p == NULL or spans[ROLE].start == NULL or not _common(spans[ROLE]):
-            return False
-        if spans[CONTENT].start == NULL or spans[CONTENT].start == spans[CONTENT].end:
-            return False
-        p = spaces(p)
-    return True
-
-
-def read_plain(bytes body):
-    """(model, messages as JSON, stream, options as JSON or None) of a plain chat, else None."""
-    cdef object options = None
+cpdef PlainAsk read_plain(bytes body):
+    """The plain chat in a body, else None."""
+    cdef bytes options = None
+    cdef PlainAsk made
     cdef Span spans[ROWS]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
@@ -112,7 +78,7 @@ def read_plain(bytes body):
     p = walk(spaces(start), 0, BODY, BODY_FIRST, spans, KINDS, True)
     if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
         return None
-    if spans[MODEL].start == NULL or spans[MESSAGES].start == NULL or not _plain(spans[MESSAGES]):
+    if spans[MODEL].start == NULL or spans[MESSAGES].start == NULL:
         return None
     size = spans[MODEL].end - spans[MODEL].start
     if size == 0 or memchr(spans[MODEL].start, 92, size) != NULL:
@@ -123,19 +89,20 @@ def read_plain(bytes body):
             return None
         options = PyBytes_FromStringAndSize(<const char*>spans[OPTIONS].start, size)
         size = spans[MODEL].end - spans[MODEL].start
-    return (
-        PyUnicode_DecodeUTF8(<const char*>spans[MODEL].start, size, NULL),
-        PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, spans[MESSAGES].end - spans[MESSAGES].start),
-        spans[STREAM].start == NULL or spans[STREAM].start[0] == 116,
-        options,
-    )
+    made = PlainAsk.__new__(PlainAsk)
+    made.model = PyUnicode_DecodeUTF8(<const char*>spans[MODEL].start, size, NULL)
+    size = spans[MESSAGES].end - spans[MESSAGES].start
+    made.messages = PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, size)
+    made.stream = spans[STREAM].start == NULL or spans[STREAM].start[0] == 116
+    made.options = options
+    return made
 
 
 cdef object _some(long long number):
     return None if number < 0 else number
 
 
-def passed(bytes body, str name, bint chat):
+cpdef tuple passed(bytes body, str name, bint chat):
     """(the answer to a chat, else to a completion, under this name for its model, its tokens) or None where it is none
     that may pass as it is. None for the name keeps the one that is there."""
     cdef Span spans[TOLD]
@@ -143,6 +110,7 @@ def passed(bytes body, str name, bint chat):
     cdef const unsigned char* p
     cdef const char* utf8
     cdef long long read, written
+    cdef Usage spent
     cdef Py_ssize_t size, before, rest
     cdef bytes made
     cdef char* out
@@ -170,7 +138,10 @@ def passed(bytes body, str name, bint chat):
             memcpy(out + before, utf8, size)
             memcpy(out + before + size, spans[NAMED].end, rest)
             body = made
-    return body, Usage(_some(read), None, None, _some(written))
+    spent = Usage.__new__(Usage)
+    spent.input_uncached = _some(read)
+    spent.output_text = _some(written)
+    return body, spent
 
 
 cdef bint _spelled_alike(const unsigned char* p, Py_ssize_t size) noexcept:
@@ -196,53 +167,57 @@ cdef char* _write(char* out, const char* key, Py_ssize_t size, long long number)
     return out + size + count
 
 
-cdef class Figures:
-    """How long an answer took, in nanoseconds, and what it cost, in tokens; what is not above zero is not told."""
-
-    cpdef bytes members(self):
-        """As members of an answer."""
-        cdef char text[300]
-        return PyBytes_FromStringAndSize(text, self.write(text) - text)
-
-    cdef char* write(self, char* p) noexcept:
-        p = _write(p, b',"total_duration":', 18, self.total)
-        p = _write(p, b',"load_duration":', 17, self.load)
-        p = _write(p, b',"prompt_eval_count":', 21, self.read)
-        p = _write(p, b',"prompt_eval_duration":', 24, self.prompt)
-        p = _write(p, b',"eval_count":', 14, self.written)
-        return _write(p, b',"eval_duration":', 17, self.output)
-
-    cpdef bytes ending(self, bytes before, double unix, bytes between, bytes said, bytes behind):
-        """An answer that is done: `before`, the time stamp, `between`, `said`, `behind`, and these figures."""
-        cdef char figures[300]
-        cdef char moment[48]
-        cdef Py_ssize_t first = PyBytes_GET_SIZE(before), third = PyBytes_GET_SIZE(between)
-        cdef Py_ssize_t fourth = PyBytes_GET_SIZE(said), fifth = PyBytes_GET_SIZE(behind)
-        cdef Py_ssize_t second, sixth
-        cdef char* p
-        cdef bytes made
-        if not 0 <= unix < 2e11:
-            return before + stamp(unix) + between + said + behind + self.members() + b"}"
-        second = stamp_text(unix, moment)
-        sixth = self.write(figures) - figures
-        made = PyBytes_FromStringAndSize(NULL, first + second + third + fourth + fifth + sixth + 1)
-        p = PyBytes_AS_STRING(made)
-        memcpy(p, PyBytes_AS_STRING(before), first)
-        p += first
-        memcpy(p, moment, second)
-        p += second
-        memcpy(p, PyBytes_AS_STRING(between), third)
-        p += third
-        memcpy(p, PyBytes_AS_STRING(said), fourth)
-        p += fourth
-        memcpy(p, PyBytes_AS_STRING(behind), fifth)
-        p += fifth
-        memcpy(p, figures, sixth)
-        p[sixth] = 125
-        return made
+cdef char* _figures(
+    char* p, long long total, long long load, long long read, long long prompt, long long written, long long output
+) noexcept nogil:
+    p = _write(p, b',"total_duration":', 18, total)
+    p = _write(p, b',"load_duration":', 17, load)
+    p = _write(p, b',"prompt_eval_count":', 21, read)
+    p = _write(p, b',"prompt_eval_duration":', 24, prompt)
+    p = _write(p, b',"eval_count":', 14, written)
+    return _write(p, b',"eval_duration":', 17, output)
 
 
-def stamp(double unix):
+cpdef bytes figures(long long total, long long load, long long read, long long prompt, long long written, long long output):
+    """How long an answer took, in nanoseconds, and what it cost, in tokens, as members of it; what is not above zero is
+    not told."""
+    cdef char text[300]
+    return PyBytes_FromStringAndSize(text, _figures(text, total, load, read, prompt, written, output) - text)
+
+
+cpdef bytes ending(
+    bytes before, double unix, bytes between, bytes said, bytes behind,
+    long long total, long long load, long long read, long long prompt, long long written, long long output,
+):
+    """An answer that is done: `before`, the time stamp, `between`, `said`, `behind`, and the figures."""
+    cdef char told[300]
+    cdef char moment[48]
+    cdef Py_ssize_t first = PyBytes_GET_SIZE(before), third = PyBytes_GET_SIZE(between)
+    cdef Py_ssize_t fourth = PyBytes_GET_SIZE(said), fifth = PyBytes_GET_SIZE(behind)
+    cdef Py_ssize_t second, sixth = _figures(told, total, load, read, prompt, written, output) - told
+    cdef char* p
+    cdef bytes made
+    if not 0 <= unix < 2e11:
+        return before + stamp(unix) + between + said + behind + told[:sixth] + b"}"
+    second = stamp_text(unix, moment)
+    made = PyBytes_FromStringAndSize(NULL, first + second + third + fourth + fifth + sixth + 1)
+    p = PyBytes_AS_STRING(made)
+    memcpy(p, PyBytes_AS_STRING(before), first)
+    p += first
+    memcpy(p, moment, second)
+    p += second
+    memcpy(p, PyBytes_AS_STRING(between), third)
+    p += third
+    memcpy(p, PyBytes_AS_STRING(said), fourth)
+    p += fourth
+    memcpy(p, PyBytes_AS_STRING(behind), fifth)
+    p += fifth
+    memcpy(p, told, sixth)
+    p[sixth] = 125
+    return made
+
+
+cpdef bytes stamp(double unix):
     """A moment in seconds since the epoch, as `Clock.stamp` writes it."""
     cdef char text[48]
     if not 0 <= unix < 2e11:

@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Answer,
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedAnswer,
@@ -36,13 +36,14 @@ from ollamux.conversation import (
     ToolResult,
 )
 from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.base import Dialect, Incoming, Neutral
 from ollamux.formats.failures import backend_failure
 from ollamux.formats.ollama.answers import REASONS, OllamaReader, error_of, read_answer, read_vectors
 from ollamux.formats.ollama.context import unpack
 from ollamux.formats.ollama.incoming import OllamaIncoming
 from ollamux.formats.ollama.options import OPTION_TYPES
 from ollamux.formats.ollama.rendering import call_object
+from ollamux.formats.outgoing import Outgoing, outgoing_of
 from ollamux.formats.splice import members, replace
 
 __all__ = ("OllamaCalling",)
@@ -53,6 +54,7 @@ _decode_numbers = msgspec.json.Decoder(list[int] | None).decode
 _EFFORT = "reasoning_effort"
 """What a model's configuration names among its options, and Ollama beside them: `think`."""
 
+_PATHS = {route: f"/api/{route}" for route in ("chat", "generate", "embed", "embeddings")}
 _USUAL_TIERS = (None, "auto", "default")
 _SEALED = "earlier thinking that this backend did not sign was left out"
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
@@ -99,11 +101,12 @@ class OllamaCalling:
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
         assert isinstance(incoming, OllamaIncoming)
-        path = f"/api/{incoming.route}"
+        same = None if defaults or dialect.extra else _as_it_is(incoming, upstream_model)
+        if same is not None:
+            return same
+        path = _PATHS[incoming.route]
         body = incoming.body
-        generates = incoming.route == "generate" and b"ontext" in body.lower()
-        if upstream_model == incoming.model and not defaults and not dialect.extra and not generates:
-            return Outgoing(path, body)
+        generates = incoming.route == "generate"
         values: dict[str, bytes] = {}
         warnings: tuple[str, ...] = ()
         if upstream_model != incoming.model:
@@ -136,6 +139,14 @@ class OllamaCalling:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         return backend_failure(status, headers, body, error_of(body))
+
+
+def _as_it_is(incoming: OllamaIncoming, upstream_model: str) -> Outgoing | None:
+    """The client's own request; None where something in it may have to change."""
+    route = incoming.route
+    if upstream_model != incoming.model or (route == "generate" and b"ontext" in incoming.body.lower()):
+        return None
+    return outgoing_of(_PATHS[route], incoming.body, ())
 
 
 def _seconds(keep_alive: float) -> float:

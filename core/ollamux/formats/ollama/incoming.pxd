@@ -1,12 +1,24 @@
 # The types with which Cython compiles incoming.py; the source is that file alone.
 
-from ollamux.formats.asking cimport Incoming
+cimport cython
+
+from ollamux.chat cimport chat_request
+from ollamux.formats.asking cimport Incoming, Served
+from ollamux.formats.ollama._plain cimport PlainAsk, read_plain
+from ollamux.chat cimport plain_messages
+
+
+cdef class Settled:
+    cdef readonly dict options
+    cdef readonly object sampling
 
 
 cdef class OllamaIncoming(Incoming):
     cdef object _raw_options
     cdef dict _options
 
+    cpdef check(self, Served served)
+    cpdef neutral(self, Served served, defaults)
     cdef dict _checked_options(self)
     cdef _sampling(self, defaults)
 
@@ -15,24 +27,29 @@ cdef class _Generating(OllamaIncoming):
     cdef object _request
     cdef public object think, top_logprobs
 
+    cpdef check(self, Served served)
     cdef _set(self, operation, set needs, bint empty)
     cdef _output(self)
-    cdef _reasoning(self, served)
+    cdef _reasoning(self, Served served)
 
 
 cdef class ChatIncoming(_Generating):
-    pass
+    cpdef neutral(self, Served served, defaults)
 
 
 cdef class PlainChatIncoming(ChatIncoming):
     cdef bytes _messages
     cdef object _knobs
 
+    cpdef check(self, Served served)
+    cpdef neutral(self, Served served, defaults)
+    cdef _set_plain(self, bytes body, str model, bytes messages, bint stream, Settled options)
     cdef _judge(self)
 
 
+@cython.locals(plain=PlainAsk, known=Settled, incoming=PlainChatIncoming)
 cpdef PlainChatIncoming plain_chat(bytes body)
-cpdef settled(bytes options)
+cpdef Settled settled(bytes options)
 
 cdef dict _settled
 cdef set _good
@@ -42,6 +59,7 @@ cdef class GenerateIncoming(_Generating):
     cdef tuple _lost
     cdef public list turns
 
+    cpdef neutral(self, Served served, defaults)
     cdef list _carried_on(self)
 
 
@@ -49,6 +67,10 @@ cdef class EmbedIncoming(OllamaIncoming):
     cdef object _request
     cdef public list inputs
 
+    cpdef neutral(self, Served served, defaults)
+
 
 cdef class EmbeddingsIncoming(OllamaIncoming):
     cdef object _request
+
+    cpdef neutral(self, Served served, defaults)

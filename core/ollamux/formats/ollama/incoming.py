@@ -11,25 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest, chat_request, plain_messages
 from ollamux.conversation import (
     NO_SAMPLING,
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     JsonFormat,
     Message,
     Operation,
-    PlainMessages,
     ReasoningOptions,
     Sampling,
 )
 from ollamux.errors import InvalidRequest, OllamuxError, RequestError
-from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Neutral, Served
+from ollamux.formats.asking import Incoming, Served
+from ollamux.formats.base import Neutral
 from ollamux.formats.ollama import schema
 from ollamux.formats.ollama.context import Turn, unpack
 from ollamux.formats.ollama.gotext import quote
@@ -57,11 +56,14 @@ class FormatError(OllamuxError):
     """A `format` that is neither "json" nor a schema. Ollama finds out when it is about to generate."""
 
 
-class Settled(NamedTuple):
+class Settled:
     """Options that are right, and what they mean."""
 
-    options: dict[str, Any]
-    sampling: Sampling
+    __slots__ = ("options", "sampling")
+
+    def __init__(self, options: dict[str, Any], sampling: Sampling) -> None:
+        self.options = options
+        self.sampling = sampling
 
 
 def settled(options: bytes) -> Settled | None:
@@ -272,6 +274,9 @@ class PlainChatIncoming(ChatIncoming):
     __slots__ = ("_knobs", "_messages")
 
     def __init__(self, body: bytes, model: str, messages: bytes, stream: bool, options: Settled | None = None) -> None:
+        self._set_plain(body, model, messages, stream, options)
+
+    def _set_plain(self, body: bytes, model: str, messages: bytes, stream: bool, options: Settled | None) -> None:
         self._request = _NOTHING_ELSE
         self._messages = messages
         self.think = None
@@ -284,8 +289,10 @@ class PlainChatIncoming(ChatIncoming):
         self.needs = _COMPLETION
         self.warnings = ()
         self._raw_options = None
-        self._options = options.options if options is not None else None
-        self._knobs = options.sampling if options is not None else NO_SAMPLING
+        if options is None:
+            self._options, self._knobs = None, NO_SAMPLING
+        else:
+            self._options, self._knobs = options.options, options.sampling
         self.spent = None
         self.grammar_error = None
         if model not in _good:
@@ -306,20 +313,9 @@ class PlainChatIncoming(ChatIncoming):
             raise InvalidRequest(f"{quote(self.model)} does not support {self.route}")
 
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
-        return ChatRequest(
-            self.model,
-            PlainMessages(self._messages),
-            self.stream,
-            (),
-            None,
-            None,
-            self._sampling(defaults) if defaults else self._knobs,
-            None,
-            self._reasoning(served),
-            False,
-            0,
-            self.keep_alive,
-        )
+        sampling = self._sampling(defaults) if defaults else self._knobs
+        said = plain_messages(self._messages)
+        return chat_request(self.model, said, self.stream, sampling, self._reasoning(served), self.keep_alive)
 
 
 def plain_chat(body: bytes) -> PlainChatIncoming | None:
@@ -327,13 +323,14 @@ def plain_chat(body: bytes) -> PlainChatIncoming | None:
     plain = read_plain(body)
     if plain is None:
         return None
-    model, messages, stream, options = plain
     known = None
-    if options is not None:
-        known = settled(options)
+    if plain.options is not None:
+        known = settled(plain.options)
         if known is None:
             return None
-    return PlainChatIncoming(body, model, messages, stream, known)
+    incoming = PlainChatIncoming.__new__(PlainChatIncoming)  # a call of the type would cost as much as all the rest
+    incoming._set_plain(body, plain.model, plain.messages, plain.stream, known)
+    return incoming
 
 
 _MOST_KNOWN = 1024

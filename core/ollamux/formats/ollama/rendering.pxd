@@ -4,20 +4,22 @@ cimport cython
 
 from ollamux.answer cimport Answer
 from ollamux.formats.answering cimport RenderContext
-from ollamux.formats.ollama._plain cimport Figures
+from ollamux.formats.ollama._plain cimport ending, figures, stamp
 from ollamux.usage cimport Usage
 
 
 cdef class OllamaRenderer:
     cdef RenderContext _context
     cdef Usage _usage
-    cdef object _route, _finish, _timings, _first, _frame
+    cdef object _route, _finish, _timings, _frame
     cdef bint _generate
+    cdef double _first
     cdef long _tops
     cdef list _turns, _said, _calls
     cdef object _dimensions
     cdef bytes _before, _between, _after
 
+    cdef _begin(self, str route, RenderContext context, long tops, list turns, dimensions)
     cpdef bytes events(self, list events, double now)
     cpdef bytes end(self, double now)
     cpdef bytes keepalive(self, double now)
@@ -28,7 +30,19 @@ cdef class OllamaRenderer:
     cdef bytes _head(self, bytes text, str thinking, bytes calls, str reason, double now)
     cdef bytes _final(self, bytes text, str thinking, list calls, finish, logprobs, double now)
     cdef bytes _stamp(self, double now)
-    @cython.locals(context=RenderContext, figures=Figures, usage=Usage, load=longlong, sent=double, first=double)
+    @cython.locals(
+        context=RenderContext,
+        usage=Usage,
+        sent=double,
+        first=double,
+        unix=double,
+        total=longlong,
+        load=longlong,
+        read=longlong,
+        prompt=longlong,
+        written=longlong,
+        output=longlong,
+    )
     cdef bytes _figures(self, bytes said, bytes behind, double now)
     cdef bytes _metrics(self, double now)
 
@@ -36,3 +50,5 @@ cdef class OllamaRenderer:
 cdef dict _befores
 
 cdef bytes _before(str model)
+@cython.locals(made=OllamaRenderer)
+cpdef OllamaRenderer chat_renderer(RenderContext context)

@@ -41,12 +41,12 @@ from ollamux.formats.answering import RenderContext
 from ollamux.formats.ollama.context import Turn, pack
 from ollamux.formats.ollama.faults import fault_text
 from ollamux.formats.ollama.gotext import dump, float64_text
-from ollamux.formats.ollama.plain import new_figures, stamp
+from ollamux.formats.ollama.plain import ending, figures, stamp
 from ollamux.formats.ollama.vectors import vector_text
 from ollamux.streaming.translator import STAMP, TEXT, Delta, Frame
 from ollamux.usage import Usage
 
-__all__ = ("OllamaRenderer", "call_object")
+__all__ = ("OllamaRenderer", "call_object", "chat_renderer")
 
 Route = Literal["chat", "generate", "embed", "embeddings"]
 
@@ -88,10 +88,15 @@ class OllamaRenderer:
         turns: list[Turn] | None = None,
         dimensions: int | None = None,
     ) -> None:
+        self._begin(route, context, top_logprobs, turns, dimensions)
+
+    def _begin(
+        self, route: Route, context: RenderContext, tops: int, turns: list[Turn] | None, dimensions: int | None
+    ) -> None:
         self._route = route
         self._generate = route == "generate"
         self._context = context
-        self._tops = top_logprobs
+        self._tops = tops
         self._turns = turns
         self._dimensions = dimensions
         self._before = _before(context.model)
@@ -102,7 +107,7 @@ class OllamaRenderer:
         self._finish: FinishReason = "stop"
         self._usage: Usage | None = None
         self._timings: Timings | None = None
-        self._first: float | None = None
+        self._first = -1.0
         self._frame: Frame | None = None
 
     # A stream.
@@ -128,7 +133,7 @@ class OllamaRenderer:
                 self._finish = event.reason  # type: ignore[union-attr]
             elif kind is RefusalDelta:
                 pieces.append(self._text(event.text, None, stamped))  # type: ignore[union-attr]
-        if self._first is None and (pieces or self._calls):
+        if self._first < 0.0 and (pieces or self._calls):
             self._first = now
         return b"".join(pieces)
 
@@ -254,22 +259,24 @@ class OllamaRenderer:
         backend does not say how long it took, what was seen from here stands for it."""
         context = self._context
         usage, timings = self._usage, self._timings
-        figures = new_figures()
-        figures.total = int((now - context.arrived) * 1_000_000_000) or 1
+        total = int((now - context.arrived) * 1_000_000_000) or 1
         load = int((context.dispatched - context.arrived) * 1_000_000_000)
-        figures.load = load if load > 0 else 1
+        if load <= 0:
+            load = 1
+        read = prompt = written = output = 0
         if usage is not None:
             if timings is not None:
-                figures.prompt, figures.output = timings.prompt_ns or 0, timings.output_ns or 0
+                prompt, output = timings.prompt_ns or 0, timings.output_ns or 0
             else:
                 sent = context.dispatched or context.arrived
-                first = sent if self._first is None else self._first
-                figures.prompt, figures.output = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
-            figures.read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
-            figures.written = (usage.output_text or 0) + (usage.reasoning or 0)
+                first = sent if self._first < 0.0 else self._first
+                prompt, output = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
+            read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
+            written = (usage.output_text or 0) + (usage.reasoning or 0)
         if said is None:
-            return figures.members()
-        return figures.ending(self._before, context.clock.base + now, self._between, said, behind)
+            return figures(total, load, read, prompt, written, output)
+        unix = context.clock.base + now
+        return ending(self._before, unix, self._between, said, behind, total, load, read, prompt, written, output)
 
     def _stamp(self, now: float) -> bytes:
         return stamp(self._context.clock.base + now)
@@ -282,6 +289,13 @@ class OllamaRenderer:
                 item["top_logprobs"] = [_token(one) for one in token.top[: self._tops]]
             told.append(item)
         return told
+
+
+def chat_renderer(context: RenderContext) -> OllamaRenderer:
+    """For a chat that asks for nothing special: compiled, a call of a function costs a fraction of one of a type."""
+    made = OllamaRenderer.__new__(OllamaRenderer)
+    made._begin("chat", context, 0, None, None)  # pyright: ignore[reportPrivateUsage]
+    return made
 
 
 def _before(model: str) -> bytes:

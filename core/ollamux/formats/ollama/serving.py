@@ -31,7 +31,7 @@ from ollamux.formats.ollama.incoming import (
     plain_chat,
 )
 from ollamux.formats.ollama.plain import passed
-from ollamux.formats.ollama.rendering import OllamaRenderer
+from ollamux.formats.ollama.rendering import OllamaRenderer, chat_renderer
 from ollamux.formats.splice import members, replace
 from ollamux.streaming.convert import relay_for
 from ollamux.streaming.framing import frames
@@ -109,7 +109,7 @@ class OllamaServing:
 
     def renderer(self, incoming: Incoming, context: RenderContext) -> OllamaRenderer:
         if type(incoming) is PlainChatIncoming:
-            return OllamaRenderer("chat", context)
+            return chat_renderer(context)
         assert isinstance(incoming, OllamaIncoming)
         if isinstance(incoming, GenerateIncoming):
             return OllamaRenderer("generate", context, top_logprobs=incoming.top_logprobs, turns=incoming.turns)

@@ -56,7 +56,7 @@ cdef unsigned char KINDS[256]
 fill(KINDS)
 
 cdef enum:
-    MODEL, ERROR, CHOICES, SPENT, PROMPT, OUTPUT, READ_PARTS, WRITTEN_PARTS, CACHED, STORED, THOUGHT, PASSED_ROWS
+    MODEL, CHOICES, SPENT, ERROR, PROMPT, OUTPUT, READ_PARTS, WRITTEN_PARTS, CACHED, STORED, THOUGHT, PASSED_ROWS
 
 cdef Row PASSED[PASSED_ROWS]
 PASSED[MODEL] = Row(b"model", 5, TEXT, 0)
@@ -121,13 +121,13 @@ cdef bytes _under(bytes body, Span model, bytes name):
     return made
 
 
-def holds(bytes body, bytes word):
+cpdef bint holds(bytes body, bytes word):
     """Whether the word is somewhere in the body. Its first byte and its last are looked for, 16 places at a time: where
     both are quotation marks, hardly anything else has them so far apart."""
     return holds_word(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word))
 
 
-def shows(bytes body, tuple words):
+cpdef bint shows(bytes body, tuple words):
     """Whether any of the words is somewhere in the body."""
     cdef bytes word
     for word in words:
@@ -157,7 +157,7 @@ cdef bint _is(Span text, str name) except -1:
     return text.end - text.start == size and memcmp(text.start, told, size) == 0 and memchr(told, 92, size) == NULL
 
 
-def renamed(bytes body, str name):
+cpdef tuple renamed(bytes body, str name):
     """A whole answer under this name for its model, and what it cost, None where that was not seen; None for both where
     it is not one that may pass as it is."""
     cdef Span spans[PASSED_ROWS]
@@ -176,7 +176,7 @@ def renamed(bytes body, str name):
     return body, _spent(spans)
 
 
-def asked_as(bytes body, bytes name):
+cpdef bytes asked_as(bytes body, bytes name):
     """A request under this name for its model, JSON text; None where that cannot be seen quickly."""
     cdef Span spans[1]
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
@@ -294,7 +294,7 @@ def passed(bytes body, bytes name, bint packed, Py_ssize_t most):
     return body if model.start == NULL else _under(body, model, name)
 
 
-def route_of(bytes body):
+cpdef Route route_of(bytes body):
     """What has to be known of a request without extensions, None for another one. The whole of it is seen to be
     JSON."""
     cdef Span spans[ROUTE_ROWS]

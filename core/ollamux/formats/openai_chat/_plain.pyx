@@ -37,7 +37,7 @@ cdef enum:
     ANSWER, CHOICE, MESSAGE, USAGE, READ, WRITTEN, TIMES, LEVELS
 
 cdef enum:
-    ID, MODEL, CREATED, ERROR, CHOICES, SPENT, TIMINGS, MESSAGES, INDEX, FINISH, LOGPROBS, DELTA, SAID, CONTENT, ROLE
+    ID, CREATED, MODEL, CHOICES, SPENT, TIMINGS, ERROR, INDEX, MESSAGES, LOGPROBS, FINISH, DELTA, SAID, ROLE, CONTENT
     REFUSAL, REASONING, REASONING_TOO, DETAILS, CALLS, PROMPT, OUTPUT, PROMPT_DETAILS, OUTPUT_DETAILS, CACHED, STORED
     THOUGHT, CACHE_N, PROMPT_N, PROMPT_MS, PREDICTED_N, PREDICTED_MS, ROWS
 
@@ -77,8 +77,8 @@ TABLE[PREDICTED_MS] = Row(b"predicted_ms", 12, NUMBER, 0)
 
 cdef int FIRST[LEVELS + 1]
 FIRST[ANSWER] = ID
-FIRST[CHOICE] = MESSAGES
-FIRST[MESSAGE] = CONTENT
+FIRST[CHOICE] = INDEX
+FIRST[MESSAGE] = ROLE
 FIRST[USAGE] = PROMPT
 FIRST[READ] = CACHED
 FIRST[WRITTEN] = THOUGHT
@@ -121,7 +121,17 @@ cdef Usage spent_on(long long read, long long cached, long long stored, long lon
     if written >= 0 and thought > 0:
         written = max(0, written - thought)
     read = max(0, read - max(0, cached) - max(0, stored))
-    return Usage(read, _some(cached), _some(stored), _some(written), _some(thought))
+    return _told(read, cached, stored, written, thought)
+
+
+cdef Usage _told(long long read, long long cached, long long stored, long long written, long long thought):
+    cdef Usage made = Usage.__new__(Usage)
+    made.input_uncached = read
+    made.cache_read = _some(cached)
+    made.cache_write = _some(stored)
+    made.output_text = _some(written)
+    made.reasoning = _some(thought)
+    return made
 
 
 cdef Usage _usage(Span* spans, long long* numbers):
@@ -129,11 +139,11 @@ cdef Usage _usage(Span* spans, long long* numbers):
     if spans[SPENT].start != NULL and numbers[PROMPT] >= 0:
         return spent_on(numbers[PROMPT], numbers[CACHED], numbers[STORED], numbers[OUTPUT], numbers[THOUGHT])
     if spans[TIMINGS].start != NULL and numbers[PROMPT_N] >= 0:
-        return Usage(numbers[PROMPT_N], _some(numbers[CACHE_N]), None, _some(numbers[PREDICTED_N]))
+        return _told(numbers[PROMPT_N], numbers[CACHE_N], -1, numbers[PREDICTED_N], -1)
     return None
 
 
-def usage_of(bytes body):
+cpdef Usage usage_of(bytes body):
     """What a whole answer cost, read from its end alone; None where that cannot be seen there."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]
@@ -205,7 +215,7 @@ cdef str _finish(Span span):
     return _text(span)
 
 
-def read_plain(bytes body):
+cpdef Answer read_plain(bytes body):
     """The answer, or None where it is not plain."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]

@@ -2,6 +2,10 @@
 
 cimport cython
 
+from ollamux.chat cimport ChatRequest
+from ollamux.formats.outgoing cimport Outgoing, outgoing_of
+from ollamux.chat cimport PlainMessages
+
 
 cdef class _Knobs:
     cdef public object sampling, dialect
@@ -15,4 +19,6 @@ cdef dict _names, _remembered
 @cython.locals(known=_Knobs, found=_Knobs)
 cdef _Knobs _knobs_of(sampling, dialect)
 cdef bytes _named(str model)
-cdef bint _says_nothing_else(request)
+@cython.locals(knobs=_Knobs, streamed=bytes, plain=PlainMessages)
+cpdef Outgoing build_chat(ChatRequest request, str model, dialect)
+cdef bint _says_nothing_else(ChatRequest request) except -1

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     NO_SAMPLING,
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedRequest,
@@ -28,7 +28,6 @@ from ollamux.conversation import (
     JsonFormat,
     Message,
     Part,
-    PlainMessages,
     Reasoning,
     ReasoningOptions,
     RedactedReasoning,
@@ -41,8 +40,9 @@ from ollamux.conversation import (
     Url,
 )
 from ollamux.errors import InvalidRequest
-from ollamux.formats.base import Dialect, Outgoing
+from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.carrying import returned_detail, returned_extra
+from ollamux.formats.outgoing import Outgoing, outgoing_of
 
 __all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields", "thinking_fields")
 
@@ -74,20 +74,21 @@ _STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
 def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
     """`/chat/completions`."""
     said = request.messages
-    if type(said) is PlainMessages and _says_nothing_else(request) and not (dialect.extra or dialect.refuses):
+    plain = said if type(said) is PlainMessages else None
+    if plain is not None and _says_nothing_else(request) and not (dialect.extra or dialect.refuses):
         streamed = b',"stream":true' if request.stream else b""
         if request.stream and dialect.stream_options:
             streamed = _STREAMED
         knobs = _NO_KNOBS if request.sampling is NO_SAMPLING else _knobs_of(request.sampling, dialect)
-        pieces = (_named(model), said.text, streamed, knobs.text, b"}")
-        return Outgoing(_CHAT, b"".join(pieces), knobs.warnings)
+        pieces = (_named(model), plain.text, streamed, knobs.text, b"}")
+        return outgoing_of(_CHAT, b"".join(pieces), knobs.warnings)
     messages: list[dict[str, Any]] = []
     warnings: list[str] = []
-    for message in () if type(said) is PlainMessages else said:
+    for message in said if plain is None else ():
         _add_message(messages, message, dialect, warnings)
     body: dict[str, Any] = {
         "model": model,
-        "messages": msgspec.Raw(said.text) if type(said) is PlainMessages else messages,
+        "messages": messages if plain is None else msgspec.Raw(plain.text),
     }
     if request.stream:
         body["stream"] = True

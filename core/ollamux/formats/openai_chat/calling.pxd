@@ -1,6 +1,11 @@
 # The types with which Cython compiles calling.py; the source is that file alone.
 
+from ollamux.chat cimport ChatRequest
+from ollamux.formats.openai_chat.building cimport build_chat
 from ollamux.formats.openai_chat.incoming cimport OpenAIIncoming
+from ollamux.formats.openai_chat._passing cimport asked_as, shows
+from ollamux.formats.openai_chat.reading cimport read_answer
+from ollamux.formats.outgoing cimport Outgoing, outgoing_of
 
 
 cdef bytes _as_it_is(OpenAIIncoming incoming, str upstream_model, dialect)

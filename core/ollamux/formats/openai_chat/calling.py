@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing, Served
+from ollamux.formats.base import Dialect, Incoming, Neutral, Served
 from ollamux.formats.failures import backend_failure, error_message
 from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
 from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
@@ -22,6 +23,7 @@ from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.passing import adapted, with_usage
 from ollamux.formats.openai_chat.plain import asked_as, shows
 from ollamux.formats.openai_chat.reading import FINISHES, ChatReader, read_answer, read_vectors
+from ollamux.formats.outgoing import Outgoing, outgoing_of
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Reader
 
@@ -55,7 +57,7 @@ class OpenAIChatCalling:
         body = None if defaults else _as_it_is(incoming, upstream_model, dialect)
         if body is None:
             return self._adapted(incoming, upstream_model, defaults, dialect)
-        return Outgoing(incoming.path, body)
+        return outgoing_of(incoming.path, body, ())
 
     def _adapted(
         self, incoming: OpenAIIncoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     CompletionRequest,
     EmbedAnswer,
     Event,

@@ -14,17 +14,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ollamux.conversation import (
-    Answer,
-    ChatRequest,
-    Event,
-    Message,
-    Part,
-    PlainMessages,
-    ToolCall,
-    ToolCallStart,
-    ToolResult,
-)
+from ollamux.chat import ChatRequest, PlainMessages
+from ollamux.conversation import Answer, Event, Message, Part, ToolCall, ToolCallStart, ToolResult
 from ollamux.formats.base import Dialect
 from ollamux.formats.identifiers import Names
 from ollamux.streaming.translator import Delta, Reader
@@ -65,7 +56,7 @@ def fitted(request: ChatRequest, dialect: Dialect) -> ChatRequest:
             changes["tool_choice"] = replace(choice, name=name, allowed=tuple(map(names.out, choice.allowed)))
     if names is not None or (ids is not None and not isinstance(request.messages, PlainMessages)):
         changes["messages"] = [_message(message, ids, names) for message in request.messages]
-    return replace(request, **changes) if changes else request
+    return request.having(**changes) if changes else request
 
 
 def named(answer: Answer, names: Names) -> Answer:

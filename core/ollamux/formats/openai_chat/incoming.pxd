@@ -1,6 +1,7 @@
 # The types with which Cython compiles incoming.py; the source is that file alone.
 
-from ollamux.formats.asking cimport Incoming
+from ollamux.formats.asking cimport Incoming, Served
+from ollamux.formats.openai_chat._passing cimport holds, route_of
 from ollamux.formats.openai_chat.route cimport Route
 
 
@@ -9,9 +10,13 @@ cdef class OpenAIIncoming(Incoming):
     cdef public object extensions
     cdef public int choices
 
+    cpdef check(self, Served served)
+    cpdef neutral(self, Served served, defaults)
+
 
 cdef class OpenAIChatIncoming(OpenAIIncoming):
-    pass
+    cpdef check(self, Served served)
+    cpdef neutral(self, Served served, defaults)
 
 
 cpdef OpenAIChatIncoming read_route(bytes body)

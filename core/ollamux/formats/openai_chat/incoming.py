@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ollamux.conversation import ChatRequest, EmbedRequest, JsonFormat, Operation
+from ollamux.chat import ChatRequest
+from ollamux.conversation import EmbedRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
-from ollamux.formats.asking import Incoming
-from ollamux.formats.base import Neutral, RenderContext, Served, WholeRenderer
+from ollamux.formats.asking import Incoming, Served
+from ollamux.formats.base import Neutral, RenderContext, WholeRenderer
 from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
 from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
 from ollamux.formats.openai_chat.plain import holds, route_of
@@ -37,6 +38,7 @@ from ollamux.formats.thinking import thinkable
 __all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of", "routing_told")
 
 _COMPLETION: frozenset[str] = frozenset(("completion",))
+_COUNTLESS = 1 << 30
 
 
 class OpenAIIncoming(Incoming):
@@ -98,7 +100,7 @@ class OpenAIChatIncoming(OpenAIIncoming):
     path = "/chat/completions"
 
     def check(self, served: Served) -> None:
-        super().check(served)
+        OpenAIIncoming.check(self, served)
         can = served.capabilities
         if can and "tools" in self.needs and "tools" not in can:
             raise InvalidRequest(f'"{self.model}" does not support tools', param="tools")
@@ -115,7 +117,7 @@ class OpenAIChatIncoming(OpenAIIncoming):
             self.model,
             messages_of(request.messages or ()),
             self.stream,
-            tuple(tool_of(tool) for tool in request.tools or ()),
+            tuple([tool_of(tool) for tool in request.tools or ()]),
             choice_of(request.tool_choice),
             request.parallel_tool_calls,
             sampling_of(request, defaults, self.extensions),
@@ -172,7 +174,7 @@ def routing_told(body: bytes) -> Route:
         routing.model,
         bool(routing.stream),
         bool(routing.tools),
-        choices if isinstance(choices, int) and choices > 1 else 1,
+        min(choices, _COUNTLESS) if isinstance(choices, int) and choices > 1 else 1,
         usage,
         holds(body, b'"image_url"'),
         extensions_of(routing),

@@ -2,8 +2,13 @@
 
 cimport cython
 
+from ollamux.answer cimport Answer
+from ollamux.formats.openai_chat._plain cimport read_plain
 from ollamux.formats.sse_reading cimport SseReader
 from ollamux.streaming._chunk cimport PlainChunk
+
+
+cpdef Answer read_answer(bytes body, tuple fields)
 
 
 cdef class ChatReader(SseReader):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from ollamux.answer import Answer
 from ollamux.conversation import (
-    Answer,
     EmbedAnswer,
     Event,
     Finish,

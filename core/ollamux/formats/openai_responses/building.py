@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     FileId,
@@ -168,7 +168,7 @@ def _outgoing(body: dict[str, Any], dialect: Dialect, warnings: list[str]) -> Ou
     return Outgoing(PATH, _encode(body), tuple(dict.fromkeys(warnings)))
 
 
-def _leading(messages: Sequence[Message]) -> int:
+def _leading(messages: Sequence[Message] | PlainMessages) -> int:
     """How many messages at the beginning are the system's, and nothing but text."""
     count = 0
     for message in messages:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer
 from ollamux.errors import InvalidRequest, OllamuxError
 from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.failures import backend_failure, error_message

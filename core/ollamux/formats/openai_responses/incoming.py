@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from ollamux.chat import ChatRequest
 from ollamux.contract import HeaderPairs
-from ollamux.conversation import ChatRequest, JsonFormat, Message, Operation, ReasoningOptions, Sampling, Text
+from ollamux.conversation import JsonFormat, Message, Operation, ReasoningOptions, Sampling, Text
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
 from ollamux.formats.base import Incoming, Served
 from ollamux.formats.openai_responses.extensions import keep_alive_of, sampling_of, thinking_of
@@ -69,7 +70,7 @@ class Progress:
 class ResponsesIncoming(Incoming):
     """POST /v1/responses, or /v1/responses/input_tokens where `operation` is count."""
 
-    __slots__ = ("_earlier", "headers", "kept", "owner", "previous", "progress", "responses", "toolbox")
+    __slots__ = ("_earlier", "_read", "headers", "kept", "owner", "previous", "progress", "responses", "toolbox")
 
     def __init__(
         self,
@@ -91,6 +92,7 @@ class ResponsesIncoming(Incoming):
         self.kept = routing.store is not False and operation == "chat"
         self.previous = routing.previous_response_id or ""
         self._earlier: Kept | None = None
+        self._read: _Input | None = None
         self.responses = responses
         self.owner = owner
         self.headers = headers
@@ -165,10 +167,12 @@ class ResponsesIncoming(Incoming):
             self.responses.put(id_, self.owner, body, items, output, now, upstream=upstream)
 
     def _given(self) -> _Input:
-        try:
-            return _decode_input(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidRequest(str(error)) from None
+        if self._read is None:
+            try:
+                self._read = _decode_input(self.body)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise InvalidRequest(str(error)) from None
+        return self._read
 
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
         """The whole request. Raises InvalidRequest."""

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ollamux.chat import ChatRequest
 from ollamux.clock import Clock
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedRequest, Message, Text, Tool, ToolCall
+from ollamux.conversation import Answer, CompletionRequest, EmbedRequest, Message, Text, Tool, ToolCall
 from ollamux.errors import InvalidRequest
 from ollamux.formats.anthropic import CALLING
 from ollamux.formats.anthropic.building import tool_names

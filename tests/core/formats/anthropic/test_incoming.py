@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamux.conversation import ChatRequest, Message, Operation, ReasoningOptions, Sampling, Text, Tool, ToolChoice
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Message, Operation, ReasoningOptions, Sampling, Text, Tool, ToolChoice
 from ollamux.errors import InvalidRequest, ModelNotFound, RequestError
 from ollamux.formats.anthropic.incoming import AnthropicIncoming, read_route
 from ollamux.formats.base import Served

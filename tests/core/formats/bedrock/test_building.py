@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.aws import checked
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     CompletionRequest,
     JsonFormat,
     Message,

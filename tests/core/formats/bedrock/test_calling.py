@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 from tests.support.event_streams import event, exception
 
+from ollamux.chat import ChatRequest
 from ollamux.clock import Clock
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     CompletionRequest,
     EmbedAnswer,
     EmbedRequest,

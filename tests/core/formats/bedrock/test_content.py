@@ -10,20 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.aws import checked
 
-from ollamux.conversation import (
-    Audio,
-    Bytes,
-    ChatRequest,
-    Document,
-    FileId,
-    Image,
-    Message,
-    Part,
-    Text,
-    ToolCall,
-    ToolResult,
-    Url,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Audio, Bytes, Document, FileId, Image, Message, Part, Text, ToolCall, ToolResult, Url
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect
 from ollamux.formats.bedrock.building import build_chat

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.support.aws import read_stream, read_whole
 from tests.support.event_streams import event, exception, failed, frame
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     Event,
     Finish,
     Message,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.support.aws import checked
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     Message,
     Opaque,
     Part,

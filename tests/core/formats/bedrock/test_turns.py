@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.aws import checked
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Bytes,
-    ChatRequest,
     Image,
     Message,
     Opaque,

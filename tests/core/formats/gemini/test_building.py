@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
-    ChatRequest,
     CompletionRequest,
     EmbedRequest,
     JsonFormat,

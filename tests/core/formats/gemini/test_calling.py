@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ollamux.conversation import Answer, ChatRequest, CompletionRequest, EmbedAnswer, EmbedRequest, Message, Text
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest, Message, Text
 from ollamux.formats.base import Dialect, Place
 from ollamux.formats.gemini import CALLING
 from ollamux.formats.gemini.incoming import read_route

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ollamux.conversation import ChatRequest, Message, Tool, ToolCall
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Message, Tool, ToolCall
 from ollamux.formats.gemini.functions import function_names
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ollamux.conversation import ChatRequest, EmbedRequest, Message, Opaque, Reasoning, Text
+from ollamux.chat import ChatRequest
+from ollamux.conversation import EmbedRequest, Message, Opaque, Reasoning, Text
 from ollamux.errors import InvalidRequest, RequestError
 from ollamux.formats.base import Dialect, Place, Served
 from ollamux.formats.gemini import CALLING, METHODS

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamux.conversation import Answer, ChatRequest, Message, Text, TextDelta
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, Message, Text, TextDelta
 from ollamux.formats.base import Dialect
 from ollamux.formats.gemini import CALLING
 from ollamux.formats.gemini.pictures import parts_of, pointed, shown

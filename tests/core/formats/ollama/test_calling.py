@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedRequest,

@@ -8,16 +8,8 @@ from typing import Any
 
 import pytest
 
-from ollamux.conversation import (
-    ChatRequest,
-    CompletionRequest,
-    EmbedRequest,
-    Image,
-    JsonFormat,
-    Message,
-    ReasoningOptions,
-    Text,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import CompletionRequest, EmbedRequest, Image, JsonFormat, Message, ReasoningOptions, Text
 from ollamux.errors import OllamuxError
 from ollamux.formats.base import Served
 from ollamux.formats.ollama import SERVING

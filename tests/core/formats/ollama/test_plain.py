@@ -20,7 +20,7 @@ from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
 from ollamux.formats.ollama.incoming import ChatIncoming, OllamaIncoming, PlainChatIncoming, settled
-from ollamux.formats.ollama.plain import new_figures, passed, read_plain, stamp
+from ollamux.formats.ollama.plain import ending, figures, passed, read_plain, stamp
 from ollamux.formats.ollama.serving import relayed_carefully
 from ollamux.formats.openai_chat import CALLING
 from ollamux.formats.telling import usage_told
@@ -73,11 +73,10 @@ def check(body: bytes) -> bool:
     plain = read_plain(body)
     if plain is None:
         return False
-    model, messages, stream, options = plain
-    known = settled(options) if options is not None else None
-    if options is not None and known is None:
+    known = settled(plain.options) if plain.options is not None else None
+    if plain.options is not None and known is None:
         return False
-    quick = PlainChatIncoming(body, model, messages, stream, known)
+    quick = PlainChatIncoming(body, plain.model, plain.messages, plain.stream, known)
     general = ChatIncoming(body, gojson.decode(body, schema.ChatRequest))
     for name in ("body", "model", "keep_alive", "operation", "stream", "needs", "warnings", "think", "top_logprobs"):
         assert getattr(quick, name) == getattr(general, name), name
@@ -151,19 +150,10 @@ def test_a_model_that_cannot_chat_says_so() -> None:
         PlainChatIncoming(b"", "m", b"[]", True).check(Served("m", "m", frozenset({"embedding"})))
 
 
-FIGURES = ("total", "load", "read", "prompt", "written", "output")
-
-
-def filled(figures: Any, numbers: list[int]) -> Any:
-    for name, number in zip(FIGURES, numbers, strict=True):
-        setattr(figures, name, number)
-    return figures
-
-
 @given(st.lists(st.integers(-5, 2**60), min_size=6, max_size=6))
 def test_figures_are_written_alike_in_both_builds(numbers: list[int]) -> None:
-    told = filled(new_figures(), numbers).members()
-    assert told == filled(pure().new_figures(), numbers).members()
+    told = figures(*numbers)
+    assert told == pure().figures(*numbers)
     values = json.loads(b'{"a":0' + told + b"}")
     assert [values.get(key, 0) for key in ("total_duration", "eval_duration")] == [
         max(numbers[0], 0),
@@ -186,8 +176,8 @@ def test_the_end_of_an_answer_is_written_alike_in_both_builds(
 ) -> None:
     before, *behind = texts
     assume(unix < 2e11)  # the year 8300
-    told = filled(new_figures(), numbers).ending(before, unix, *behind)
-    assert told == filled(pure().new_figures(), numbers).ending(before, unix, *behind)
+    between, said, end = behind
+    assert ending(before, unix, between, said, end, *numbers) == pure().ending(before, unix, *behind, *numbers)
 
 
 @cache

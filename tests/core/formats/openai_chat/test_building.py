@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     EmbedRequest,
@@ -21,7 +21,6 @@ from ollamux.conversation import (
     Message,
     Opaque,
     Part,
-    PlainMessages,
     Reasoning,
     ReasoningOptions,
     RedactedReasoning,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ollamux.conversation import ChatRequest, CompletionRequest, EmbedRequest, Message, Text
+from ollamux.chat import ChatRequest
+from ollamux.conversation import CompletionRequest, EmbedRequest, Message, Text
 from ollamux.errors import BackendError
 from ollamux.formats.base import Dialect, Neutral
 from ollamux.formats.openai_chat import CALLING

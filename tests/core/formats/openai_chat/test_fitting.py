@@ -7,12 +7,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.conversation import (
     Answer,
-    ChatRequest,
     Finish,
     Message,
-    PlainMessages,
     Text,
     TextDelta,
     Tool,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     Image,
     Message,
     Reasoning,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamux.conversation import ChatRequest, ReasoningOptions
+from ollamux.chat import ChatRequest
+from ollamux.conversation import ReasoningOptions
 from ollamux.errors import InvalidRequest
 from ollamux.formats import calling
 from ollamux.formats.base import Dialect, Served

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ollamux.conversation import ChatRequest, Message, Opaque, Reasoning, Text, ToolCall, ToolChoice, ToolResult
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Message, Opaque, Reasoning, Text, ToolCall, ToolChoice, ToolResult
 from ollamux.errors import InvalidRequest
 from ollamux.formats import calling
 from ollamux.formats.base import Dialect, Served

@@ -10,8 +10,9 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from ollamux.chat import ChatRequest
 from ollamux.clock import Clock
-from ollamux.conversation import ChatRequest, Event
+from ollamux.conversation import Event
 from ollamux.formats.base import RenderContext, Served
 from ollamux.formats.openai_responses.incoming import ResponsesIncoming
 from ollamux.formats.openai_responses.rendering import ResponsesRenderer

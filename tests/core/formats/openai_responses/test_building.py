@@ -10,10 +10,10 @@ import pytest
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
+from ollamux.chat import ChatRequest
 from ollamux.conversation import (
     Audio,
     Bytes,
-    ChatRequest,
     CompletionRequest,
     Document,
     FileId,

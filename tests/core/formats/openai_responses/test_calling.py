@@ -7,17 +7,8 @@ import json
 import pytest
 from tests.core.formats.openai_responses.conftest import Client
 
-from ollamux.conversation import (
-    Answer,
-    ChatRequest,
-    CompletionRequest,
-    EmbedRequest,
-    Message,
-    Text,
-    Tool,
-    ToolCall,
-    ToolCallStart,
-)
+from ollamux.chat import ChatRequest
+from ollamux.conversation import Answer, CompletionRequest, EmbedRequest, Message, Text, Tool, ToolCall, ToolCallStart
 from ollamux.errors import BackendUnavailable, InvalidRequest
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_responses.calling import ResponsesCalling
