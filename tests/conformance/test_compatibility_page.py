@@ -52,7 +52,7 @@ def body(found: Provider, request: Any) -> dict[str, Any]:
 
 def added(found: Provider, **asked: Any) -> str:
     """The key of the backend's request that is there for this wish alone."""
-    keys = body(found, msgspec.structs.replace(CHAT, **asked)).keys() - body(found, CHAT).keys()
+    keys = body(found, CHAT.having(**asked)).keys() - body(found, CHAT).keys()
     return ", ".join(f"`{key}`" for key in sorted(keys)) or "-"
 
 
