@@ -19,9 +19,9 @@ from ollamux.routing.strategies.base import Strategy
 __all__ = ("Told", "told", "why")
 
 _ALTERNATIVES = 3
-_LATENCIES = 32
+_LATENCIES = 8
 """Of so many the headers are kept for each standing."""
-_KINDS = 8
+_KINDS = 4
 """The same of media types, for each of those."""
 
 
