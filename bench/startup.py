@@ -1,12 +1,12 @@
 """The case of starting: what imports cost, and what a server has used when it gives its first answer.
 
 What is counted: CPU of a fresh interpreter, user and kernel, without its end, which a server comes to once and nobody
-waits for; the least of three, for what else a machine does only ever adds. The dependencies are all modules from outside of ollamux, the standard library's too, that importing its server
-brings in: they are imported alone, then with the core (`ollamux.gateway`, which is all that answers need), then with
-the server (`ollamux_aiohttp.server`); each figure that was *added* is the difference to the one before it in the same
-round. The first answer is one that comes from the upstream, through a server with one backend (the model list, asked
-for until it is there), and it stands beside the dependencies. nginx is there for comparison: the dependencies it has
-are none.
+waits for; the least of three, for what else a machine does only ever adds. The dependencies are all modules from
+outside of ollamux, the standard library's too, that importing its server brings in: they are imported alone, then with
+the core (`ollamux.gateway`, which is all that answers need), then with the server (`ollamux_aiohttp.server`); each
+figure that was *added* is the difference to the one before it in the same round. The first answer is one that comes
+from the upstream, through a server with one backend (the model list, asked for until it is there), and it stands beside
+the dependencies. nginx is there for comparison: the dependencies it has are none.
 
 Bars: the core 25 ms, the server 60 ms, the first answer 200 ms, each more than what stands before it.
 """

@@ -66,7 +66,7 @@ class PlainMessages:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (list, tuple, PlainMessages)):
             return NotImplemented
-        return self._messages() == list(other)
+        return self._messages() == list(other)  # pyright: ignore[reportUnknownArgumentType]
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -82,7 +82,7 @@ def plain_messages(text: bytes) -> PlainMessages:
     return made
 
 
-Sequence.register(PlainMessages)
+Sequence.register(PlainMessages)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
 
 
 class _Said(msgspec.Struct):

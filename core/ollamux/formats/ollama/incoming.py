@@ -329,7 +329,7 @@ def plain_chat(body: bytes) -> PlainChatIncoming | None:
         if known is None:
             return None
     incoming = PlainChatIncoming.__new__(PlainChatIncoming)  # a call of the type would cost as much as all the rest
-    incoming._set_plain(body, plain.model, plain.messages, plain.stream, known)
+    incoming._set_plain(body, plain.model, plain.messages, plain.stream, known)  # pyright: ignore[reportPrivateUsage]
     return incoming
 
 
