@@ -1,5 +1,7 @@
 # The types with which Cython compiles incoming.py; the source is that file alone.
 
+cimport cython
+
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.formats.openai_chat._passing cimport holds, route_of
 from ollamux.formats.openai_chat.route cimport Route
@@ -10,6 +12,7 @@ cdef class OpenAIIncoming(Incoming):
     cdef public object extensions
     cdef public int choices
 
+    cpdef tell(self, bytes body, Route route)
     cpdef check(self, Served served)
     cpdef neutral(self, Served served, defaults)
 
@@ -19,6 +22,7 @@ cdef class OpenAIChatIncoming(OpenAIIncoming):
     cpdef neutral(self, Served served, defaults)
 
 
+@cython.locals(incoming=OpenAIChatIncoming)
 cpdef OpenAIChatIncoming read_route(bytes body)
 cpdef Route routing_of(bytes body)
 cpdef Route routing_told(bytes body)

@@ -52,6 +52,10 @@ class OpenAIIncoming(Incoming):
     as_chat = False
 
     def __init__(self, body: bytes, route: Route) -> None:
+        self.tell(body, route)
+
+    def tell(self, body: bytes, route: Route) -> None:
+        """What was read of it."""
         self.body = body
         self.model = route.model
         self.stream = route.stream
@@ -142,7 +146,9 @@ class OpenAIChatIncoming(OpenAIIncoming):
 
 def read_route(body: bytes) -> OpenAIChatIncoming:
     """Reads what routing needs of a chat. Raises InvalidRequest."""
-    return OpenAIChatIncoming(body, routing_of(body))
+    incoming = OpenAIChatIncoming.__new__(OpenAIChatIncoming)  # a constructor's call would cost more than it does
+    incoming.tell(body, routing_of(body))
+    return incoming
 
 
 def routing_of(body: bytes) -> Route:
