@@ -17,7 +17,7 @@ cdef class Deadlines:
     cdef dict _slots
     cdef long _next
     cdef double _due, _tick
-    cdef bint _late
+    cdef int _looks
 
     @cython.locals(slot=long, found=set, now=double)
     cpdef set(self, Sleeper sleeper, double when)

@@ -19,6 +19,8 @@ __all__ = ("TICK", "Deadlines", "Sleeper")
 
 TICK = 0.05
 """Seconds that one slot of the wheel lasts."""
+_LOOKS = 2
+"""Times that the loop may look at what has come: to read it, and to take up what it read."""
 _LOOK = 0.001  # not 0, which a loop may take for "before you look at what has come"
 
 
@@ -39,7 +41,7 @@ class Sleeper:
 class Deadlines:
     """The wheel."""
 
-    __slots__ = ("_due", "_late", "_loop", "_next", "_slots", "_tick", "_timer")
+    __slots__ = ("_due", "_looks", "_loop", "_next", "_slots", "_tick", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -47,7 +49,7 @@ class Deadlines:
         self._slots: dict[int, set[Sleeper]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._late = False
+        self._looks = 0
         self._next = 0
 
     def set(self, sleeper: Sleeper, when: float) -> None:
@@ -93,11 +95,11 @@ class Deadlines:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        if now > self._due + TICK and not self._late:
-            self._late = True
+        if now > self._due + TICK and self._looks < _LOOKS:
+            self._looks += 1
             self._timer = self._loop.call_later(_LOOK, self._turn)
             return
-        self._late = False
+        self._looks = 0
         current = int(now / TICK)
         self._timer = None
         for slot in range(self._next, current + 1) if current - self._next < len(self._slots) else sorted(self._slots):

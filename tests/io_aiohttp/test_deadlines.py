@@ -186,9 +186,10 @@ def test_nobody_is_woken_after_the_close() -> None:
     _run(test)
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["taken up at once", "in the next iteration"])
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_what_came_while_the_loop_was_busy_puts_a_deadline_off_though_it_is_over(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
+    new_loop: Callable[[], asyncio.AbstractEventLoop], at_once: bool
 ) -> None:
     async def test() -> None:
         loop = asyncio.get_running_loop()
@@ -204,6 +205,13 @@ def test_what_came_while_the_loop_was_busy_puts_a_deadline_off_though_it_is_over
 
         class Waiting(asyncio.Protocol):
             def data_received(self, data: bytes) -> None:
+                if at_once:
+                    self.take_up(data)
+                else:
+                    loop.call_soon(self.take_up, data)
+                    time.sleep(0.005)
+
+            def take_up(self, data: bytes) -> None:
                 read.append(data)
                 deadlines.set(sleeper, time.monotonic() + 100)
 
