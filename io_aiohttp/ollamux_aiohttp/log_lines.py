@@ -37,22 +37,35 @@ _NO_CONTROLS = dict.fromkeys((*range(32), 127, 0x85, 0x2028, 0x2029), " ")
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
+class _Stamps:
+    """Moments to the second, each spelled once."""
+
+    def __init__(self, spelled: str, zone: Callable[[float], time.struct_time]) -> None:
+        self._spelled, self._zone = spelled, zone
+        self._second = -1
+        self._stamp = ""
+
+    def of(self, created: float) -> tuple[str, int]:
+        """The second, and the milliseconds in it."""
+        second = int(created)
+        if second != self._second:
+            self._stamp = time.strftime(self._spelled, self._zone(second))
+            self._second = second
+        return self._stamp, int((created - second) * 1000)
+
+
 class JsonLines(logging.Formatter):
     """One JSON object for each record."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._second = -1
-        self._stamp = ""
+        self._stamps = _Stamps("%Y-%m-%dT%H:%M:%S", time.gmtime)
 
     def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """One object."""
-        second = int(created)
-        if second != self._second:
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
+        stamp, milliseconds = self._stamps.of(created)
         told = {
-            "time": f"{self._stamp}.{int((created - second) * 1000):03d}+00:00",
+            "time": f"{stamp}.{milliseconds:03d}+00:00",
             "level": level.lower(),
             "logger": logger,
             "message": message,
@@ -76,25 +89,19 @@ class TextLines(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._second = -1
-        self._stamp = ""
+        self._stamps = _Stamps("%Y-%m-%d %H:%M:%S", time.localtime)
 
     def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """When, how bad, who, what, and the fields as `name=value`."""
-        second = int(created)
-        if second != self._second:
-            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-            self._second = second
-        told = f"{self._stamp},{int((created - second) * 1000):03d} {level} {logger}: {message}"
+        stamp, milliseconds = self._stamps.of(created)
+        told = f"{stamp},{milliseconds:03d} {level} {logger}: {message}"
         for name, value in fields.items():
-            if isinstance(value, str):
-                if not value:
-                    continue
-                if " " in value or not value.isprintable() or '"' in value:
-                    value = _plain(value)
-            elif value is None:
+            if value is None or value == "":
                 continue
-            told += f" {name}={value}"
+            text = str(value)
+            if not text.isprintable() or (isinstance(value, str) and (" " in text or '"' in text)):
+                text = _plain(text)
+            told += f" {name}={text}"
         return told
 
     def format(self, record: logging.LogRecord) -> str:

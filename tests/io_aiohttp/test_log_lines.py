@@ -155,6 +155,11 @@ def test_half_a_character_and_values_of_any_kind_lose_no_line() -> None:
     assert TextLines().line(1.0, "INFO", "ollamux", "x", {"what": (1, 2)}).endswith("what=(1, 2)")
 
 
+def test_a_value_of_any_kind_stays_on_its_line() -> None:
+    told = TextLines().line(0.0, "INFO", "ollamux", "m", {"error": ValueError("one\ntwo"), "none": None, "zero": 0})
+    assert told.endswith(' m error="one two" zero=0')
+
+
 def test_nobody_minds_a_stream_that_is_closed(log: logging.Logger, pipe: Pipe) -> None:
     pipe.close()
     log.warning("nobody reads this")
