@@ -26,8 +26,6 @@ cdef class Told:
 cpdef str why(Plan plan, Offer offer)
 @cython.locals(standing=Standing, latency=long, found=Told)
 cpdef tuple told(Plan plan, Offer offer, tuple first, str kind=*)
-@cython.locals(standing=Standing, chosen=Standing, others=str, id_=str)
-cdef str _others(Plan plan)
 @cython.locals(seen=Candidate)
 cdef tuple _rarely_told(Plan plan, Offer offer)
 cdef tuple _headers(Standing standing, str reason, long latency, double watts)

@@ -101,18 +101,7 @@ def told(plan: Plan, offer: Offer, first: HeaderPairs, kind: str = "") -> Header
         if len(standing.said) >= _LATENCIES:
             standing.said.clear()
         found = standing.said[latency] = Told(plan, first, latency)
-    return found.headers(kind, _others(plan))
-
-
-def _others(plan: Plan) -> str:
-    """The next few behind the first choice, as they are told."""
-    others = ""
-    chosen = plan.chosen
-    for standing in plan.first:
-        if standing is not chosen:
-            id_ = standing.station.id
-            others = f"{others}, {id_}" if others else id_
-    return others
+    return found.headers(kind, ", ".join(plan.alternatives))
 
 
 def _rarely_told(plan: Plan, offer: Offer) -> HeaderPairs:

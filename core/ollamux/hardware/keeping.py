@@ -89,8 +89,8 @@ class Keeping:
 
     def busy(self, backend: str, model: str) -> bool:
         """Whether requests for it are under way, so that it is loaded, or being loaded."""
-        use = self._uses.get((backend, model))
-        return use is not None and use.running > 0
+        use = self._uses.get((backend, model), _UNUSED)
+        return use.running > 0
 
     def use(self, backend: str, model: str) -> Use:
         """How this model is used."""

@@ -147,11 +147,6 @@ class Plan:
         return self._left_out
 
     @property
-    def firsts(self) -> list[Offer]:
-        """What the best few offer, in order: all that a request needs nearly always."""
-        return [standing.offer for standing in self.first]
-
-    @property
     def alternatives(self) -> tuple[str, ...]:
         """The backends after the first choice: the next few."""
         return tuple([standing.station.id for standing in self.first[1:]])
