@@ -15,13 +15,14 @@ import asyncio
 import time
 from math import inf
 
-__all__ = ("TICK", "Deadlines", "Sleeper")
+__all__ = ("LOOK", "TICK", "Deadlines", "Sleeper")
 
 TICK = 0.05
 """Seconds that one slot of the wheel lasts."""
 _LOOKS = 2
 """Times that the loop may look at what has come: to read it, and to take up what it read."""
-_LOOK = 0.001  # not 0, which a loop may take for "before you look at what has come"
+LOOK = 0.001
+"""Seconds after which a loop has looked at what had come; not 0, which it may take for "before you look"."""
 
 
 class Sleeper:
@@ -97,7 +98,7 @@ class Deadlines:
         now = time.monotonic()
         if now > self._due + TICK and self._looks < _LOOKS:
             self._looks += 1
-            self._timer = self._loop.call_later(_LOOK, self._turn)
+            self._timer = self._loop.call_later(LOOK, self._turn)
             return
         self._looks = 0
         current = int(now / TICK)

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Final, TypeVar, cast
 
 from ollamux.contract import FailureKind
+from ollamux_aiohttp.deadlines import LOOK
 
 from .request import Address
 
@@ -41,7 +42,6 @@ _KINDS: Final[dict[int, FailureKind]] = {
 }
 _TURNS: Final = 5
 """From the event that a connection stands to the task that waits for it."""
-_TURN: Final = 0.001  # not 0, which a loop may take for "before you look at what has come"
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -136,7 +136,7 @@ class _Limit:
     def _up(self) -> None:
         if self._turns:
             self._turns -= 1
-            self._timer = self._loop.call_later(_TURN, self._up)
+            self._timer = self._loop.call_later(LOOK, self._up)
         else:
             self._ended = True
             self._task.cancel()

@@ -2,10 +2,9 @@
 
 cimport cython
 
-from ollamux.chat cimport chat_request
+from ollamux.chat cimport chat_request, plain_messages
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.formats.ollama._plain cimport PlainAsk, read_plain
-from ollamux.chat cimport plain_messages
 
 
 cdef class Settled:

@@ -2,9 +2,8 @@
 
 cimport cython
 
-from ollamux.chat cimport ChatRequest
+from ollamux.chat cimport ChatRequest, PlainMessages
 from ollamux.formats.outgoing cimport Outgoing, outgoing_of
-from ollamux.chat cimport PlainMessages
 
 
 cdef class _Knobs:
