@@ -83,17 +83,15 @@ FLAGS = (
     ()
     if os.name == "nt"
     else (
-        "-O1",  # half the time of -O2, for 3 instructions of 100 more in a request
+        "-O2",  # a seventh less code to fetch for a request than with -O1, which compiles in two thirds of the time
         "-g0",
+        "-fno-plt",  # a call into Python is one jump, not two
         "-fvisibility=hidden",
         "-fno-asynchronous-unwind-tables",
         "--param=builtin-expect-probability=100",  # what follows an error is never run, as far as the compiler cares:
-        "-freorder-blocks",  # it is made small, and lies away from the rest
-        "-freorder-blocks-and-partition",
-        "-freorder-functions",
+        "-freorder-blocks-and-partition",  # it is made small, and lies away from the rest
     )
 )
-SCANNER_FLAGS = () if os.name == "nt" else ("-O2",)
 
 
 def switched_on(name: str) -> bool:
@@ -202,8 +200,7 @@ class OptionalBuildExt(build_ext):
         [target] = self.compiler.object_filenames([made], output_dir=self.build_temp)
         if not newer(Path(target), made):
             macros = [(f"PyInit_{name.rpartition('.')[2]}", symbol(name)), ("CYTHON_NO_PYINIT_EXPORT", None)]
-            flags = [*FLAGS, *(SCANNER_FLAGS if source.endswith(".pyx") else ())]
-            self.compiler.compile([made], output_dir=self.build_temp, macros=macros, extra_postargs=flags)
+            self.compiler.compile([made], output_dir=self.build_temp, macros=macros, extra_postargs=list(FLAGS))
         return target
 
     def table(self, name: str, modules: list[tuple[str, str]]) -> str:
