@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import TYPE_CHECKING
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
@@ -15,11 +16,8 @@ from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
-from ollamux.exchange.fanout import Fan
-from ollamux.exchange.images import Fetching
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.prospect import Prospect
-from ollamux.exchange.resuming import Sent
 from ollamux.exchange.telling import told as decision_told
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
@@ -39,6 +37,11 @@ from ollamux.routing.constraints import Constraints
 from ollamux.routing.plan import Plan
 from ollamux.streaming.translator import Converter
 from ollamux.usage import Usage
+
+if TYPE_CHECKING:
+    from ollamux.exchange.fanout import Fan
+    from ollamux.exchange.images import Fetching
+    from ollamux.exchange.resuming import Sent
 
 __all__ = ("ModelState",)
 

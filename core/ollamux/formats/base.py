@@ -11,7 +11,7 @@ cannot carry is dropped with a warning (`Outgoing.warnings`), what would change 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -53,7 +53,7 @@ class ServingRoute(msgspec.Struct, frozen=True):
     name: str
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """What a request's target holds beside its route: what stands in the braces, decoded, and the query as it came."""
 
     argument: str = ""
