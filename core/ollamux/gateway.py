@@ -176,8 +176,12 @@ class Gateway(Premises):
 
     def refuse(self, path: str, error: OllamuxError) -> Exchange:
         """The exchange that answers a request which could not be read, in the format of its path."""
-        status, headers, body = self._serving_of(path).failure(error, streaming=False)
+        status, headers, body = self.refusal(path, error)
         return Settled(status, headers, body, close=True)
+
+    def refusal(self, path: str, error: OllamuxError) -> tuple[int, HeaderPairs, bytes]:
+        """Status, headers and body that tell an error in the format of a path; what is no path is Ollama's."""
+        return self._serving_of(path).failure(error, streaming=False)
 
     # Routes -----------------------------------------------------------------------------------------------------------
 
