@@ -8,6 +8,7 @@ from ollamux.exchange.heads cimport header, passed_on
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.recurring cimport Recurring
+from ollamux.streaming._template cimport TemplateConverter
 
 cdef double inf
 
@@ -15,6 +16,8 @@ cdef double inf
 cdef class ModelExchange(CallState):
     @cython.locals(recurring=Recurring)
     cdef _wished(self, headers)
+    @cython.locals(out=bytes)
+    cdef _convert(self, bytes data, double now)
     cdef tuple _begin(self, bytes out, double now)
     cdef bint _opens(self, bytes out) except -1
     cdef _collect(self, bytes data, double now)

@@ -10,6 +10,7 @@ from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
+from ollamux.streaming._template cimport TemplateConverter
 from ollamux.usage cimport Usage
 
 cdef double inf
@@ -21,6 +22,7 @@ cdef class ModelState(Exchange):
     cdef object _serving, _route, _phase, _neutral, _renderer
     cdef object _converter, _called, _place, _head_headers, _paused_at, _dialect
     cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
+    cdef TemplateConverter _copier
     cdef Usage _spent, _usage
     cdef dict _pictures
     cdef str _failure, _format
