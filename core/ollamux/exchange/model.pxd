@@ -9,6 +9,7 @@ from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.base cimport Serving
 from ollamux.recurring cimport Recurring
+from ollamux.streaming._template cimport TemplateConverter
 
 cdef double inf
 
@@ -16,6 +17,8 @@ cdef double inf
 cdef class ModelExchange(CallState):
     @cython.locals(recurring=Recurring)
     cdef _wished(self, headers)
+    @cython.locals(out=bytes)
+    cdef _convert(self, bytes data, double now)
     cdef tuple _begin(self, bytes out, double now)
     cdef bint _opens(self, bytes out) except -1
     cdef _collect(self, bytes data, double now)

@@ -11,6 +11,7 @@ from ollamux.formats.asking cimport Incoming, Served
 from ollamux.formats.base cimport Calling, Dialect, Serving
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
+from ollamux.streaming._template cimport TemplateConverter
 from ollamux.usage cimport Usage
 
 cdef double inf
@@ -25,6 +26,7 @@ cdef class ModelState(Exchange):
     cdef object _route, _phase, _neutral, _renderer
     cdef object _converter, _place, _head_headers, _paused_at
     cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
+    cdef TemplateConverter _copier
     cdef Usage _spent, _usage
     cdef dict _pictures
     cdef str _failure, _format
