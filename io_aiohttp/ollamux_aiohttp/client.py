@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp.http_parser import RawRequestMessage
 
+from ollamux.contract import HeaderPairs
 from ollamux_aiohttp.deadlines import Sleeper
 from ollamux_aiohttp.lane import WHOLE, LaneParser
 from ollamux_aiohttp.upstream.interface import Listener
@@ -55,6 +57,10 @@ class Lane:
 
     def give_up(self, client: Client, message: LaneParser) -> None:
         """Refuses one whose body does not come."""
+
+    def refusal(self, path: str, status: int, text: str) -> tuple[HeaderPairs, bytes]:
+        """Headers and body of an error for a request to this path that could not be read."""
+        return (("Content-Type", "application/json; charset=utf-8"),), msgspec.json.encode({"error": text})
 
 
 class Client(Sleeper):

@@ -26,7 +26,7 @@ from ollamux_aiohttp.client import HELD_AT_MOST, Client, Lane
 from ollamux_aiohttp.deadlines import Deadlines, Sleeper
 from ollamux_aiohttp.lane import MORE, LaneParser
 
-__all__ = ("Connection", "ConnectionLimits", "Front", "head_size", "refusal")
+__all__ = ("Connection", "ConnectionLimits", "Front", "head_size", "path_of")
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
@@ -70,6 +70,7 @@ class Connection(RequestHandler):
         "_lane",
         "_lane_over",
         "_limits",
+        "_path",
         "_refused",
         "client",
     )
@@ -94,6 +95,7 @@ class Connection(RequestHandler):
         self._limits = limits
         self._deadlines = deadlines
         self._refused = False
+        self._path = ""  # of a head that has come in part
         self.client = Client(self, lane, LaneParser(lane.takes, limits.header_bytes))
         self._alarm = _Alarm(self)
         self._asleep = True
@@ -116,7 +118,7 @@ class Connection(RequestHandler):
     def look_at(self, reader: LaneParser, data: bytes, found: int) -> None:
         """Bytes have come of which the lane's reader says that they are no whole request, or none for the lane."""
         if found == MORE:
-            self._watch_body() if reader.headed else self._watch_head(len(data))
+            self._watch_body() if reader.headed else self._watch_head(data)
             return
         self.drop_head()
         self.client.reader = None
@@ -146,14 +148,14 @@ class Connection(RequestHandler):
             messages, upgraded, tail = parser.feed_data(data)
         except HttpProcessingError as error:
             self.drop_head()
-            self._reject(_status_of(error), _told(error))
+            self._reject(_status_of(error), _told(error), path_of(data))
             return
         if not messages:
-            self._watch_head(len(data))
+            self._watch_head(data)
             return
         message, payload = messages[0]
         if len(data) + client.head_bytes > self._limits.header_bytes and head_size(message) > self._limits.header_bytes:
-            self._reject(431, _TOO_LARGE)
+            self._reject(431, _TOO_LARGE, message.path)
             return
         if client.head_bytes:
             self.drop_head()
@@ -238,15 +240,16 @@ class Connection(RequestHandler):
         self._next_keepalive_close_time = max(self._next_keepalive_close_time, since + self._keepalive_timeout)
         super()._process_keepalive()
 
-    def _watch_head(self, size: int) -> None:
+    def _watch_head(self, data: bytes) -> None:
         """Part of a head has come: it is bounded in bytes and in time."""
-        if not size:
+        if not data:
             return
         if not self.client.head_bytes:
+            self._path = path_of(data)
             self._deadlines.set(self._alarm, time.monotonic() + self._limits.header_timeout)
-        self.client.head_bytes += size
+        self.client.head_bytes += len(data)
         if self.client.head_bytes > self._limits.header_bytes:
-            self._reject(431, _TOO_LARGE)
+            self._reject(431, _TOO_LARGE, self._path)
 
     def _watch_body(self) -> None:
         """Part of a body has come: the next bytes are waited for only so long."""
@@ -272,7 +275,7 @@ class Connection(RequestHandler):
             self.client.busy = True
             self._lane.give_up(self.client, reader)
         elif self.client.head_bytes:
-            self._reject(408, "the request's head took too long")
+            self._reject(408, "the request's head took too long", self._path)
         elif self._asleep and not self.client.busy and now >= self.client.left_at + self._keepalive_timeout:
             self.force_close()
         elif self._asleep:
@@ -322,20 +325,20 @@ class Connection(RequestHandler):
             status, message = _status_of(exc), _told(exc)
         else:
             self.log_exception("a request failed inside the gateway", exc_info=exc)
-        body = refusal(_first_line(message) or _REASONS.get(status, ""))
-        answer = web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+        headers, body = self._lane.refusal(request.path, status, _first_line(message) or _REASONS.get(status, ""))
+        answer = web.Response(status=status, body=body, headers=dict(headers))
         answer.force_close()
         return answer
 
-    def _reject(self, status: int, text: str) -> None:
-        """Answers before a request is there, and closes. What the client still sends is read and dropped for a moment:
-        closing in front of it would take the answer away again."""
+    def _reject(self, status: int, text: str, path: str) -> None:
+        """Answers before a request is there, in the format of its path, and closes. What the client still sends is
+        read and dropped for a moment: closing in front of it would take the answer away again."""
         self.drop_head()
         self._refused = self.client.closing = True
         if self.transport is not None:
-            body = refusal(text)
-            reason = _REASONS.get(status, "")
-            head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json; charset=utf-8\r\n"
+            headers, body = self._lane.refusal(path, status, text)
+            told = "".join([f"{name}: {value}\r\n" for name, value in headers])
+            head = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{told}"
             self.transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
             self.finish_writing()
             self._deadlines.set(self._alarm, time.monotonic() + _LINGER)
@@ -347,6 +350,7 @@ class Connection(RequestHandler):
 
 
 _LINGER = 1.0
+_TARGET = 256  # bytes of a head in which every path that has a format is told
 _TOO_LARGE = "request header fields too large"
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large", 500: "internal error"}
 
@@ -382,6 +386,7 @@ def _first_line(text: str | None) -> str:
     return lines[0].rstrip(":") if lines else "bad request"
 
 
-def refusal(text: str) -> bytes:
-    """An error as Ollama writes it."""
-    return msgspec.json.encode({"error": text})
+def path_of(data: bytes) -> str:
+    """The path that a request asks for, as far as what begins its head tells it; else nothing."""
+    words = data[:_TARGET].partition(b"\n")[0].split(b" ")
+    return words[1].partition(b"?")[0].decode("ascii", "replace") if len(words) > 1 else ""

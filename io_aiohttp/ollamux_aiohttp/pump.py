@@ -33,7 +33,7 @@ from ollamux.contract import (
     Wants,
     request_of,
 )
-from ollamux.errors import SlowBody, TooLarge
+from ollamux.errors import InvalidRequest, SlowBody, TooLarge
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
 from ollamux_aiohttp.answer_heads import AnswerHeads, has_length
@@ -145,6 +145,10 @@ class Pump(Lane):
         driver = Driver.__new__(Driver)
         driver.prepare(self, client, exchange, message.head_only, not message.should_close, message.old, True)
         driver.start(monotonic())
+
+    def refusal(self, path: str, status: int, text: str) -> tuple[HeaderPairs, bytes]:
+        """Headers and body of an error in the format of this path."""
+        return self.gateway.refusal(path, InvalidRequest(text, status=status))[1:]
 
 
 class Arrivals(Burst):

@@ -68,17 +68,41 @@ def test_what_is_no_http_is_refused_and_its_connection_closed(server: Running, g
         _refused(client, server, 400)
 
 
-def test_a_body_that_is_not_well_framed_is_refused_in_the_clients_format(server: Running) -> None:
+@pytest.mark.parametrize("pause", [None, 0.0, 0.02])
+@pytest.mark.parametrize("path", [b"/api/chat", b"/v1/chat/completions?x=/api/chat"])
+def test_a_body_that_is_not_well_framed_is_refused_in_the_clients_format(
+    server: Running, path: bytes, pause: float | None
+) -> None:
     head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-    for path in (b"/api/chat", b"/v1/chat/completions"):
+    pieces = (head % path + b'5\r\n{"mod\r\n', b"zz\r\nnot a chunk\r\n")
+    with raw(server) as client:
+        if pause is None:
+            client.send(b"".join(pieces))
+        else:
+            client.send(pieces[0])
+            time.sleep(pause)
+            client.send(pieces[1])
+        answer = client.answer()
+        assert answer.status == 400
+        assert answer.header("connection") == "close"
+        assert isinstance(answer.json["error"], str if path == b"/api/chat" else dict)
+        assert client.ends()
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(b"no colon", 400), (b"X: " + b"y" * 9000, 431), (b"Content-Length: many", 400)],
+)
+def test_a_head_that_cannot_be_read_is_refused_in_the_format_of_its_path(
+    server: Running, header: bytes, status: int
+) -> None:
+    for path, kind in ((b"/api/chat", str), (b"/v1/chat/completions", dict), (b"/v1/messages", dict), (b"/", str)):
         with raw(server) as client:
-            client.send(head % path + b'5\r\n{"mod\r\n')
-            time.sleep(0.02)
-            client.send(b"zz\r\nnot a chunk\r\n")
+            client.send(b"POST %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % (path, header))
             answer = client.answer()
-            assert answer.status == 400
+            assert answer.status == status, answer
+            assert isinstance(answer.json["error"], kind)
             assert answer.header("connection") == "close"
-            assert isinstance(answer.json["error"], str if path == b"/api/chat" else dict)
             assert client.ends()
 
 

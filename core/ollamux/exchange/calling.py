@@ -238,7 +238,7 @@ class CallState(SendState):
             self._served = None
         self._upstream = offer.upstream
         self._opening = b""
-        self._converter = None
+        self._converter = self._copier = None
         self._first = self._collected = None
         if not self._resumed:
             self._renderer = None  # what an earlier attempt told it is no part of this answer
@@ -274,7 +274,11 @@ class CallState(SendState):
         Raises InvalidRequest."""
         incoming, called, dialect, request = self._incoming, self._called, self._dialect, self._neutral
         assert incoming is not None and called is not None and dialect is not None and request is not None
-        if not dialect.image_urls and isinstance(request, ChatRequest) and not isinstance(request.messages, PlainMessages):
+        if (
+            not dialect.image_urls
+            and isinstance(request, ChatRequest)
+            and not isinstance(request.messages, PlainMessages)
+        ):
             from ollamux.exchange.images import Fetching, addresses, with_pictures
 
             have = self._pictures or {}
@@ -307,7 +311,7 @@ class CallState(SendState):
         self._phase = _CALLING
         self._status = 0
         self._usage = None
-        self._converter = None
+        self._converter = self._copier = None
         self._first = self._collected = None
         self._dispatched = self._activity = now
         try:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ollamux.exchange.fanout import Fan
     from ollamux.exchange.images import Fetching
     from ollamux.exchange.resuming import Sent
+    from ollamux.streaming._template import TemplateConverter
 
 __all__ = ("ModelState",)
 
@@ -69,6 +70,7 @@ class ModelState(Exchange):
         "_constraints",
         "_context",
         "_converter",
+        "_copier",
         "_dialect",
         "_dispatched",
         "_failure",
@@ -160,6 +162,7 @@ class ModelState(Exchange):
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
         self._converter: Converter | None = None
+        self._copier: TemplateConverter | None = None
         self._first: bytes | None = None
         self._collected: list[bytes] | None = None
         self._collected_size = 0
