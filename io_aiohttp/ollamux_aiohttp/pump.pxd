@@ -30,20 +30,24 @@ cdef class Pump(Lane):
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, ledger=Ledger, method=str, path=str)
+    @cython.locals(driver=Driver)
     cpdef open(self, Client client, message, bytes body)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, method=str, path=str)
+    cpdef Driver opened(self, Client client, message, bytes body)
+    @cython.locals(gateway=Gateway)
+    cpdef under_way(self, Driver driver)
     cpdef begin(self, Client client, message, bytes body)
 
 
 cdef class Arrivals(Burst):
     cdef Pump _pump
 
-    @cython.locals(client=Client, reader=LaneParser)
-    cpdef take_up(self, who)
+    @cython.locals(client=Client, reader=LaneParser, driver=Driver)
+    cpdef step(self, who, int number)
 
 
 cdef class Driver(Answering):
-    cdef object _waiter, _transfer
+    cdef object _waiter, _transfer, _due
     cdef Exchange _exchange
     cdef Pump _pump
     cdef Client _client
@@ -51,14 +55,19 @@ cdef class Driver(Answering):
     cdef bytes _before, _held
     cdef long _attempt
     cdef double _now
+    cdef public double opened
     cdef dict _others
     cdef public object body_gate
 
-    cpdef prepare(self, Pump pump, Client client, Exchange exchange, bint head_only, bint stays, bint old, bint lane)
+    cpdef prepare(self, Pump pump, Client client, Exchange exchange, bint head_only, bint stays, bint old, bint lane, double now)
     cpdef attempt_head(self, long attempt, long status, headers)
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
-    cpdef start(self, double now)
+    cpdef start(self)
+    cpdef begin(self)
+    cpdef act(self)
+    @cython.locals(exchange=Exchange, now=double)
+    cpdef bint attempt_whole(self, long attempt, long status, headers, bytes data) except -1
     @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
     cdef _call(self, Call call)

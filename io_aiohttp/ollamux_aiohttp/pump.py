@@ -116,6 +116,12 @@ class Pump(Lane):
 
     def open(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins it now."""
+        driver = self.opened(client, message, body)
+        driver.start()
+        self.under_way(driver)
+
+    def opened(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> Driver:
+        """The driver of a request, which `begin` and `act` are to be called of."""
         gateway = self.gateway
         now = monotonic()
         headers: Mapping[str, str]
@@ -133,9 +139,13 @@ class Pump(Lane):
         else:
             exchange = gateway.open(request_of(method, path, headers, body, client.peer), now)
         driver = Driver.__new__(Driver)
-        driver.prepare(self, client, exchange, head_only, stays, old, True)
-        driver.start(now)
-        gateway.ledger.overhead.add(monotonic() - now)
+        driver.prepare(self, client, exchange, head_only, stays, old, True, now)
+        return driver
+
+    def under_way(self, driver: Driver) -> None:
+        """It has begun: notes what that took, and lets those go on who may now."""
+        gateway = self.gateway
+        gateway.ledger.overhead.add(monotonic() - driver.opened)
         if gateway.has_ready():
             self.drain()
 
@@ -143,8 +153,9 @@ class Pump(Lane):
         """Refuses a request whose body does not come, in the client's format, and closes."""
         exchange = self.gateway.refuse(message.path, SlowBody("the request's body took too long"))
         driver = Driver.__new__(Driver)
-        driver.prepare(self, client, exchange, message.head_only, not message.should_close, message.old, True)
-        driver.start(monotonic())
+        now = monotonic()
+        driver.prepare(self, client, exchange, message.head_only, not message.should_close, message.old, True, now)
+        driver.start()
 
     def refusal(self, path: str, status: int, text: str) -> tuple[HeaderPairs, bytes]:
         """Headers and body of an error in the format of this path."""
@@ -157,15 +168,25 @@ class Arrivals(Burst):
     __slots__ = ("_pump",)
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pump: Pump) -> None:
-        super().__init__(loop)
+        super().__init__(loop, 3)
         self._pump = pump
 
-    def take_up(self, who: Client) -> None:
-        """Begins its request, if it is there still."""
+    def step(self, who: Client, number: int) -> None:
+        """Opens its request if it is there still, begins it, acts upon that."""
         client: Client = who
-        reader = client.reader
-        if reader is not None and client.transport is not None:
-            self._pump.open(client, reader, reader.body)
+        if number == 0:
+            reader = client.reader
+            if reader is not None and client.transport is not None:
+                self._pump.opened(client, reader, reader.body)
+            return
+        driver: Driver = client.driver  # type: ignore[assignment]  # the one that was made just now, or none
+        if driver is None:
+            return
+        if number == 1:
+            driver.begin()
+        else:
+            driver.act()
+            self._pump.under_way(driver)
 
 
 class Driver(Answering):
@@ -176,6 +197,7 @@ class Driver(Answering):
         "_before",
         "_chunked",
         "_client",
+        "_due",
         "_exchange",
         "_head_only",
         "_held",
@@ -191,10 +213,19 @@ class Driver(Answering):
         "_waiter",
         "_wrote_head",
         "body_gate",
+        "opened",
     )
 
     def prepare(
-        self, pump: Pump, client: Client, exchange: Exchange, head_only: bool, stays: bool, old: bool, lane: bool
+        self,
+        pump: Pump,
+        client: Client,
+        exchange: Exchange,
+        head_only: bool,
+        stays: bool,
+        old: bool,
+        lane: bool,
+        now: float,
     ) -> None:
         """Instead of a constructor, whose call would cost what a good part of a request does."""
         self._pump = pump
@@ -210,7 +241,8 @@ class Driver(Answering):
         self._holding = False
         self._before = b""
         self._held = b""
-        self._now = 0.0
+        self._now = self.opened = now
+        self._due: Wants = None
         self._attempt = 0
         self._transfer: Transfer | None = None
         self._others: dict[int, Transfer] | None = None
@@ -220,11 +252,11 @@ class Driver(Answering):
         client.driver = self
 
     @classmethod
-    def of(cls, pump: Pump, client: Client, exchange: Exchange, message: RawRequestMessage) -> Driver:
+    def of(cls, pump: Pump, client: Client, exchange: Exchange, message: RawRequestMessage, now: float) -> Driver:
         """The driver of a request that goes the way of aiohttp."""
         head_only, stays, old = message.method == "HEAD", not message.should_close, message.version < (1, 1)
         driver = Driver.__new__(Driver)
-        driver.prepare(pump, client, exchange, head_only, stays, old, False)
+        driver.prepare(pump, client, exchange, head_only, stays, old, False, now)
         return driver
 
     @property
@@ -251,13 +283,30 @@ class Driver(Answering):
 
     # From the exchange ------------------------------------------------------------------------------------------------
 
-    def start(self, now: float) -> None:
-        """Begins the exchange."""
-        self._now = now
+    def start(self) -> None:
+        """Begins the exchange and does what it wants."""
+        self.begin()
+        self.act()
+
+    def begin(self) -> None:
+        """Begins the exchange, which `act` is to follow."""
         try:
-            self.do(self._exchange.start(now))
+            self._due = self._exchange.start(self._now)
         except Exception:
             self._fail()
+
+    def act(self) -> None:
+        """Carries out what is due: what the exchange wanted when it began, or when it heard a whole answer. Whatever
+        else happens to a driver comes after that."""
+        wants = self._due
+        if wants is not None:
+            self._due = None
+            try:
+                self.do(wants)
+            except Exception:
+                self._fail()
+        if self._holding:
+            self._let_go()
 
     def do(self, wants: Wants) -> None:
         """Carries out what a report came back with."""
@@ -443,12 +492,16 @@ class Driver(Answering):
     # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        if self._due is not None:
+            self.act()
         now = self._now = monotonic()
         wants = self._exchange.attempt_head(attempt, status, headers, now)
         if wants is not None:
             self.do(wants)
 
     def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
+        if self._due is not None:
+            self.act()
         now = self._now = monotonic()
         self._holding = last  # so that an answer's last bytes and its end are one write
         wants = self._exchange.attempt_data(attempt, data, now)
@@ -457,7 +510,32 @@ class Driver(Answering):
         elif wants is not None:
             self.do(wants)
 
+    def attempt_whole(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], data: bytes) -> bool:
+        if self._due is not None:
+            self.act()
+        exchange = self._exchange
+        now = self._now = monotonic()
+        try:
+            wants = exchange.attempt_head(attempt, status, headers, now)
+            if wants is not None:
+                self.do(wants)
+                if self._under_way(attempt) is None:
+                    return True
+            self._holding = True
+            wants = exchange.attempt_data(attempt, data, now)
+            if wants is not None:
+                self.do(wants)
+                if self._under_way(attempt) is None:
+                    return True
+            self._ended(attempt)
+            self._due = exchange.attempt_end(attempt, now)
+        except Exception:
+            self._fail()
+        return True
+
     def attempt_end(self, attempt: int) -> None:
+        if self._due is not None:
+            self.act()
         self._ended(attempt)
         now = self._now = monotonic()
         try:
@@ -468,6 +546,8 @@ class Driver(Answering):
             self._let_go()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
+        if self._due is not None:
+            self.act()
         self._ended(attempt)
         if self._holding:
             self._let_go()
@@ -508,6 +588,8 @@ class Driver(Answering):
 
     def proceed(self, now: float) -> None:
         """What the exchange waited for inside the gateway has come."""
+        if self._due is not None:
+            self.act()
         self._now = now
         try:
             self.do(self._exchange.proceed(now))

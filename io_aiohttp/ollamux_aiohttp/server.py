@@ -186,8 +186,8 @@ class Server:
             if isinstance(granted, Granted):
                 return await self._events.serve(request, granted.extra_headers)
         exchange = self.gateway.open(asked, now)
-        driver = Driver.of(pump, connection.client, exchange, message)
-        driver.start(now)
+        driver = Driver.of(pump, connection.client, exchange, message, now)
+        driver.start()
         if self.gateway.has_ready():
             self._drain()
         if streaming and not driver.over:
@@ -204,8 +204,8 @@ class Server:
         assert self._pump is not None
         settled = self.gateway.refuse(request.raw_path, error)
         message = request._message  # pyright: ignore[reportPrivateUsage]
-        driver = Driver.of(self._pump, connection.client, settled, message)
-        driver.start(time.monotonic())
+        driver = Driver.of(self._pump, connection.client, settled, message, time.monotonic())
+        driver.start()
         connection.finish_writing()
         return self._pump.closing
 

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -18,12 +18,13 @@ from tests.support.running import Running, running
 from tests.support.scripted import Asked, Backend, Wire, backend, chunk, sse, stream_head
 
 from ollamux.exchange import ModelExchange
+from ollamux.exchange.base import Exchange
 from ollamux.formats.ollama.serving import OllamaServing
 from ollamux.formats.openai_chat.serving import OpenAIChatServing
 from ollamux_aiohttp import bursts
 from ollamux_aiohttp.client import Client, Lane
 from ollamux_aiohttp.lane import LaneParser
-from ollamux_aiohttp.pump import Arrivals, Pump, Written
+from ollamux_aiohttp.pump import Arrivals, Driver, Pump, Written
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +208,56 @@ def test_a_request_whose_client_left_before_it_was_begun_opens_nothing() -> None
         pump: Any = Pump.__new__(Pump)
         arrivals = Arrivals(asyncio.get_running_loop(), pump)
         client.reader.feed(post("/api/chat", b"{}"))
-        arrivals.take_up(client)
+        for number in range(3):
+            arrivals.step(client, number)
         client.transport = object()
         with pytest.raises((AttributeError, TypeError)):  # there is no gateway behind this pump
-            arrivals.take_up(client)
+            arrivals.step(client, 0)
 
     asyncio.run(test())
+
+
+class _Talkative(Exchange):
+    """Wants something to be written whenever it is told something."""
+
+    __slots__ = ()
+
+    def start(self, now: float) -> bytes:
+        return b"first "
+
+    def _more(self, *_: object) -> bytes:
+        return b"second"
+
+    proceed = attempt_data = attempt_end = attempt_failed = attempt_head = _more  # type: ignore[assignment]
+
+
+class _Transport:
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda driver: driver.proceed(1.0),
+        lambda driver: driver.attempt_head(1, 200, ()),
+        lambda driver: driver.attempt_data(1, b"x", False),
+        lambda driver: driver.attempt_whole(1, 200, (), b"x"),
+        lambda driver: driver.attempt_end(1),
+        lambda driver: driver.attempt_failed(1, "closed", True, ""),
+    ],
+)
+def test_what_is_due_is_done_before_whatever_comes_later(later: Callable[[Driver], None]) -> None:
+    client: Any = Client(None, Lane(), LaneParser(lambda method, path: True, 8192))  # type: ignore[arg-type]
+    client.transport = transport = _Transport()
+    pump: Any = Pump.__new__(Pump)
+    driver = Driver.__new__(Driver)
+    driver.prepare(pump, client, _Talkative(), False, True, False, True, 1.0)
+    driver.begin()
+    assert transport.written == b""
+    later(driver)
+    driver.act()
+    assert transport.written == b"first second"
