@@ -107,6 +107,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.routing.walking",
     "ollamux.streaming._chunk",
     "ollamux.streaming._lane",
+    "ollamux.streaming._shape",
     "ollamux.streaming._skeleton",
     "ollamux.streaming._template",
     "ollamux.streaming.framing",
