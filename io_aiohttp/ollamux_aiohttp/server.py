@@ -32,10 +32,11 @@ from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.driver import Driver
 from ollamux_aiohttp.events import EVENTS, Events, Granted
 from ollamux_aiohttp.lane import headers_of
 from ollamux_aiohttp.logs import log_news
-from ollamux_aiohttp.pump import Driver, Pump
+from ollamux_aiohttp.pump import Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.tls import server_context
 from ollamux_aiohttp.upstream.configured import upstreams_of

@@ -271,12 +271,14 @@ class Connection(ResponseParser):
         listener = transfer.listener
         attempt = transfer.attempt
         pieces = self.pieces
-        if self.whole and listener.attempt_whole(attempt, self.status, self.headers, pieces[0]):
-            self.told = listener
-            pieces.clear()
-            if self.transfer is transfer:
-                self._release(transfer)
-            return
+        if self.done and pieces and not self.headed:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if listener.attempt_whole(attempt, self.status, self.headers, data):
+                self.told = listener
+                pieces.clear()
+                if self.transfer is transfer:
+                    self._release(transfer)
+                return
         if not self.headed and self.status:
             self.headed = True
             listener.attempt_head(attempt, self.status, self.headers)

@@ -11,7 +11,7 @@ cdef class ResponseParser:
     cdef public list pieces, headers
     cdef public object on_body
     cdef public long status
-    cdef public bint done, reusable, whole
+    cdef public bint done, reusable
     cdef public str fault
     cdef object _parser
     cdef bint _bodyless

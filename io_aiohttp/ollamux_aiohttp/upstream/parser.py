@@ -37,8 +37,7 @@ class _StopParsing(Exception):
 class ResponseParser:
     """`expect` begins a response, `feed` takes bytes; then look at the attributes. `status` is 0 until the final head
     is complete. `pieces` is emptied by the owner. `done`: the response is complete. `reusable`: the connection may
-    serve another. `fault`: what was wrong, in words, or empty. `whole`: all of it came in one read, and `pieces` is its
-    body, which is not empty."""
+    serve another. `fault`: what was wrong, in words, or empty."""
 
     __slots__ = (
         "_bodyless",
@@ -53,7 +52,6 @@ class ResponseParser:
         "pieces",
         "reusable",
         "status",
-        "whole",
     )
 
     def __init__(self, last: LastHead | None = None) -> None:
@@ -71,7 +69,6 @@ class ResponseParser:
         self.headers: list[tuple[str, str]] = []
         self.done = False
         self.reusable = False
-        self.whole = False
         self.fault = ""
         self._bodyless = bodyless
         self._dry = 0
@@ -120,7 +117,6 @@ class ResponseParser:
             return True
         if body:
             self.pieces.append(body)
-            self.whole = True
         self.done = True
         self.reusable = True
         return True

@@ -258,12 +258,17 @@ def test_what_was_read_before_the_end_of_a_connection_is_heard_before_it(drive_l
     drive_lean(scenario)
 
 
+@pytest.mark.parametrize("answer", [OK, CHUNKED, OK.replace(b"200", b"404")])
 @pytest.mark.parametrize("cancels", [False, True])
 def test_a_whole_answer_is_one_word_to_who_takes_it_and_acted_upon_after_that(
-    drive_lean: Drive, whole_recorder: type[WholeRecorder], cancels: bool
+    drive_lean: Drive, whole_recorder: type[WholeRecorder], answer: bytes, cancels: bool
 ) -> None:
     async def scenario(world: World) -> None:
-        await world.serve(_script)
+        async def script(peer: Peer) -> None:
+            while await peer.request():
+                peer.send(answer)
+
+        await world.serve(script)
         await world.call()  # its head is known from here on
         for number in range(1, 4):
             whole = whole_recorder()
@@ -272,29 +277,27 @@ def test_a_whole_answer_is_one_word_to_who_takes_it_and_acted_upon_after_that(
                 whole.on_event = lambda event, ended=transfer: ended.cancel() if event == "whole" else None
             await whole.done()
             assert whole.events == ["whole", "act"]
-            assert (whole.status, whole.headers, whole.body) == (200, {"content-length": "2"}, b"ok")
+            assert (str(whole.status).encode() in answer, whole.body) == (True, b"ok")
             assert world.connections == (number if cancels else 1)
 
     drive_lean(scenario)
 
 
-@pytest.mark.parametrize("answer", [CHUNKED, OK.replace(b"200", b"404"), OK[:-1]])
 def test_an_answer_that_does_not_come_whole_is_told_in_its_parts(
-    drive_lean: Drive, whole_recorder: type[WholeRecorder], answer: bytes
+    drive_lean: Drive, whole_recorder: type[WholeRecorder]
 ) -> None:
     async def scenario(world: World) -> None:
         async def script(peer: Peer) -> None:
-            while await peer.request():
-                peer.send(answer)
-                if answer is not CHUNKED and answer[-2:] != b"ok":
-                    await first.first()
-                    peer.send(b"k")
+            await peer.request()
+            peer.send(OK[:-1])
+            await first.first()
+            peer.send(OK[-1:])
+            await peer.request()
 
         await world.serve(script)
         first = whole_recorder()
         world.start(recorder=first)
         await first.done()
-        assert first.events in (["head", "data", "end"], ["head", "data", "data", "end"])
-        assert first.body == b"ok"
+        assert (first.events, first.body) == (["head", "data", "data", "end"], b"ok")
 
     drive_lean(scenario)
