@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ollamux_aiohttp.upstream import BackendTransport
+from ollamux_aiohttp.upstream import BackendTransport, Transfer
 from ollamux_aiohttp.upstream import lean as lean_module
 
 if TYPE_CHECKING:
@@ -268,13 +269,17 @@ def test_a_whole_answer_is_one_word_to_who_takes_it_and_acted_upon_after_that(
             while await peer.request():
                 peer.send(answer)
 
+        def cancel_at_once(transfer: Transfer, event: str) -> None:
+            if event == "whole":
+                transfer.cancel()
+
         await world.serve(script)
         await world.call()  # its head is known from here on
         for number in range(1, 4):
             whole = whole_recorder()
             _, transfer = world.start(recorder=whole)
             if cancels:
-                whole.on_event = lambda event, ended=transfer: ended.cancel() if event == "whole" else None
+                whole.on_event = partial(cancel_at_once, transfer)
             await whole.done()
             assert whole.events == ["whole", "act"]
             assert (str(whole.status).encode() in answer, whole.body) == (True, b"ok")
