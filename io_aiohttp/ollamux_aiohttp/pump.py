@@ -122,9 +122,9 @@ class Arrivals(Burst):
             if reader is not None and client.transport is not None:
                 self._pump.opened(client, reader, reader.body)
             return
-        driver: Driver = client.driver  # type: ignore[assignment]  # the one that was made just now, or none
-        if driver is None:
+        if client.driver is None:
             return
+        driver: Driver = client.driver  # type: ignore[assignment]  # the one that was made just now
         if number == 1:
             driver.begin()
         else:

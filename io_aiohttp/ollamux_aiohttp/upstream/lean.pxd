@@ -55,7 +55,7 @@ cdef class Connection(ResponseParser):
     cdef public Origin origin
     cdef public LeanTransfer transfer
     cdef public Burst burst
-    cdef public bytes late
+    cdef public bytes body, late
     cdef public Listener told
     cdef public bint reused, full, headed
     cdef public double sent_at
@@ -65,7 +65,7 @@ cdef class Connection(ResponseParser):
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
     cpdef catch_up(self)
     cdef take_in(self)
-    @cython.locals(transfer=LeanTransfer, listener=Listener, attempt=long, pieces=list, data=bytes)
+    @cython.locals(listener=Listener, attempt=long, body=bytes)
     cpdef tell(self)
     @cython.locals(told=Listener)
     cdef let_act(self)

@@ -155,10 +155,11 @@ class LeanTransfer:
 
 class Connection(ResponseParser):
     """A connection to a backend: idle, or serving `transfer`. `late` is what was read and is to be looked at when all
-    that came with it was read; `headed`: the head of the answer was told; `told`: who was told a whole answer and has
+    that came with it was read; `body` what is to be told of that; `headed`: the head of the answer was told; `told`: who was told a whole answer and has
     not acted upon it."""
 
     __slots__ = (
+        "body",
         "burst",
         "full",
         "headed",
@@ -177,7 +178,7 @@ class Connection(ResponseParser):
         super().__init__(origin.last)
         self.pool = pool
         self.burst: Burst = _answers(pool.loop)
-        self.late = b""
+        self.late = self.body = b""
         self.origin = origin
         self.transfer: LeanTransfer | None = None
         self.told: Listener | None = None
@@ -246,7 +247,7 @@ class Connection(ResponseParser):
         elif self.burst.takes(self):
             self.late = data
         else:
-            self.feed(data)
+            self.body = self.feed(data)
             self.tell()
             self.let_act()
 
@@ -261,33 +262,28 @@ class Connection(ResponseParser):
         """Reads what is late, if somebody waits for it still."""
         data, self.late = self.late, b""
         if self.transfer is not None:
-            self.feed(data)
+            self.body = self.feed(data)
 
     def tell(self) -> None:
         """Tells the listener what was read and not told."""
         transfer = self.transfer
+        body, self.body = self.body, b""
         if transfer is None:
             return
         listener = transfer.listener
         attempt = transfer.attempt
-        pieces = self.pieces
-        if self.done and pieces and not self.headed:
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            if listener.attempt_whole(attempt, self.status, self.headers, data):
-                self.told = listener
-                pieces.clear()
-                if self.transfer is transfer:
-                    self._release(transfer)
-                return
+        if self.done and body and not self.headed and listener.attempt_whole(attempt, self.status, self.headers, body):
+            self.told = listener
+            if self.transfer is transfer:
+                self._release(transfer)
+            return
         if not self.headed and self.status:
             self.headed = True
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
-        if pieces:
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            listener.attempt_data(attempt, data, self.done)
+        if body:
+            listener.attempt_data(attempt, body, self.done)
             if self.transfer is not transfer:
                 return
         if self.done:
