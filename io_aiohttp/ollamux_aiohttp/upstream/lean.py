@@ -155,8 +155,8 @@ class LeanTransfer:
 
 class Connection(ResponseParser):
     """A connection to a backend: idle, or serving `transfer`. `late` is what was read and is to be looked at when all
-    that came with it was read; `body` what is to be told of that; `headed`: the head of the answer was told; `told`: who was told a whole answer and has
-    not acted upon it."""
+    that came with it was read, `body` what is to be told of it; `headed`: the head of the answer was told; `told`: who
+    was told a whole answer and has not acted upon it."""
 
     __slots__ = (
         "body",
