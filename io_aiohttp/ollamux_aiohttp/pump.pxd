@@ -30,27 +30,31 @@ cdef class Pump(Lane):
     cdef public object loop, drain, staying, closing, body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, ledger=Ledger, method=str, path=str)
+    @cython.locals(now=double)
     cpdef open(self, Client client, message, bytes body)
+    @cython.locals(gateway=Gateway, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, method=str, path=str)
+    cpdef Driver driver(self, Client client, message, bytes body, double now)
+    @cython.locals(gateway=Gateway, ledger=Ledger)
+    cpdef began(self, double now)
     cpdef begin(self, Client client, message, bytes body)
 
 
 cdef class Arrivals(Burst):
     cdef Pump _pump
 
-    @cython.locals(client=Client, reader=LaneParser)
-    cpdef take_up(self, who)
+    @cython.locals(pump=Pump, client=Client, reader=LaneParser, driver=Driver, now=double)
+    cpdef bint take_up(self, who, int step) except? -1
 
 
 cdef class Driver(Answering):
-    cdef object _waiter, _transfer
+    cdef object _waiter, _transfer, _wants
     cdef Exchange _exchange
     cdef Pump _pump
     cdef Client _client
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over, _holding
     cdef bytes _before, _held
     cdef long _attempt
-    cdef double _now
+    cdef public double now
     cdef dict _others
     cdef public object body_gate
 
@@ -59,6 +63,7 @@ cdef class Driver(Answering):
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef start(self, double now)
+    cpdef ask(self)
     @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)
     cpdef do(self, wants)
     cdef _call(self, Call call)

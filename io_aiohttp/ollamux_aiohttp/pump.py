@@ -116,8 +116,13 @@ class Pump(Lane):
 
     def open(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> None:
         """Begins it now."""
-        gateway = self.gateway
         now = monotonic()
+        self.driver(client, message, body, now).start(now)
+        self.began(now)
+
+    def driver(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes, now: float) -> Driver:
+        """The driver of a request, which is then to be started."""
+        gateway = self.gateway
         headers: Mapping[str, str]
         if isinstance(message, LaneParser):
             lane: LaneParser = message  # the usual one, read as what it is
@@ -134,7 +139,11 @@ class Pump(Lane):
             exchange = gateway.open(request_of(method, path, headers, body, client.peer), now)
         driver = Driver.__new__(Driver)
         driver.prepare(self, client, exchange, head_only, stays, old, True)
-        driver.start(now)
+        return driver
+
+    def began(self, now: float) -> None:
+        """A request that came at this time is under way."""
+        gateway = self.gateway
         gateway.ledger.overhead.add(monotonic() - now)
         if gateway.has_ready():
             self.drain()
@@ -157,15 +166,29 @@ class Arrivals(Burst):
     __slots__ = ("_pump",)
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pump: Pump) -> None:
-        super().__init__(loop)
+        super().__init__(loop, 3)
         self._pump = pump
 
-    def take_up(self, who: Client) -> None:
-        """Begins its request, if it is there still."""
+    def take_up(self, who: Client, step: int) -> bool:
+        """Opens its exchange, if the client is there still; asks that what it wants; carries that out."""
         client: Client = who
-        reader = client.reader
-        if reader is not None and client.transport is not None:
-            self._pump.open(client, reader, reader.body)
+        pump = self._pump
+        if step == 0:
+            reader = client.reader
+            if reader is None or client.transport is None:
+                return False
+            now = monotonic()
+            pump.driver(client, reader, reader.body, now).now = now
+            return True
+        driver: Driver | None = client.driver  # type: ignore[assignment]  # it is
+        if driver is None:
+            return False
+        if step == 1:
+            driver.ask()
+            return True
+        driver.carry_out()
+        pump.began(driver.now)
+        return False
 
 
 class Driver(Answering):
@@ -182,15 +205,16 @@ class Driver(Answering):
         "_holding",
         "_keep_alive",
         "_lane",
-        "_now",
         "_old",
         "_others",
         "_over",
         "_pump",
         "_transfer",
         "_waiter",
+        "_wants",
         "_wrote_head",
         "body_gate",
+        "now",
     )
 
     def prepare(
@@ -210,7 +234,9 @@ class Driver(Answering):
         self._holding = False
         self._before = b""
         self._held = b""
-        self._now = 0.0
+        self.now = 0.0
+        self.later = False
+        self._wants: Wants = None
         self._attempt = 0
         self._transfer: Transfer | None = None
         self._others: dict[int, Transfer] | None = None
@@ -253,14 +279,32 @@ class Driver(Answering):
 
     def start(self, now: float) -> None:
         """Begins the exchange."""
-        self._now = now
+        self.now = now
+        self.ask()
+        self.carry_out()
+
+    def ask(self) -> None:
+        """Begins the exchange; `carry_out` does what that wants."""
         try:
-            self.do(self._exchange.start(now))
+            self._wants = self._exchange.start(self.now)
         except Exception:
             self._fail()
 
+    def carry_out(self) -> None:
+        """Does what was put off."""
+        wants, self._wants = self._wants, None
+        if wants is not None:
+            try:
+                self.do(wants)
+            except Exception:
+                self._fail()
+        if self._holding:
+            self._let_go()
+
     def do(self, wants: Wants) -> None:
-        """Carries out what a report came back with."""
+        """Carries out what a report came back with, behind what was put off."""
+        if self._wants is not None:
+            self.carry_out()
         if wants is None:
             return
         if type(wants) is bytes:
@@ -351,7 +395,7 @@ class Driver(Answering):
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
         out = (
-            self._pump.heads.encoded(head.status, self._headers(head), self._now)
+            self._pump.heads.encoded(head.status, self._headers(head), self.now)
             + extra
             + self._connection_line()
             + b"\r\n"
@@ -373,7 +417,7 @@ class Driver(Answering):
     def _whole(self, head: Head, data: bytes) -> None:
         """Head, length and body in one write."""
         self._wrote_head = True
-        start = self._pump.heads.encoded(head.status, self._headers(head), self._now)
+        start = self._pump.heads.encoded(head.status, self._headers(head), self.now)
         if head.status in (204, 304):
             self._send(start + self._connection_line() + b"\r\n")
         elif self._head_only:
@@ -434,7 +478,7 @@ class Driver(Answering):
         if self.body_gate is not None:
             self.body_gate.set()
         if self._lane:
-            client.leave(self._keep_alive, self._now)
+            client.leave(self._keep_alive, self.now)
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         if self._pump.gateway.has_ready():
@@ -443,35 +487,40 @@ class Driver(Answering):
     # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        now = self._now = monotonic()
+        now = self.now = monotonic()
         wants = self._exchange.attempt_head(attempt, status, headers, now)
         if wants is not None:
             self.do(wants)
 
     def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
-        now = self._now = monotonic()
+        now = self.now = monotonic()
         self._holding = last  # so that an answer's last bytes and its end are one write
         wants = self._exchange.attempt_data(attempt, data, now)
         if type(wants) is bytes:
-            self._write(wants)
+            if self.later and not last and self._wants is None:
+                self._wants = wants
+            else:
+                self._write(wants)
         elif wants is not None:
             self.do(wants)
 
     def attempt_end(self, attempt: int) -> None:
+        if self._wants is not None:
+            self.carry_out()
         self._ended(attempt)
-        now = self._now = monotonic()
+        now = self.now = monotonic()
         try:
-            self.do(self._exchange.attempt_end(attempt, now))
+            self._wants = self._exchange.attempt_end(attempt, now)
         except Exception:
             self._fail()
-        if self._holding:
-            self._let_go()
+        if not self.later:
+            self.carry_out()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         self._ended(attempt)
         if self._holding:
             self._let_go()
-        now = self._now = monotonic()
+        now = self.now = monotonic()
         try:
             self.do(self._exchange.attempt_failed(attempt, kind, sent, now, detail))
         except Exception:
@@ -502,13 +551,13 @@ class Driver(Answering):
         """The client went away."""
         if not self._over:
             self._keep_alive = False
-            now = self._now = monotonic()
+            now = self.now = monotonic()
             self.do(self._exchange.client_gone(now))
             self._finish()
 
     def proceed(self, now: float) -> None:
         """What the exchange waited for inside the gateway has come."""
-        self._now = now
+        self.now = now
         try:
             self.do(self._exchange.proceed(now))
         except Exception:
@@ -516,7 +565,7 @@ class Driver(Answering):
 
     def wake(self, now: float) -> None:
         """A deadline has come."""
-        self._now = now
+        self.now = now
         try:
             self.do(self._exchange.woken(now))
         except Exception:
@@ -527,10 +576,11 @@ class Driver(Answering):
     def _fail(self) -> None:
         """A mistake of ours: this request ends, and no other one notices."""
         _log.exception("a request failed inside the gateway")
+        self._wants = None
         if self._over:
             return
         self._keep_alive = False
-        now = self._now = monotonic()
+        now = self.now = monotonic()
         self._exchange.client_gone(now)
         if not self._wrote_head:
             self._whole(

@@ -207,9 +207,10 @@ def test_a_request_whose_client_left_before_it_was_begun_opens_nothing() -> None
         pump: Any = Pump.__new__(Pump)
         arrivals = Arrivals(asyncio.get_running_loop(), pump)
         client.reader.feed(post("/api/chat", b"{}"))
-        arrivals.take_up(client)
+        assert not arrivals.take_up(client, 0)
         client.transport = object()
         with pytest.raises((AttributeError, TypeError)):  # there is no gateway behind this pump
-            arrivals.take_up(client)
+            arrivals.take_up(client, 0)
+        assert not arrivals.take_up(client, 1)
 
     asyncio.run(test())

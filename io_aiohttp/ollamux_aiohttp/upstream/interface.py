@@ -40,9 +40,14 @@ class BackendTransport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listener(Sleeper):
-    """Who is told how an attempt goes, and waits no longer than for a deadline of its own."""
+    """Who is told how an attempt goes, and waits no longer than for a deadline of its own. `later`: what it does about
+    what it is told may wait for `carry_out`, which follows within the same iteration of the loop."""
 
-    __slots__ = ()
+    __slots__ = ("later",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = False
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The answer's final status, 200 or more, and its headers."""
@@ -53,6 +58,9 @@ class Listener(Sleeper):
 
     def attempt_end(self, attempt: int) -> None:
         """The answer is complete."""
+
+    def carry_out(self) -> None:
+        """Do what was put off."""
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         """There will be no more. `sent` says whether any byte of the request was written to a backend."""

@@ -56,18 +56,21 @@ cdef class Connection(ResponseParser):
     cdef public LeanTransfer transfer
     cdef public Burst burst
     cdef public bytes late
-    cdef public bint reused, full
+    cdef public Listener owing
+    cdef public bint reused, full, told
     cdef public double sent_at
     cdef public long stamp
 
     @cython.locals(call=Call, body=bytes)
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
     cpdef catch_up(self)
+    cdef bint take_in(self) except -1
     cdef look_at(self, LeanTransfer transfer, bytes data)
+    cdef tell(self, LeanTransfer transfer)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)
 
 
 cdef class Answers(Burst):
-    @cython.locals(connection=Connection)
-    cpdef take_up(self, who)
+    @cython.locals(connection=Connection, listener=Listener, transfer=LeanTransfer)
+    cpdef bint take_up(self, who, int step) except? -1

@@ -155,9 +155,22 @@ class LeanTransfer:
 
 class Connection(ResponseParser):
     """A connection to a backend: idle, or serving `transfer`. `late` is what was read and is to be looked at when all
-    that came with it was read."""
+    that came with it was read; `told` whether the answer's head was told, `owing` who has to `carry_out` something."""
 
-    __slots__ = ("burst", "full", "late", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")
+    __slots__ = (
+        "burst",
+        "full",
+        "late",
+        "origin",
+        "owing",
+        "pool",
+        "reused",
+        "sent_at",
+        "stamp",
+        "told",
+        "transfer",
+        "transport",
+    )
 
     def __init__(self, pool: Pool, origin: Origin) -> None:
         super().__init__(origin.last)
@@ -170,6 +183,8 @@ class Connection(ResponseParser):
         self.sent_at = 0.0
         self.stamp = 0
         self.full = False
+        self.told = False
+        self.owing: Listener | None = None
 
     def serve(self, transfer: LeanTransfer, prepared: Prepared) -> None:
         """Write the transfer's request, with its body if that is whole."""
@@ -233,18 +248,30 @@ class Connection(ResponseParser):
 
     def catch_up(self) -> None:
         """Looks at what was read, if somebody waits for it still."""
-        data, self.late = self.late, b""
         transfer = self.transfer
-        if data and transfer is not None:
-            self.look_at(transfer, data)
+        if self.take_in() and transfer is not None:
+            self.tell(transfer)
+
+    def take_in(self) -> bool:
+        """Reads what is late. Whether there is anything to tell."""
+        data, self.late = self.late, b""
+        if not data or self.transfer is None:
+            return False
+        self.told = self.status != 0
+        self.feed(data)
+        return True
 
     def look_at(self, transfer: LeanTransfer, data: bytes) -> None:
         """Bytes of an answer."""
-        headed = self.status
+        self.told = self.status != 0
         self.feed(data)
+        self.tell(transfer)
+
+    def tell(self, transfer: LeanTransfer) -> None:
+        """Tells the transfer's listener what was read."""
         listener = transfer.listener
         attempt = transfer.attempt
-        if not headed and self.status:
+        if not self.told and self.status:
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
@@ -318,10 +345,30 @@ class Answers(Burst):
 
     __slots__ = ()
 
-    def take_up(self, who: Connection) -> None:
-        """Looks at it."""
+    def take_up(self, who: Connection, step: int) -> bool:
+        """Reads it; tells who waits for it; has that one do what is to be done about it; lets go of what is over."""
         connection: Connection = who
-        connection.catch_up()
+        listener: Listener
+        if step == 0:
+            return connection.take_in()
+        if step == 1:
+            transfer = connection.transfer
+            if transfer is None:
+                return False
+            connection.owing = listener = transfer.listener
+            listener.later = True
+            try:
+                connection.tell(transfer)
+            except Exception:
+                listener.later = False
+                raise
+        elif step == 2:
+            listener = connection.owing  # type: ignore[assignment]  # set by the step before
+            listener.later = False
+            listener.carry_out()
+        else:
+            connection.owing = None
+        return True
 
 
 _answers_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Answers] = WeakKeyDictionary()
@@ -331,7 +378,7 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Answers:
     """Those of a loop: its backends' answers come in one iteration whoever calls them."""
     found = _answers_of.get(loop)
     if found is None:
-        found = _answers_of[loop] = Answers(loop)
+        found = _answers_of[loop] = Answers(loop, 4)
     return found
 
 
