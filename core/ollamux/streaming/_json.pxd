@@ -181,13 +181,13 @@ cdef inline const unsigned char* turns_end(const unsigned char* p, const unsigne
 
 
 cdef enum Kind:
-    TEXT, COUNT, NUMBER, FLAG, NOTHING, NO_TEXT, NO_ITEMS, ANY, OBJECT, SINGLE, TURNS
+    TEXT, COUNT, NUMBER, FLAG, NOTHING, NO_TEXT, NO_ITEMS, ANY, OBJECT, SINGLE, TURNS, VALUE
 
 
 cdef struct Row:
     # A member of interest: its key, what its value has to be, and, of an object (or of the only object of an array,
     # SINGLE, which may be empty), the level of its own members. The rows of a level stand together, best in the order in
-    # which members mostly come. TURNS are messages as `turns_end` has them.
+    # which members mostly come. TURNS are messages as `turns_end` has them; VALUE is ANY that is other each time.
     const char* key
     Py_ssize_t size
     int kind
@@ -254,7 +254,7 @@ cdef inline const unsigned char* walk(
                 p = number_end(p)
             elif kind == FLAG:
                 p = word_end(p)
-            elif kind == ANY:
+            elif kind == ANY or kind == VALUE:
                 p = value_end(p, kinds)
             elif kind == NO_TEXT:
                 p = p + 2 if p[0] == 34 and p[1] == 34 else NULL

@@ -55,7 +55,7 @@ cdef class Connection(ResponseParser):
     cdef public Origin origin
     cdef public LeanTransfer transfer
     cdef public Burst burst
-    cdef public bytes late
+    cdef public bytes late, body
     cdef public Listener owing
     cdef public bint reused, full, told
     cdef public double sent_at
@@ -64,13 +64,14 @@ cdef class Connection(ResponseParser):
     @cython.locals(call=Call, body=bytes)
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
     cpdef catch_up(self)
-    cdef bint take_in(self) except -1
+    cdef take_in(self, bytes data)
     cdef look_at(self, LeanTransfer transfer, bytes data)
+    @cython.locals(body=bytes, listener=Listener, attempt=long)
     cdef tell(self, LeanTransfer transfer)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)
 
 
 cdef class Answers(Burst):
-    @cython.locals(connection=Connection, listener=Listener, transfer=LeanTransfer)
+    @cython.locals(connection=Connection, listener=Listener, transfer=LeanTransfer, data=bytes)
     cpdef bint take_up(self, who, int step) except? -1

@@ -155,9 +155,11 @@ class LeanTransfer:
 
 class Connection(ResponseParser):
     """A connection to a backend: idle, or serving `transfer`. `late` is what was read and is to be looked at when all
-    that came with it was read; `told` whether the answer's head was told, `owing` who has to `carry_out` something."""
+    that came with it was read, `body` what that brought and nobody was told yet; `told` whether the answer's head was
+    told, `owing` who has to `carry_out` something."""
 
     __slots__ = (
+        "body",
         "burst",
         "full",
         "late",
@@ -184,6 +186,7 @@ class Connection(ResponseParser):
         self.stamp = 0
         self.full = False
         self.told = False
+        self.body = b""
         self.owing: Listener | None = None
 
     def serve(self, transfer: LeanTransfer, prepared: Prepared) -> None:
@@ -248,38 +251,32 @@ class Connection(ResponseParser):
 
     def catch_up(self) -> None:
         """Looks at what was read, if somebody waits for it still."""
-        transfer = self.transfer
-        if self.take_in() and transfer is not None:
-            self.tell(transfer)
-
-    def take_in(self) -> bool:
-        """Reads what is late. Whether there is anything to tell."""
         data, self.late = self.late, b""
-        if not data or self.transfer is None:
-            return False
-        self.told = self.status != 0
-        self.feed(data)
-        return True
+        transfer = self.transfer
+        if data and transfer is not None:
+            self.look_at(transfer, data)
 
     def look_at(self, transfer: LeanTransfer, data: bytes) -> None:
         """Bytes of an answer."""
-        self.told = self.status != 0
-        self.feed(data)
+        self.take_in(data)
         self.tell(transfer)
+
+    def take_in(self, data: bytes) -> None:
+        """Reads them."""
+        self.told = self.status != 0
+        self.body = self.feed(data)
 
     def tell(self, transfer: LeanTransfer) -> None:
         """Tells the transfer's listener what was read."""
+        body, self.body = self.body, b""
         listener = transfer.listener
         attempt = transfer.attempt
         if not self.told and self.status:
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
-        pieces = self.pieces
-        if pieces:
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            listener.attempt_data(attempt, data, self.done)
+        if body:
+            listener.attempt_data(attempt, body, self.done)
             if self.transfer is not transfer:
                 return
         if self.done:
@@ -349,10 +346,13 @@ class Answers(Burst):
         """Reads it; tells who waits for it; has that one do what is to be done about it; lets go of what is over."""
         connection: Connection = who
         listener: Listener
+        transfer = connection.transfer
         if step == 0:
-            return connection.take_in()
-        if step == 1:
-            transfer = connection.transfer
+            data, connection.late = connection.late, b""
+            if not data or transfer is None:
+                return False
+            connection.take_in(data)
+        elif step == 1:
             if transfer is None:
                 return False
             connection.owing = listener = transfer.listener

@@ -10,19 +10,17 @@ Rules: what is read here, `gojson` would read the same way; a test compares the 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, PyBytes_FromStringAndSize
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
-from libc.string cimport memchr, memcmp, memcpy, memset
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.string cimport memchr, memcmp, memcpy
 
-from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, TURNS, Row, Span, counted, spaces, walk
-from ollamux.streaming._scan cimport digits, fill, stamp_text
+from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, TURNS, Row, Span, counted
+from ollamux.streaming._scan cimport digits, stamp_text
+from ollamux.streaming._shape cimport Shapes, name_of, shapes_of
 from ollamux.usage cimport Usage
 
 from ollamux.clock import Clock
 
 cdef object AT_THE_EPOCH = Clock()
-cdef unsigned char KINDS[256]
-fill(KINDS)
-
 cdef enum:
     LONGEST_OPTIONS = 512  # what is longer is not remembered
 
@@ -38,6 +36,8 @@ BODY[OPTIONS] = Row(b"options", 7, ANY, 0)
 cdef int BODY_FIRST[2]
 BODY_FIRST[0] = 0
 BODY_FIRST[1] = ROWS
+
+cdef Shapes REQUESTS = shapes_of(BODY, BODY_FIRST, ROWS, True)
 
 cdef enum:
     NAMED, SAID, DONE, READ, WRITTEN, ERROR, TOLD
@@ -62,6 +62,10 @@ cdef int TOLD_FIRST[2]
 TOLD_FIRST[0] = 0
 TOLD_FIRST[1] = TOLD
 
+cdef Shapes CHATS = shapes_of(CHAT, TOLD_FIRST, TOLD, False)
+cdef Shapes COMPLETIONS = shapes_of(COMPLETION, TOLD_FIRST, TOLD, False)
+
+
 cdef class PlainAsk:
     """A plain chat: `messages` as JSON, `options` as JSON or None."""
 
@@ -71,12 +75,8 @@ cpdef PlainAsk read_plain(bytes body):
     cdef bytes options = None
     cdef PlainAsk made
     cdef Span spans[ROWS]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
-    cdef const unsigned char* p
     cdef Py_ssize_t size
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), 0, BODY, BODY_FIRST, spans, KINDS, True)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
+    if not REQUESTS.read(body, spans):
         return None
     if spans[MODEL].start == NULL or spans[MESSAGES].start == NULL:
         return None
@@ -90,7 +90,7 @@ cpdef PlainAsk read_plain(bytes body):
         options = PyBytes_FromStringAndSize(<const char*>spans[OPTIONS].start, size)
         size = spans[MODEL].end - spans[MODEL].start
     made = PlainAsk.__new__(PlainAsk)
-    made.model = PyUnicode_DecodeUTF8(<const char*>spans[MODEL].start, size, NULL)
+    made.model = name_of(spans[MODEL].start, size)
     size = spans[MESSAGES].end - spans[MESSAGES].start
     made.messages = PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, size)
     made.stream = spans[STREAM].start == NULL or spans[STREAM].start[0] == 116
@@ -114,9 +114,7 @@ cpdef tuple passed(bytes body, str name, bint chat):
     cdef Py_ssize_t size, before, rest
     cdef bytes made
     cdef char* out
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), 0, &CHAT[0] if chat else &COMPLETION[0], TOLD_FIRST, spans, KINDS, False)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body) or (spans[DONE].end == NULL and spans[SAID].end == NULL):
+    if not (CHATS if chat else COMPLETIONS).read(body, spans) or (spans[DONE].end == NULL and spans[SAID].end == NULL):
         return None
     read = counted(spans[READ])
     written = counted(spans[WRITTEN])

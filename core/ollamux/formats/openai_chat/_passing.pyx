@@ -1,23 +1,24 @@
 """Lets requests and answers pass: reads what routing needs of a request, and puts another name in the place of a model's.
 
-Strategy: one walk over the bytes, which sees that they are JSON and notes where a few members stand. The numbers of a
-vector are passed over at the speed of memory, for they are the business of the two ends alone. Whatever is more than
-plain (an extension of ours, a name with an escape, a key that comes twice) is no business of this module: None says so,
-and `request`, `splice` and `embeddings` look at it instead.
+Strategy: one walk over the bytes, or one that is known from before, sees that they are JSON and notes where a few
+members stand. The numbers of a vector are passed over at the speed of memory, for they are the business of the two ends
+alone. Whatever is more than plain (an extension of ours, a name with an escape, a key that comes twice) is no business
+of this module: None says so, and `request`, `splice` and `embeddings` look at it instead.
 
 Rules: what is done here, they would do the same way; a test compares the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from ollamux.formats.openai_chat._plain cimport spent_on
 from ollamux.formats.openai_chat.route cimport Route
 from ollamux.streaming._json cimport (
-    ANY, COUNT, FLAG, NOTHING, OBJECT, TEXT, Row, Span, counted, key_end, spaces, value_end, walk, word_end,
+    ANY, COUNT, FLAG, NOTHING, OBJECT, TEXT, VALUE, Row, Span, counted, key_end, spaces, value_end, word_end,
 )
 from ollamux.streaming._scan cimport fill, text_end
+from ollamux.streaming._shape cimport Shapes, name_of, shapes_of
 
 import msgspec
 
@@ -78,17 +79,16 @@ PASSED_FIRST[2] = CACHED
 PASSED_FIRST[3] = THOUGHT
 PASSED_FIRST[4] = PASSED_ROWS
 
-cdef int ASKED_FIRST[2]
-ASKED_FIRST[0] = 0
-ASKED_FIRST[1] = 1
+cdef Shapes ANSWERS = shapes_of(PASSED, PASSED_FIRST, PASSED_ROWS, False)
 
 cdef enum:
-    NAMED, FLOWING, OFFERED, MANY, STREAMED, KNOBS, KEPT, CONTEXT, THINKS, USED, ROUTE_ROWS
+    NAMED, TOLD, FLOWING, OFFERED, MANY, STREAMED, KNOBS, KEPT, CONTEXT, THINKS, USED, ROUTE_ROWS
 
 cdef Row ROUTE[ROUTE_ROWS]
 ROUTE[NAMED] = Row(b"model", 5, TEXT, 0)
+ROUTE[TOLD] = Row(b"messages", 8, VALUE, 0)
 ROUTE[FLOWING] = Row(b"stream", 6, FLAG, 0)
-ROUTE[OFFERED] = Row(b"tools", 5, ANY, 0)
+ROUTE[OFFERED] = Row(b"tools", 5, VALUE, 0)
 ROUTE[MANY] = Row(b"n", 1, COUNT, 0)
 ROUTE[STREAMED] = Row(b"stream_options", 14, OBJECT, 1)
 ROUTE[KNOBS] = Row(b"options", 7, NOTHING, 0)
@@ -101,6 +101,8 @@ cdef int ROUTE_FIRST[3]
 ROUTE_FIRST[0] = NAMED
 ROUTE_FIRST[1] = USED
 ROUTE_FIRST[2] = ROUTE_ROWS
+
+cdef Shapes REQUESTS = shapes_of(ROUTE, ROUTE_FIRST, ROUTE_ROWS, False)
 
 
 cdef bytes _under(bytes body, Span model, bytes name):
@@ -161,11 +163,7 @@ cpdef tuple renamed(bytes body, str name):
     """A whole answer under this name for its model, and what it cost, None where that was not seen; None for both where
     it is not one that may pass as it is."""
     cdef Span spans[PASSED_ROWS]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
-    cdef const unsigned char* p
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), 0, PASSED, PASSED_FIRST, spans, KINDS, False)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
+    if not ANSWERS.read(body, spans):
         return None
     if spans[CHOICES].start == NULL or spans[CHOICES].start[0] != 91:
         return None
@@ -178,14 +176,10 @@ cpdef tuple renamed(bytes body, str name):
 
 cpdef bytes asked_as(bytes body, bytes name):
     """A request under this name for its model, JSON text; None where that cannot be seen quickly."""
-    cdef Span spans[1]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
-    cdef const unsigned char* p
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), 0, PASSED, ASKED_FIRST, spans, KINDS, False)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body) or spans[MODEL].start == NULL:
+    cdef Span spans[ROUTE_ROWS]
+    if not REQUESTS.read(body, spans) or spans[NAMED].start == NULL:
         return None
-    return _under(body, spans[MODEL], name)
+    return _under(body, spans[NAMED], name)
 
 
 cdef const unsigned char* _vector_end(
@@ -298,14 +292,10 @@ cpdef Route route_of(bytes body):
     """What has to be known of a request without extensions, None for another one. The whole of it is seen to be
     JSON."""
     cdef Span spans[ROUTE_ROWS]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
-    cdef const unsigned char* p
     cdef Py_ssize_t size
     cdef long long choices
     cdef Route route
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), 0, ROUTE, ROUTE_FIRST, spans, KINDS, False)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body) or spans[NAMED].start == NULL:
+    if not REQUESTS.read(body, spans) or spans[NAMED].start == NULL:
         return None
     size = spans[NAMED].end - spans[NAMED].start
     choices = counted(spans[MANY])
@@ -314,7 +304,7 @@ cpdef Route route_of(bytes body):
     if spans[OFFERED].start != NULL and spans[OFFERED].start[0] != 91:
         return None
     route = Route.__new__(Route)
-    route.model = PyUnicode_DecodeUTF8(<const char*>spans[NAMED].start, size, NULL)
+    route.model = name_of(spans[NAMED].start, size)
     route.stream = spans[FLOWING].start != NULL and spans[FLOWING].start[0] == 116
     route.tools = spans[OFFERED].start != NULL and spaces(spans[OFFERED].start + 1)[0] != 93
     route.choices = max(1, choices)
@@ -322,5 +312,5 @@ cpdef Route route_of(bytes body):
         route.usage = spans[USED].start != NULL and spans[USED].start[0] == 116
     else:
         route.usage = -1 if spans[STREAMED].end == NULL else -2
-    route.pictures = holds_word(<const char*>start, PyBytes_GET_SIZE(body), b'"image_url"', 11)
+    route.pictures = holds_word(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), b'"image_url"', 11)
     return route

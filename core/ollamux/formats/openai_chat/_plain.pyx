@@ -15,6 +15,7 @@ from ollamux.answer cimport Answer
 from ollamux.streaming._buffer cimport Output, begin, release, reserve
 from ollamux.streaming._json cimport COUNT, NO_ITEMS, NO_TEXT, NOTHING, NUMBER, OBJECT, SINGLE, TEXT, Row, Span, counted, spaces, walk
 from ollamux.streaming._scan cimport fill
+from ollamux.streaming._shape cimport Shapes, shapes_of
 from ollamux.streaming._text cimport fill_kinds, respell, string_end
 from ollamux.usage cimport Usage
 
@@ -85,6 +86,7 @@ FIRST[WRITTEN] = THOUGHT
 FIRST[TIMES] = CACHE_N
 FIRST[LEVELS] = ROWS
 
+cdef Shapes ANSWERS = shapes_of(TABLE, FIRST, ROWS, False)
 
 cdef enum:
     FARTHEST = 2048  # bytes before the end of an answer in which its cost is looked for
@@ -219,16 +221,10 @@ cpdef Answer read_plain(bytes body):
     """The answer, or None where it is not plain."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
-    cdef const unsigned char* p
     cdef PlainAnswer answer
     cdef str native
     cdef int i
-    memset(spans, 0, sizeof(spans))
-    p = walk(spaces(start), ANSWER, TABLE, FIRST, spans, KINDS, False)
-    if p == NULL or spaces(p) - start != PyBytes_GET_SIZE(body):
-        return None
-    if spans[MESSAGES].start == NULL:
+    if not ANSWERS.read(body, spans) or spans[MESSAGES].start == NULL:
         return None
     for i in range(ROWS):
         if TABLE[i].kind == COUNT:
