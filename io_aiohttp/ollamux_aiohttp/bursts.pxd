@@ -10,7 +10,7 @@ cdef class Burst:
 
     @cython.locals(waiting=list)
     cpdef bint takes(self, who)
-    cpdef bint take_up(self, who, int step) except? -1
-    @cython.locals(waiting=list, place=Py_ssize_t, step=int, goes_on=bint)
+    cpdef step(self, who, int number)
+    @cython.locals(waiting=list, group=list, first=Py_ssize_t, place=Py_ssize_t, number=int)
     cpdef _over(self)
-    cdef _blame(self, who, error)
+    cdef _failed(self, who, error)

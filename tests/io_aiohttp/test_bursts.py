@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ollamux_aiohttp.bursts import ALONE, FEW, Burst
+from ollamux_aiohttp.bursts import ALONE, FEW, GROUP, Burst
 
 
 class _Transport:
@@ -20,28 +20,28 @@ class _Transport:
 
 
 class _Who:
-    def __init__(self, name: str, then: Callable[[], None] = lambda: None, steps: int = 1) -> None:
+    def __init__(self, name: str, then: Callable[[], None] = lambda: None) -> None:
         self.name = name
         self.then = then
-        self.steps = steps
         self.transport: _Transport | None = _Transport()
 
 
 class _Noting(Burst):
-    """Notes whom it takes up, and for which step where there are several."""
+    """Notes whom it takes up, and each further step as their name and its number."""
 
-    __slots__ = ("done", "several")
+    __slots__ = ("done", "later")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, steps: int = 1) -> None:
         super().__init__(loop, steps)
-        self.several = steps > 1
         self.done: list[str] = []
+        self.later: list[tuple[str, int]] = []
 
-    def take_up(self, who: Any, step: int) -> bool:
-        self.done.append(f"{who.name} {step}" if self.several else who.name)
+    def step(self, who: Any, number: int) -> None:
+        if number:
+            self.later.append((who.name, number))
+            return
+        self.done.append(who.name)
         who.then()
-        last: int = who.steps - 1
-        return step < last
 
 
 def _all_alone(burst: Burst) -> None:
@@ -107,6 +107,45 @@ def test_whoever_comes_while_they_are_taken_up_is_taken_up_in_the_next_iteration
     asyncio.run(test())
 
 
+def test_each_step_is_taken_for_a_whole_group_before_the_next_one_is_taken_for_any() -> None:
+    async def test() -> None:
+        burst = _Noting(asyncio.get_running_loop(), 3)
+        _all_alone(burst)
+        names = [f"{number}" for number in range(GROUP + 2)]
+        seen: list[int] = []
+
+        def first_of_the_second_group() -> None:
+            seen.append(len(burst.later))
+
+        whose = [_Who(name, first_of_the_second_group if name == names[GROUP] else lambda: None) for name in names]
+        assert all(burst.takes(who) for who in whose)
+        await _next_iteration()
+        assert burst.done == names
+        assert burst.later == [
+            (name, number) for group in (names[:GROUP], names[GROUP:]) for number in (1, 2) for name in group
+        ]
+        assert seen == [2 * GROUP]
+
+    asyncio.run(test())
+
+
+def test_no_further_step_is_taken_for_one_that_failed() -> None:
+    def fail() -> None:
+        raise RuntimeError("odd bytes")
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: None)
+        burst = _Noting(loop, 2)
+        _all_alone(burst)
+        for who in (_Who("one"), _Who("broken", fail), _Who("other")):
+            assert burst.takes(who)
+        await _next_iteration()
+        assert burst.later == [("one", 1), ("other", 1)]
+
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize("connected", [True, False])
 def test_one_that_fails_ends_its_own_connection_and_nobody_elses(connected: bool) -> None:
     def fail() -> None:
@@ -128,38 +167,5 @@ def test_one_that_fails_ends_its_own_connection_and_nobody_elses(connected: bool
         assert other.transport is not None and not other.transport.aborted
         assert broken.transport is None or broken.transport.aborted
         assert [str(context["exception"]) for context in told] == ["odd bytes"]
-
-    asyncio.run(test())
-
-
-def test_each_step_is_taken_for_all_before_the_next_by_those_who_go_on() -> None:
-    async def test() -> None:
-        burst = _Noting(asyncio.get_running_loop(), steps=3)
-        _all_alone(burst)
-        for name, steps in (("short", 1), ("whole", 3), ("longer than there are steps", 4), ("half", 2)):
-            assert burst.takes(_Who(name, steps=steps))
-        await _next_iteration()
-        assert burst.done == [
-            *("short 0", "whole 0", "longer than there are steps 0", "half 0"),
-            *("whole 1", "longer than there are steps 1", "half 1"),
-            *("whole 2", "longer than there are steps 2"),
-        ]
-
-    asyncio.run(test())
-
-
-def test_one_that_fails_takes_no_further_step() -> None:
-    def fail() -> None:
-        raise RuntimeError("odd bytes")
-
-    async def test() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda *_: None)
-        burst = _Noting(loop, steps=2)
-        _all_alone(burst)
-        for who in (_Who("broken", fail, steps=2), _Who("other", steps=2), _Who("third", steps=2)):
-            assert burst.takes(who)
-        await _next_iteration()
-        assert burst.done == ["broken 0", "other 0", "third 0", "other 1", "third 1"]
 
     asyncio.run(test())

@@ -4,9 +4,8 @@ from ollamux_aiohttp.deadlines cimport Sleeper
 
 
 cdef class Listener(Sleeper):
-    cdef public bint later
-
     cpdef attempt_head(self, long attempt, long status, headers)
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
-    cpdef carry_out(self)
+    cpdef bint attempt_whole(self, long attempt, long status, headers, bytes data) except -1
+    cpdef act(self)
