@@ -13,7 +13,6 @@ from ollamux.contract import HeaderPairs
 from ollamux.head_lines import line_of, value_of
 from ollamux.routing.catalog import Offer
 from ollamux.routing.plan import Candidate, Plan, rough
-from ollamux.routing.standing import Standing
 from ollamux.routing.strategies.base import Strategy
 
 __all__ = ("Told", "told", "why")
@@ -27,7 +26,18 @@ class Told:
     """What is told of a first choice, while a plan says the same of it: `before` the latency, `between` the two places
     where it stands, and after it, `alone` where there is no alternative and `beside` where those follow."""
 
-    __slots__ = ("_first", "_leaning", "_primary", "_strategy", "_tier", "_watts", "alone", "before", "beside", "between")
+    __slots__ = (
+        "_first",
+        "_leaning",
+        "_primary",
+        "_strategy",
+        "_tier",
+        "_watts",
+        "alone",
+        "before",
+        "beside",
+        "between",
+    )
 
     def __init__(self, plan: Plan, first: HeaderPairs) -> None:
         self._first = first

@@ -41,7 +41,8 @@ class Station:
     `excluded_until` where that is known (0: it is not). `running` are the requests that plans have sent there,
     `admitted` all that were let in there when that was last read; `taken` is the larger of the two. `tier` is 2 where
     it is ready, 1 where it is full, 0 where it is out, which is the order in which they are asked. `trouble` says for
-    people why it cannot be called. `label` is its id as it stands in a line of a head, `source` is the backend itself, for whoever brings this up to date."""
+    people why it cannot be called. `label` is its id as it stands in a line of a head, `source` is the backend itself,
+    for whoever brings this up to date."""
 
     __slots__ = (
         "admitted",

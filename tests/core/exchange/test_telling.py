@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.driving import Driven, driven
 from tests.support.fleets import another
 
@@ -77,7 +79,8 @@ def test_what_the_catalog_says_of_an_offer_is_told_as_it_is_now() -> None:
 def test_so_many_alternatives_are_told_as_a_plan_keeps() -> None:
     names = "abcdef"
     for size in range(1, len(names)):
-        found = told_of(planned(driven(**dict.fromkeys(names[:size], "vllm"))))
+        backends: dict[str, Any] = dict.fromkeys(names[:size], "vllm")
+        found = told_of(planned(driven(**backends)))
         assert found.get("X-Alternatives", "") == ", ".join(names[1 : min(size, 4)])
 
 
