@@ -40,6 +40,7 @@ cdef class Driver(Answering):
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef start(self)
+    cpdef take_in(self)
     cpdef begin(self)
     cpdef act(self)
     @cython.locals(exchange=Exchange, now=double)

@@ -189,11 +189,21 @@ class Driver(Answering):
 
     def start(self) -> None:
         """Begins the exchange and does what it wants."""
+        self.take_in()
         self.begin()
         self.act()
 
+    def take_in(self) -> None:
+        """Has the exchange read its request, which `begin` is to follow."""
+        try:
+            self._exchange.take_in(self._now)
+        except Exception:
+            self._fail()
+
     def begin(self) -> None:
         """Begins the exchange, which `act` is to follow."""
+        if self._over:  # it could not even read
+            return
         try:
             self._due = self._exchange.start(self._now)
         except Exception:

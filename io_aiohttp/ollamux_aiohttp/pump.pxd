@@ -17,7 +17,7 @@ cdef class Arrivals
 
 cdef class Pump(Desk):
     cdef public Arrivals arrivals
-    cdef public object body_limit
+    cdef public Py_ssize_t body_limit
     cdef public bint lane
 
     @cython.locals(driver=Driver)

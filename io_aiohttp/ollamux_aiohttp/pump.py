@@ -64,7 +64,7 @@ class Pump(Desk):
         self.under_way(driver)
 
     def opened(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> Driver:
-        """The driver of a request, which `begin` and `act` are to be called of."""
+        """The driver of a request, whose `take_in`, `begin` and `act` are to be called."""
         gateway = self.gateway
         now = monotonic()
         headers: Mapping[str, str]
@@ -115,16 +115,18 @@ class Arrivals(Burst):
         self._pump = pump
 
     def step(self, who: Client, number: int) -> None:
-        """Opens its request if it is there still, begins it, acts upon that."""
+        """Opens and reads its request if it is there still, begins it, acts upon that."""
         client: Client = who
+        driver: Driver
         if number == 0:
             reader = client.reader
             if reader is not None and client.transport is not None:
-                self._pump.opened(client, reader, reader.body)
+                driver = self._pump.opened(client, reader, reader.body)
+                driver.take_in()
             return
         if client.driver is None:
             return
-        driver: Driver = client.driver  # type: ignore[assignment]  # the one that was made just now
+        driver = client.driver  # type: ignore[assignment]  # the one that was made just now
         if number == 1:
             driver.begin()
         else:

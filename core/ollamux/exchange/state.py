@@ -190,7 +190,7 @@ class ModelState(Exchange):
         self._choosy = False
         self._among: frozenset[str] | None = None
         self._paused_at: float | None = None
-        self._playing: list[Event] = []
+        self._playing: list[Event] | None = None
         self._fan: Fan | None = None
         self._fetching: Fetching | None = None
         self._pictures: dict[str, Bytes] | None = None
