@@ -53,6 +53,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.asking",
     "ollamux.formats.ollama._plain",
     "ollamux.formats.ollama._vectors",
+    "ollamux.formats.ollama.ask",
     "ollamux.formats.ollama.calling",
     "ollamux.formats.ollama.gojson",
     "ollamux.formats.ollama.gotext",

@@ -148,11 +148,9 @@ class OllamaServing:
         assert isinstance(incoming, OllamaIncoming)
         route = incoming.route
         if route in _GENERATING:
-            renamed = incoming.model if upstream_model != incoming.model else None
-            quick = passed(body, renamed, route == "chat")
+            quick = passed(incoming, upstream_model, body, route == "chat")
             if quick is not None:
-                body, incoming.spent = quick
-                return body
+                return quick
         return relayed_carefully(incoming, upstream_model, body)
 
 
