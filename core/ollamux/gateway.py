@@ -89,8 +89,8 @@ class Gateway(Premises):
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
             self._servings["ollama"] = OllamaServing(streams=False)
-        self._servings["openai_responses"] = self._responses = cast(
-            "ResponsesServing", served_late("openai_responses", partial(_responses_of, config.responses, part))
+        self._servings["openai_responses"] = self._responses = served_late(
+            "openai_responses", partial(_responses_of, config.responses, part)
         )
         self._router = Router(self._servings.values())
         self._gate = Gate(
@@ -342,7 +342,7 @@ class Gateway(Premises):
     @property
     def stored(self) -> StoredResponses:
         """The responses that are kept here."""
-        return self._responses.responses
+        return cast("ResponsesServing", self._responses.real()).responses
 
     def _going_on(self, target: Target, request: ClientRequest, place: Place) -> Exchange:
         """A request that may go on from a response that another worker keeps."""
@@ -361,7 +361,7 @@ class Gateway(Premises):
         from ollamux.formats.openai_responses.store import owner_of
 
         serving = self._responses
-        kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
+        kept, id_, owner = self.stored, target.place.argument, owner_of(request.headers)
         circle = self.circle
         if circle is not None and not asked and kept.find(id_, owner, now) is None and not kept.behind(id_, owner):
             return circle.fetched(id_, owner, lambda at: self._stored(request, target, query, at, asked=True))

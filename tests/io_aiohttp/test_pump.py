@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -17,9 +17,11 @@ from tests.support.raw import post, raw
 from tests.support.running import Running, running
 from tests.support.scripted import Asked, Backend, Wire, backend, chunk, sse, stream_head
 
+from ollamux import gateway
 from ollamux.exchange import ModelExchange
-from ollamux.formats.ollama.serving import OllamaServing
-from ollamux.formats.openai_chat.serving import OpenAIChatServing
+from ollamux.formats import servings
+from ollamux.formats.base import NOWHERE, Incoming, Place, Serving, ServingRoute
+from ollamux.formats.late import LateServing
 from ollamux_aiohttp import bursts
 from ollamux_aiohttp.client import Client, Lane
 from ollamux_aiohttp.lane import LaneParser
@@ -127,17 +129,42 @@ def test_a_head_request_to_what_streams_has_no_body() -> None:
             assert client.answer(head_only=True).status == 200
 
 
-def _raises(*_: Any) -> Any:
-    raise ZeroDivisionError("a mistake of ours")
+class _Wrong(LateServing):
+    """A format that makes the mistake whose name is in `mistakes`, and none while that is empty."""
+
+    def __init__(self, right: Serving, mistakes: list[str]) -> None:
+        super().__init__(right.name, right.routes, lambda: right)
+        self._mistakes = mistakes
+
+    def _may_raise(self, name: str) -> None:
+        if name in self._mistakes:
+            raise ZeroDivisionError("a mistake of ours")
+
+    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE) -> Incoming:
+        self._may_raise("read")
+        return super().read(route, body, headers, place)
+
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
+        self._may_raise("relay_whole")
+        return super().relay_whole(incoming, upstream_model, body, now)
+
+
+@pytest.fixture
+def mistakes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the formats of a server that begins now do wrong."""
+    found: list[str] = []
+    wrong = tuple(_Wrong(right, found) for right in servings())
+    monkeypatch.setattr(gateway, "servings", lambda: wrong)
+    return found
 
 
 @pytest.mark.parametrize("dialect", ALL, ids=lambda d: f"{d.path[1:4]}-{'stream' if d.stream else 'whole'}")
 @pytest.mark.parametrize("split", [False, True], ids=["whole request", "request in two pieces"])
 def test_a_mistake_of_ours_ends_its_own_request_with_500(
-    server: Running, dialect: Any, split: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    only: Backend, dialect: Any, split: bool, mistakes: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(OllamaServing if dialect.path == "/api/chat" else OpenAIChatServing, "read", _raises)
-    with raw(server) as client:
+    with running({"backends": backends(only)}) as server, raw(server) as client:
+        mistakes.append("read")
         request = post(dialect.path, dialect.body())
         client.send(request[:-5] if split else request)
         if split:
@@ -145,17 +172,17 @@ def test_a_mistake_of_ours_ends_its_own_request_with_500(
         answer = client.answer()
         assert answer.status == 500
         assert answer.header("connection") == "close"
-    assert "a mistake of ours" in caplog.text
-    monkeypatch.undo()
-    assert dialect.text(dialect.ask(server)) == "Hello"
+        assert "a mistake of ours" in caplog.text
+        mistakes.clear()
+        assert dialect.text(dialect.ask(server)) == "Hello"
 
 
-def test_a_mistake_of_ours_at_the_end_of_an_answer_leaves_no_place_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_of_ours_at_the_end_of_an_answer_leaves_no_place_taken(mistakes: list[str]) -> None:
     whole = OPENAI._replace(stream=False)
     with backend(says("Hello")) as only, running({"backends": backends(only, max_concurrent_requests=1)}) as server:
-        monkeypatch.setattr(OpenAIChatServing, "relay_whole", _raises)
+        mistakes.append("relay_whole")
         assert whole.ask(server).status == 500
-        monkeypatch.undo()
+        mistakes.clear()
         assert whole.text(whole.ask(server)) == "Hello"
 
 

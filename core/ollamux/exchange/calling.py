@@ -242,7 +242,7 @@ class CallState(SendState):
             self._served = None
         self._upstream = offer.upstream
         self._opening = b""
-        self._converter = None
+        self._converter = self._copier = None
         self._first = self._collected = None
         if not self._resumed:
             self._renderer = None  # what an earlier attempt told it is no part of this answer
@@ -307,7 +307,7 @@ class CallState(SendState):
         self._phase = _CALLING
         self._status = 0
         self._usage = None
-        self._converter = None
+        self._converter = self._copier = None
         self._first = self._collected = None
         self._dispatched = self._activity = now
         try:

@@ -7,7 +7,9 @@ from ollamux.exchange.calling cimport CallState
 from ollamux.exchange.heads cimport header, passed_on
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.base cimport Serving
 from ollamux.recurring cimport Recurring
+from ollamux.streaming._template cimport TemplateConverter
 
 cdef double inf
 
@@ -15,11 +17,13 @@ cdef double inf
 cdef class ModelExchange(CallState):
     @cython.locals(recurring=Recurring)
     cdef _wished(self, headers)
+    @cython.locals(out=bytes)
+    cdef _convert(self, bytes data, double now)
     cdef tuple _begin(self, bytes out, double now)
     cdef bint _opens(self, bytes out) except -1
     cdef _collect(self, bytes data, double now)
     cdef bytes _body(self)
-    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries)
+    @cython.locals(incoming=Incoming, backend=Backend, serving=Serving, tries=Tries)
     cdef _whole(self, bytes body, double now)
     @cython.locals(backend=Backend, tries=Tries)
     cdef _error_status(self, bytes body, double now)

@@ -5,8 +5,8 @@ happens when something is reported: an attempt that fails before the first conte
 another, and the client sees the answer of the last one alone. A keepalive commits the status and nothing else. What has
 gone out is never followed by a made-up end: a stream that broke is told as broken, in the client's own format.
 
-Rules: the hot case, a chunk of a stream that is under way, is one call
-of the converter and returns bytes.
+Rules: the hot case, a chunk of a stream that is under way and like the last one, is one call of the converter and
+returns bytes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ollamux.recurring import Recurring
 from ollamux.resilience.circuits import Outcome
 from ollamux.resilience.fallback import Failure
 from ollamux.routing.constraints import Constraints
+from ollamux.streaming.convert import copier_of
 
 __all__ = ("KEEPALIVE", "ModelExchange")
 
@@ -136,6 +137,15 @@ class ModelExchange(CallState):
         if attempt != self._attempt:
             return None
         self._activity = now
+        copier = self._copier
+        if copier is not None:
+            out = copier.copied(data, now)
+            if out is not None:
+                return out
+        return self._convert(data, now)
+
+    def _convert(self, data: bytes, now: float) -> Wants:
+        """A chunk that is not like the last one, or the first."""
         converter = self._converter
         if converter is None:
             return self._collect(data, now)
@@ -266,6 +276,7 @@ class ModelExchange(CallState):
         self._first_token = now - self._dispatched
         self._tries.answered(now, self._first_token)
         self._phase = _ANSWERING
+        self._copier = copier_of(self._converter)
         self._keepalive_at = inf
         if self._committed:
             return (Data(out),)

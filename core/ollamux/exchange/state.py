@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import TYPE_CHECKING
 
 from ollamux.backends import Backend
 from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
@@ -40,6 +41,9 @@ from ollamux.routing.plan import Plan
 from ollamux.streaming.translator import Converter
 from ollamux.usage import Usage
 
+if TYPE_CHECKING:
+    from ollamux.streaming._template import TemplateConverter
+
 __all__ = ("ModelState",)
 
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
@@ -66,6 +70,7 @@ class ModelState(Exchange):
         "_constraints",
         "_context",
         "_converter",
+        "_copier",
         "_dialect",
         "_dispatched",
         "_failure",
@@ -157,6 +162,7 @@ class ModelState(Exchange):
         self._neutral: Neutral | None = None
         self._renderer: WholeRenderer | None = None
         self._converter: Converter | None = None
+        self._copier: TemplateConverter | None = None
         self._first: bytes | None = None
         self._collected: list[bytes] | None = None
         self._collected_size = 0

@@ -47,18 +47,6 @@ cdef class TemplateConverter:
     the names of outermost members that may differ from event to event, `counted` those of numbers that tell of usage.
     A stream that begins with an object is lines of JSON, any other events that end with a blank line."""
 
-    cdef object _general, _general_feed
-    cdef Clock _clock
-    cdef Plan _plan
-    cdef Lane _lane
-    cdef list _lanes
-    cdef bytes _tail, _telling
-    cdef double _told_at
-    cdef int _misses, _pause, _epoch
-    cdef bint _blank_line, _begun, _lined, _crlf, _bypass, _inside
-    cdef char _last
-    cdef Py_ssize_t _limit
-
     def __cinit__(self, general, Clock clock, tuple markers, tuple ignored=(), tuple counted=(), *, Py_ssize_t limit=65536):
         self._general = general
         self._general_feed = general.feed
@@ -88,12 +76,50 @@ cdef class TemplateConverter:
 
     def feed(self, bytes data not None, double now):
         """The client's bytes for these bytes of the backend's."""
+        cdef bytes made = self.copied(data, now)
+        return made if made is not None else self._feed(data, now)
+
+    cpdef bytes copied(self, bytes data, double now):
+        """As `feed`, where the read is one event that fits the lane in use and keeps its spelling, as the one before it
+        was; else None, and nothing was done."""
+        cdef Lane lane = self._lane
+        cdef Found found
+        cdef char stamp[STAMPED]
+        cdef Py_ssize_t stamp_size = 0, before, size = PyBytes_GET_SIZE(data)
+        cdef const char* p = PyBytes_AS_STRING(data)
+        cdef char* to
         cdef bytes made
-        if self._lane is not None and not self._bypass and not self._inside and not PyBytes_GET_SIZE(self._tail):
-            made = alone(self, data, now)
-            if made is not None:
-                return made
-        return self._feed(data, now)
+        if not self._alone or lane.epoch != self._epoch or lane.match(p, p + size, &found) != p + size:
+            return None
+        if self._plan.mirror:
+            self._misses = 0
+            if lane.skeleton.changed < 0:
+                return data
+            before = found.change - p
+            stamp_size = PyBytes_GET_SIZE(lane.skeleton.new)
+            size -= PyBytes_GET_SIZE(lane.skeleton.old)
+            made = PyBytes_FromStringAndSize(NULL, size + stamp_size)
+            to = PyBytes_AS_STRING(made)
+            memcpy(to, p, before)
+            memcpy(to + before, PyBytes_AS_STRING(lane.skeleton.new), stamp_size)
+            memcpy(to + before + stamp_size, found.change + PyBytes_GET_SIZE(lane.skeleton.old), size - before)
+            return made
+        if found.odd:
+            return None
+        self._misses = 0
+        if lane.stamps:
+            stamp_size = stamp_at(self._clock, now, stamp)
+        made = lane.made(&found, stamp, stamp_size)
+        if lane.kept is not None or lane.texts is not None:
+            text = said_by(found.text, found.size)
+            if lane.kept is not None:
+                lane.kept.append(text)
+            if lane.texts is not None:
+                lane.texts.append(text)
+        if lane.skeleton.telling:
+            self._telling = data
+            self._told_at = now
+        return made
 
     cdef bytes _feed(self, bytes data, double now):
         """As `feed`, whatever the read is."""
@@ -111,6 +137,8 @@ cdef class TemplateConverter:
         cdef Lane lane
         cdef bytes event, made
         cdef bint mirror = self._plan.mirror
+        cdef int events = 0
+        self._alone = False
         if self._bypass:
             return self._general_feed(data, now)
         if not self._begun and not self._begin(data):
@@ -127,6 +155,7 @@ cdef class TemplateConverter:
         lane = self._lane
         try:
             while p < end:
+                events += 1
                 if lane is not None and not self._inside:
                     stop = lane.match(p, end, &found)
                     if stop == NULL:
@@ -216,6 +245,8 @@ cdef class TemplateConverter:
             if last != NULL:
                 self._telling = PyBytes_FromStringAndSize(last, last_stop - last)
                 self._told_at = now
+            if events == 1 and lane is not None:
+                self._alone = not self._bypass and not self._inside and not PyBytes_GET_SIZE(self._tail)
             if kept != end:
                 if not out.size and kept == PyBytes_AS_STRING(data):
                     return data
@@ -230,6 +261,7 @@ cdef class TemplateConverter:
         cdef bytes tail = self._tail
         self._tail = b""
         self._bypass = True
+        self._alone = False
         self._tell()
         if tail:
             return self._general_feed(tail, now) + self._general.close(now)
@@ -412,45 +444,3 @@ cdef class TemplateConverter:
         self._lanes.append(lane)
         self._lane = lane
         return True
-
-
-cdef inline bytes alone(TemplateConverter self, bytes data, double now):
-    """As `TemplateConverter.feed`, where the read is one event that fits the lane in use and keeps its spelling; else None."""
-    cdef Lane lane = self._lane
-    cdef Found found
-    cdef char stamp[STAMPED]
-    cdef Py_ssize_t stamp_size = 0, before, size = PyBytes_GET_SIZE(data)
-    cdef const char* p = PyBytes_AS_STRING(data)
-    cdef char* to
-    cdef bytes made
-    if lane.epoch != self._epoch or lane.match(p, p + size, &found) != p + size:
-        return None
-    if self._plan.mirror:
-        self._misses = 0
-        if lane.skeleton.changed < 0:
-            return data
-        before = found.change - p
-        stamp_size = PyBytes_GET_SIZE(lane.skeleton.new)
-        size -= PyBytes_GET_SIZE(lane.skeleton.old)
-        made = PyBytes_FromStringAndSize(NULL, size + stamp_size)
-        to = PyBytes_AS_STRING(made)
-        memcpy(to, p, before)
-        memcpy(to + before, PyBytes_AS_STRING(lane.skeleton.new), stamp_size)
-        memcpy(to + before + stamp_size, found.change + PyBytes_GET_SIZE(lane.skeleton.old), size - before)
-        return made
-    if found.odd:
-        return None
-    self._misses = 0
-    if lane.stamps:
-        stamp_size = stamp_at(self._clock, now, stamp)
-    made = lane.made(&found, stamp, stamp_size)
-    if lane.kept is not None or lane.texts is not None:
-        text = said_by(found.text, found.size)
-        if lane.kept is not None:
-            lane.kept.append(text)
-        if lane.texts is not None:
-            lane.texts.append(text)
-    if lane.skeleton.telling:
-        self._telling = data
-        self._told_at = now
-    return made

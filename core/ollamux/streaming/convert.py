@@ -19,7 +19,7 @@ except ImportError:
 else:
     _front = TemplateConverter
 
-__all__ = ("COUNTED", "IGNORED", "Relay", "converter_for", "relay_for")
+__all__ = ("COUNTED", "IGNORED", "Relay", "converter_for", "copier_of", "relay_for")
 
 IGNORED = (b"id", b"created", b"created_at", b"obfuscation", b"sequence_number", b"responseId")
 """Outermost members that differ from event to event in some streams and tell nothing of the text beside them."""
@@ -71,3 +71,8 @@ def relay_for(relay: Relay) -> Converter:
     if _front is None:
         return relay
     return _front(relay, None, _RELAYED, IGNORED)
+
+
+def copier_of(converter: Converter | None) -> TemplateConverter | None:
+    """This converter, if it is one that may be asked whether it has nothing to do but copy."""
+    return converter if _front is not None and isinstance(converter, _front) else None

@@ -63,6 +63,7 @@ cdef class Connection(ResponseParser):
     @cython.locals(call=Call, body=bytes)
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
     cpdef catch_up(self)
+    @cython.locals(body=bytes, listener=Listener, attempt=long, headed=long)
     cdef look_at(self, LeanTransfer transfer, bytes data)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)

@@ -241,18 +241,15 @@ class Connection(ResponseParser):
     def look_at(self, transfer: LeanTransfer, data: bytes) -> None:
         """Bytes of an answer."""
         headed = self.status
-        self.feed(data)
+        body = self.feed(data)
         listener = transfer.listener
         attempt = transfer.attempt
         if not headed and self.status:
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
-        pieces = self.pieces
-        if pieces:
-            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            listener.attempt_data(attempt, data, self.done)
+        if body:
+            listener.attempt_data(attempt, body, self.done)
             if self.transfer is not transfer:
                 return
         if self.done:

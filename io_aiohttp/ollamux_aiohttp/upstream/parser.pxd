@@ -8,7 +8,8 @@ cdef dict _known
 
 
 cdef class ResponseParser:
-    cdef public list pieces, headers
+    cdef public list headers
+    cdef list _pieces
     cdef public object on_body
     cdef public long status
     cdef public bint done, reusable
@@ -20,11 +21,14 @@ cdef class ResponseParser:
     cdef Py_ssize_t _dry
 
     cpdef expect(self, bint bodyless)
-    cpdef feed(self, bytes data)
+    @cython.locals(chunks=Chunks, body=bytes)
+    cpdef bytes feed(self, bytes data)
+    @cython.locals(pieces=list, body=bytes)
+    cdef bytes _feed_llhttp(self, bytes data)
     @cython.locals(last=Last, size=Py_ssize_t, chunks=Chunks, body=bytes)
-    cdef bint _read_plain(self, bytes data) except -1
-    @cython.locals(payload=bytes)
-    cdef _feed_chunks(self, Chunks chunks, bytes data)
+    cdef bytes _read_plain(self, bytes data)
+    @cython.locals(body=bytes)
+    cdef bytes _feed_chunks(self, Chunks chunks, bytes data)
     cpdef on_message_begin(self)
     cpdef on_header(self, bytes name, bytes value)
     cpdef on_headers_complete(self)

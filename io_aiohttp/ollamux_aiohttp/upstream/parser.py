@@ -2,7 +2,7 @@
 
 Strategy: one llhttp parser (httptools) for each connection, used for response after response. It collects what a read
 brought and calls nobody, so that whoever owns it reports in order when the read is parsed. `on_body` is the `append`
-of a list itself: a chunk costs no Python frame.
+of a list itself: a chunk costs no Python frame. Where the compiled readers can tell, llhttp is not asked at all.
 
 Rules:
 - 1xx answers are swallowed; 101 is a fault, since nobody asked for it.
@@ -35,9 +35,9 @@ class _StopParsing(Exception):
 
 
 class ResponseParser:
-    """`expect` begins a response, `feed` takes bytes; then look at the attributes. `status` is 0 until the final head
-    is complete. `pieces` is emptied by the owner. `done`: the response is complete. `reusable`: the connection may
-    serve another. `fault`: what was wrong, in words, or empty."""
+    """`expect` begins a response, `feed` takes bytes and gives those of the body; then look at the attributes. `status`
+    is 0 until the final head is complete. `done`: the response is complete. `reusable`: the connection may serve
+    another. `fault`: what was wrong, in words, or empty."""
 
     __slots__ = (
         "_bodyless",
@@ -45,11 +45,11 @@ class ResponseParser:
         "_dry",
         "_last",
         "_parser",
+        "_pieces",
         "done",
         "fault",
         "headers",
         "on_body",
-        "pieces",
         "reusable",
         "status",
     )
@@ -57,8 +57,8 @@ class ResponseParser:
     def __init__(self, last: LastHead | None = None) -> None:
         """`last` is the head of the last answer of the same server, whichever connection it came over."""
         self._last = last if last is not None else LastHead()
-        self.pieces: list[bytes] = []
-        self.on_body = self.pieces.append
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append
         self._parser: httptools.HttpResponseParser | None = None
         self.expect(False)
         self.done = True
@@ -74,13 +74,19 @@ class ResponseParser:
         self._dry = 0
         self._chunks: ChunkReader | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Parse what one read brought. Nothing is raised; a fault ends the use of the connection."""
-        if self._chunks is not None:
-            self._feed_chunks(self._chunks, data)
-            return
-        if not self._dry and not self.status and not self._bodyless and self._read_plain(data):
-            return
+    def feed(self, data: bytes) -> bytes:
+        """Parse what one read brought; what it brought of the body. Nothing is raised; a fault ends the use of the
+        connection."""
+        chunks = self._chunks
+        if chunks is not None:
+            return self._feed_chunks(chunks, data)
+        if not self._dry and not self.status and not self._bodyless:
+            body = self._read_plain(data)
+            if body is not None:
+                return body
+        return self._feed_llhttp(data)
+
+    def _feed_llhttp(self, data: bytes) -> bytes:
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpResponseParser(self)
@@ -92,42 +98,40 @@ class ResponseParser:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._stopped(error, data)
         self._dry += len(data)
-        if self._dry > HEAD_LIMIT and (not self.pieces or (heading and self._head_size() > HEAD_LIMIT)):
+        pieces = self._pieces
+        if self._dry > HEAD_LIMIT and (not pieces or (heading and self._head_size() > HEAD_LIMIT)):
             self.fault = self.fault or "the head of the answer is too large"
             if heading:
                 self.status = 0
                 self.done = False
-                self.pieces.clear()
-        if self.pieces:
-            self._dry = 0
+                pieces.clear()
+        if not pieces:
+            return b""
+        self._dry = 0
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return body
 
-    def _read_plain(self, data: bytes) -> bool:
-        """A 200 that is whole in one read, or comes in chunks, with nothing about it that needs a second look."""
+    def _read_plain(self, data: bytes) -> bytes | None:
+        """Of a 200 that is whole in one read, or comes in chunks, with nothing about it that needs a second look."""
         last = self._last
         size = -1 if self.done else read_answer(data, _known, last)
         if size < 0:
-            return False
+            return None
         self.headers = last.fields
         self.status = 200
         body = behind(data, size)
         chunks = last.chunks
         if chunks is not None:
             self._chunks = chunks
-            self._feed_chunks(chunks, body)
-            return True
-        if body:
-            self.pieces.append(body)
+            return self._feed_chunks(chunks, body)
         self.done = True
         self.reusable = True
-        return True
+        return body
 
-    def _feed_chunks(self, chunks: ChunkReader, data: bytes) -> None:
-        payload = chunks.feed(data)
-        if payload:
-            self.pieces.append(payload)
-            self._dry = 0
-        else:
-            self._dry += len(data)
+    def _feed_chunks(self, chunks: ChunkReader, data: bytes) -> bytes:
+        body = chunks.feed(data)
+        self._dry = 0 if body else self._dry + len(data)
         if chunks.done:
             self.done = True
             self.reusable = not chunks.more
@@ -135,6 +139,7 @@ class ResponseParser:
             self.fault = "the answer's chunks are broken"
         elif self._dry > HEAD_LIMIT:
             self.fault = "the head of the answer is too large"
+        return body
 
     @property
     def silent(self) -> bool:

@@ -19,11 +19,7 @@ ANSWERS = [
 
 
 def _feed(parser: ResponseParser, *pieces: bytes) -> bytes:
-    for piece in pieces:
-        parser.feed(piece)
-    body = b"".join(parser.pieces)
-    parser.pieces.clear()
-    return body
+    return b"".join([parser.feed(piece) for piece in pieces])
 
 
 @pytest.mark.parametrize("data", ANSWERS)
