@@ -134,10 +134,11 @@ class OpenAIChatServing(Serving):
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, OpenAIIncoming)
-        if incoming.as_chat or incoming.operation == "embed":
-            return _remade(self, incoming, body)
-        quick = renamed(incoming, body)
-        return _renamed_carefully(incoming, body) if quick is None else quick
+        asked = incoming
+        if asked.as_chat or asked.operation == "embed":
+            return _remade(self, asked, body)
+        quick = renamed(asked, body)
+        return _renamed_carefully(asked, body) if quick is None else quick
 
 
 def _renamed_carefully(incoming: OpenAIIncoming, body: bytes) -> bytes:
