@@ -28,7 +28,6 @@ from ollamux.gate import Gate
 from ollamux.premises import Premises
 from ollamux.probing import Chore
 from ollamux.recurring import Known, Recurring
-from ollamux.reports import BackendReport, ModelReport
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.workers.dividing import ALONE, Part
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from ollamux.management import Management
     from ollamux.status import Status
 
-__all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
+__all__ = ("VERSION", "Chore", "Gateway")
 
 VERSION = "0.33.0"
 """The version of Ollama that this gateway answers as: clients compare it."""
@@ -260,7 +259,7 @@ class Gateway(Premises):
         serving, route, place = target.serving, target.route, target.place
         if serving is not None and route is not None:
             if query:
-                place = place._replace(query=query)
+                place = Place(place.argument, query)
             if self.circle is not None and target.serving is self._responses and request.body:
                 return self._going_on(target, request, place)
             if self._hedges:

@@ -14,18 +14,14 @@ from collections.abc import Sequence
 from math import inf
 from typing import cast
 
-from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.chat import ChatRequest
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.contract import Cancel, Data, End, WakeAt, Want, Wants
 from ollamux.conversation import EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM
 from ollamux.exchange.deciding import best_few
-from ollamux.exchange.fanout import fan_of
-from ollamux.exchange.gathering import gathered
-from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.resuming import with_prefill
 from ollamux.exchange.sending import SendState
@@ -232,21 +228,15 @@ class CallState(SendState):
         if self._queued_at >= 0.0:
             self._waited += now - self._queued_at
             self._queued_at = -1.0
-        self._failure = ""
-        self._answer_status = 200
-        self._first_token = -1.0
-        self._spent = self._usage = None
+        if self._called is not None:
+            self._forget_attempt()
         self._backend = backend
         if offer is not self._offer:
             self._offer = offer
             self._served = None
         self._upstream = offer.upstream
-        self._opening = b""
-        self._converter = self._copier = None
-        self._first = self._collected = None
         if not self._resumed:
-            self._renderer = None  # what an earlier attempt told it is no part of this answer
-        self._fan = None
+            self._renderer = None  # what was told it before is no part of this answer
         self._queued_until = inf
         self._goes_out(now)
         self._called = called = self._calling(offer, backend)
@@ -273,12 +263,29 @@ class CallState(SendState):
         self._warnings = outgoing.warnings  # what the reading of a request loses, one that passes through does not
         return self._send(outgoing, now)
 
+    def _forget_attempt(self) -> None:
+        """What the attempt before this one left is no part of it."""
+        self._failure = ""
+        self._answer_status = 200
+        self._first_token = -1.0
+        self._spent = self._usage = None
+        self._opening = b""
+        self._converter = self._copier = None
+        self._first = self._collected = None
+        self._fan = None
+
     def _translate(self, now: float) -> tuple[Want, ...]:
         """The neutral request goes out: its pictures first have to be there, and all but the first part of it waits.
         Raises InvalidRequest."""
         incoming, called, dialect, request = self._incoming, self._called, self._dialect, self._neutral
         assert incoming is not None and called is not None and dialect is not None and request is not None
-        if not dialect.image_urls and isinstance(request, ChatRequest):
+        if (
+            not dialect.image_urls
+            and isinstance(request, ChatRequest)
+            and not isinstance(request.messages, PlainMessages)
+        ):
+            from ollamux.exchange.images import Fetching, addresses, with_pictures
+
             have = self._pictures or {}
             wanted = [url for url in addresses(request, dialect) if url not in have]
             if wanted:
@@ -288,6 +295,8 @@ class CallState(SendState):
                 self._neutral = request = with_pictures(request, have)
         choices = incoming.choices
         if choices > 1 or dialect.most_inputs:
+            from ollamux.exchange.fanout import fan_of
+
             self._fan = fan_of(request, choices, dialect)
             if self._fan is not None:
                 request = self._fan.request
@@ -356,6 +365,8 @@ class CallState(SendState):
         renderer = self._make_renderer()
         try:
             if incoming.operation == "count":
+                from ollamux.accounting.estimate import estimate
+
                 body = renderer.counted(estimate(incoming.neutral(self._seen_as(offer), {})), now)
             else:
                 body = renderer.loaded(incoming.operation, now)
@@ -380,6 +391,8 @@ class CallState(SendState):
             self._phase = _PLAYING
             return self._play(now)
         else:
+            from ollamux.exchange.gathering import gathered
+
             body = renderer.whole(gathered(source.answer(neutral)), now)
         told = self._decision() + heads.warned(self._warnings)
         self._over(now)
@@ -391,12 +404,14 @@ class CallState(SendState):
             return None
         renderer = self._make_renderer()
         out = b""
-        while self._playing and not out:
-            out = renderer.events([self._playing.pop(0)], now)
+        playing = self._playing
+        assert playing is not None
+        while playing and not out:
+            out = renderer.events([playing.pop(0)], now)
         first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(), Data(out))
         self._committed = True
         self._keepalive_at = inf
-        if self._playing:
+        if playing:
             return (*first, WakeAt(now + _PLAY_EVERY))
         self._over(now)
         return (*first, Data(renderer.end(now)), End())

@@ -28,11 +28,11 @@ _WARNING = "X-Ollamux-Warning"
 _WARNINGS = 8
 _LONGEST = 200
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
-_USUAL = frozenset(
+_USUAL = set(
     """access-control-allow-origin cache-control connection content-length content-type date keep-alive server
     set-cookie strict-transport-security transfer-encoding vary via x-content-type-options""".split()
 )
-_PASSED = frozenset(
+_PASSED = set(
     """apim-request-id request-id retry-after retry-after-ms x-amzn-requestid x-ms-request-id x-request-id""".split()
 )
 _LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")

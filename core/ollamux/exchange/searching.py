@@ -12,13 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.errors import Busy, OllamuxError
 from ollamux.exchange import failures
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.deciding import asked, decided, planned
-from ollamux.exchange.fanout import split
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.sharing import begun, ended
@@ -147,6 +145,8 @@ class SearchState(CountingState):
         size = len(self._request.body or b"")
         if size <= _SHORT:
             return size / _BYTES
+        from ollamux.accounting.estimate import estimate
+
         try:
             return float(estimate(incoming.neutral(self._seen_as(offer), {})))
         except (OllamuxError, RecursionError):
@@ -157,6 +157,8 @@ class SearchState(CountingState):
         called, dialect = self._calling(offer, backend), backend.dialect_for(offer.upstream)
         if called is None or called.name == self._format or not (incoming.choices > 1 or dialect.most_inputs):
             return 1
+        from ollamux.exchange.fanout import split
+
         try:
             return len(split(incoming.neutral(self._seen_as(offer), {}), incoming.choices, dialect.most_inputs))
         except (OllamuxError, RecursionError):  # that is for the call itself to say
@@ -275,19 +277,17 @@ class SearchState(CountingState):
 
     def _let_go(self, now: float) -> None:
         """Gives back what the call held."""
-        backend, incoming = self._backend, self._incoming
-        assert self._tries is not None and backend is not None and incoming is not None
+        backend, incoming, tries = self._backend, self._incoming, self._tries
+        assert tries is not None and backend is not None and incoming is not None
         if self._keeps:
             self._keep_no_more(backend, incoming, now)
         used = -1.0
-        self._count_attempt(now)
-        tokens = 0
-        usage = self._used()
-        if usage is not None:
-            tokens = (usage.output_text or 0) + (usage.reasoning or 0)
-            if self._tries.metered:
+        tokens = self._count_attempt(now)
+        if self._house.guards.limited and tries.metered:
+            usage = self._used()
+            if usage is not None:
                 used = float((usage.input or 0) + tokens)
-        self._tries.end(now, used, tokens)
+        tries.end(now, used, tokens)
         self._backend = None
 
 

@@ -11,7 +11,7 @@ cannot carry is dropped with a warning (`Outgoing.warnings`), what would change 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -52,7 +52,7 @@ class ServingRoute(msgspec.Struct, frozen=True):
     name: str
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """What a request's target holds beside its route: what stands in the braces, decoded, and the query as it came."""
 
     argument: str = ""
