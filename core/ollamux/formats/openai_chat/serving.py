@@ -114,8 +114,11 @@ class OpenAIChatServing:
             if not event or event.startswith(b":"):
                 continue
             payload = event.removeprefix(b"data: ")
-            if speaks(payload):
+            plain = speaks(payload)
+            if plain:
                 return False
+            if plain is not None:
+                continue
             try:
                 chunk = _decode_opening(payload)
             except (msgspec.DecodeError, UnicodeDecodeError):
