@@ -51,6 +51,8 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.exchange.trying",
     "ollamux.formats.answering",
     "ollamux.formats.asking",
+    "ollamux.formats.base",
+    "ollamux.formats.late",
     "ollamux.formats.ollama._plain",
     "ollamux.formats.ollama._vectors",
     "ollamux.formats.ollama.calling",

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
-from ollamux.accounting.estimate import estimate
 from ollamux.config import Config
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Served
@@ -102,6 +101,8 @@ class Automatic:
         wishes = Constraints.read(headers) or Constraints()
         if incoming.operation in _NO_WORK:
             return Requirements(operation=incoming.operation, needs=incoming.needs, media=wishes.media)
+        from ollamux.accounting.estimate import estimate
+
         known = self._offer
         able = known.capabilities if known is not None else frozenset[str]()
         served = Served(incoming.model, AUTO, able, known.context_length if known is not None else None)

@@ -3,13 +3,15 @@
 cimport cython
 
 from ollamux.contract cimport Call, call_of
+from ollamux.formats.base cimport Calling, Dialect
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.resilience.health cimport Health
 from ollamux.routing.catalog cimport Offer
 
 
 cdef class Backend:
-    cdef public object config, provider, answers_itself, files, calling, token, endpoint, keeping, probe_key
+    cdef public object config, provider, answers_itself, files, token, endpoint, keeping, probe_key
+    cdef public Calling calling
     cdef public Health health
     cdef public dict others
     cdef public object loaded
@@ -22,10 +24,11 @@ cdef class Backend:
     cdef dict _named, _dialects, _joins, _typed, _urls
     cdef tuple _headers_of, _queries
     cdef bint _shaped
+    cdef Dialect _dialect
 
     cpdef bint can_be_called(self) except -1
-    cpdef calling_for(self, Offer offer, str client, str operation)
-    cpdef dialect_for(self, str upstream)
+    cpdef Calling calling_for(self, Offer offer, str client, str operation)
+    cpdef Dialect dialect_for(self, str upstream)
     cpdef tuple typed(self, str kind)
     @cython.locals(url=str, headers=tuple)
     cpdef Call call(self, long attempt, Outgoing outgoing, str upstream=*, long key=*, double now=*)

@@ -54,6 +54,7 @@ class Backend:
 
     __slots__ = (
         "_clock",
+        "_dialect",
         "_dialect_hook",
         "_dialects",
         "_headers_of",
@@ -135,6 +136,7 @@ class Backend:
         self._via = via
         self._target: Target = getattr(provider, "target", "http")
         self._named = dict(named or {})
+        self._dialect = provider.dialect
         self._dialects: dict[str, Dialect] = {}
         self._dialect_hook: Callable[[str], Dialect] | None = getattr(provider, "dialect_for", None)
         self._url_hook: Callable[[str, str, str, BackendConfig], str] | None = getattr(provider, "url", None)
@@ -190,7 +192,7 @@ class Backend:
     def dialect_for(self, upstream: str) -> Dialect:
         """How the provider's format is spelled to this model."""
         if self._dialect_hook is None:
-            return self.provider.dialect
+            return self._dialect
         found = self._dialects.get(upstream)
         if found is None:
             found = self._dialect_hook(self._named.get(upstream, upstream))

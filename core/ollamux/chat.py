@@ -10,6 +10,7 @@ Rules: immutable once built, equal where it says the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, overload
 
 import msgspec
@@ -41,7 +42,7 @@ class PlainMessages:
 
     def _messages(self) -> list[Message]:
         if self._read is None:
-            said = _decode_said(self.text)
+            said = _said().decode(self.text)
             self._read = [Message(one.role, [Text(one.content)] if one.content else []) for one in said]
         return self._read
 
@@ -90,7 +91,10 @@ class _Said(msgspec.Struct):
     content: str
 
 
-_decode_said = msgspec.json.Decoder(list[_Said]).decode
+@cache
+def _said() -> msgspec.json.Decoder[list[_Said]]:
+    """Made with the first conversation that is read."""
+    return msgspec.json.Decoder(list[_Said])
 
 
 class ChatRequest(Value):

@@ -16,7 +16,6 @@ from ollamux.hardware.thermal import ThermalLimits
 from ollamux.hardware.vram import VramPolicy
 from ollamux.resilience.fallback import Policy
 from ollamux.resilience.guards import Guards
-from ollamux.resilience.hedge import Hedging
 from ollamux.resilience.quota import Quota
 from ollamux.routing.catalog import Offer
 from ollamux.routing.fleet import Fleet, is_ours
@@ -108,6 +107,11 @@ def guards(config: Config, backends: Iterable[Backend], seed: str, parts: int = 
             policies[backend.id] = Policy(mode=mode, attempts=own.attempts, on=own.on, backoff=own)
         if limit.requests or limit.tokens or not is_ours(backend.config, backend.endpoint):
             quotas[backend.id] = Quota(requests=limit.requests, tokens=limit.tokens, prioritise=config.queue.prioritise)
+    hedges = None
+    if hedging.enabled and mode != "none":
+        from ollamux.resilience.hedge import Hedging
+
+        hedges = Hedging(hedging.percentile)
     retry = config.retry
     return Guards(
         Policy(mode=mode, attempts=retry.attempts, on=retry.on, backoff=retry),
@@ -115,7 +119,7 @@ def guards(config: Config, backends: Iterable[Backend], seed: str, parts: int = 
         budget=retry.budget,
         policies=policies,
         quotas=quotas,
-        hedging=Hedging(hedging.percentile) if hedging.enabled and mode != "none" else None,
+        hedging=hedges,
         seed=crc32(seed.encode()),
         parts=parts,
     )

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import ip_address
-from typing import NamedTuple
 from urllib.parse import parse_qs
+
+import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import Forbidden, Unauthorized
@@ -49,7 +50,7 @@ _REMEMBERED = 256
 _KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 
 
-class IssuedKey(NamedTuple):
+class IssuedKey(msgspec.Struct, frozen=True):
     """A key that callers may present: its name, the SHA-256 of its text, and its scopes (`inference`, `manage`)."""
 
     name: str

@@ -28,7 +28,6 @@ from ollamux.gate import Gate
 from ollamux.premises import Premises
 from ollamux.probing import Chore
 from ollamux.recurring import Known, Recurring
-from ollamux.reports import BackendReport, ModelReport
 from ollamux.resilience.limits import ClientLimits
 from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.workers.dividing import ALONE, Part
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from ollamux.management import Management
     from ollamux.status import Status
 
-__all__ = ("VERSION", "BackendReport", "Chore", "Gateway", "ModelReport")
+__all__ = ("VERSION", "Chore", "Gateway")
 
 VERSION = "0.33.0"
 """The version of Ollama that this gateway answers as: clients compare it."""
@@ -89,8 +88,8 @@ class Gateway(Premises):
         self._servings = {serving.name: serving for serving in servings()}
         if not config.response_optimization.stream:
             self._servings["ollama"] = OllamaServing(streams=False)
-        self._servings["openai_responses"] = self._responses = cast(
-            "ResponsesServing", served_late("openai_responses", partial(_responses_of, config.responses, part))
+        self._servings["openai_responses"] = self._responses = served_late(
+            "openai_responses", partial(_responses_of, config.responses, part)
         )
         self._router = Router(self._servings.values())
         self._gate = Gate(
@@ -260,7 +259,7 @@ class Gateway(Premises):
         serving, route, place = target.serving, target.route, target.place
         if serving is not None and route is not None:
             if query:
-                place = place._replace(query=query)
+                place = Place(place.argument, query)
             if self.circle is not None and target.serving is self._responses and request.body:
                 return self._going_on(target, request, place)
             if self._hedges:
@@ -342,7 +341,7 @@ class Gateway(Premises):
     @property
     def stored(self) -> StoredResponses:
         """The responses that are kept here."""
-        return self._responses.responses
+        return cast("ResponsesServing", self._responses.real()).responses
 
     def _going_on(self, target: Target, request: ClientRequest, place: Place) -> Exchange:
         """A request that may go on from a response that another worker keeps."""
@@ -361,7 +360,7 @@ class Gateway(Premises):
         from ollamux.formats.openai_responses.store import owner_of
 
         serving = self._responses
-        kept, id_, owner = serving.responses, target.place.argument, owner_of(request.headers)
+        kept, id_, owner = self.stored, target.place.argument, owner_of(request.headers)
         circle = self.circle
         if circle is not None and not asked and kept.find(id_, owner, now) is None and not kept.behind(id_, owner):
             return circle.fetched(id_, owner, lambda at: self._stored(request, target, query, at, asked=True))

@@ -28,7 +28,6 @@ from ollamux.models import Inventory
 from ollamux.news import CircuitChange, Feed, HealthChange
 from ollamux.probing import Chore, Probing
 from ollamux.providers import provider
-from ollamux.reports import BackendReport, report_of
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.breaker import Change
 from ollamux.resilience.health import Health
@@ -38,6 +37,7 @@ from ollamux.unloading import Unloading
 from ollamux.workers.dividing import ALONE, Part, divided, places
 
 if TYPE_CHECKING:
+    from ollamux.reports import BackendReport
     from ollamux.workers.circle import Circle, CircleHouse
     from ollamux.workers.messages import Round
 
@@ -210,6 +210,8 @@ class Premises(Machines):
 
     def report(self, now: float) -> tuple[BackendReport, ...]:
         """What every backend is and has."""
+        from ollamux.reports import report_of
+
         return tuple(report_of(backend, self.catalog) for backend in self._backends.values())
 
     def seen(self, backend_id: str) -> float | None:

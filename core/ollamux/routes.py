@@ -11,8 +11,10 @@ any key, None for none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import unquote
+
+import msgspec
 
 from ollamux.contract import ClientRequest
 from ollamux.exchange import Exchange
@@ -143,20 +145,20 @@ class Target:
         return Target(self.handler, self.scope, self.serving, self.route, Place(argument), self.page)
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True):
     """A path that is served; `target` is None where it is not served with this method."""
 
     target: Target | None
     allow: str
 
 
-class Redirect(NamedTuple):
+class Redirect(msgspec.Struct, frozen=True):
     """The same path with or without its trailing slash is served."""
 
     path: str
 
 
-class NoRoute(NamedTuple):
+class NoRoute(msgspec.Struct, frozen=True):
     """Nothing of that name."""
 
 

@@ -31,7 +31,7 @@ _ONLY_RESPONSES = ("summary_level", "verbosity_level", "truncation_strategy")
 
 _GIGABYTE = 1e9
 
-_RESOURCE = re.compile(r"@[^@/]+\.openai\.azure\.com$", re.IGNORECASE)
+_RESOURCE = r"(?i)@[^@/]+\.openai\.azure\.com$"
 """Where a deployment is, behind its name."""
 
 _PLACES = {"": frozenset[str](), "ollama": frozenset({"reasoning_effort"})}
@@ -115,7 +115,7 @@ def _claimed(backend: Backend, resources: Collection[str]) -> Callable[[str], bo
     own = _host(backend)
 
     def claimed(name: str) -> bool:
-        host = name.lower().rpartition("@")[2] if _RESOURCE.search(name) else ""
+        host = name.lower().rpartition("@")[2] if re.search(_RESOURCE, name) else ""
         return (bool(host) and (host == own or host not in resources)) or (patterns is not None and patterns(name))
 
     return claimed
@@ -123,7 +123,7 @@ def _claimed(backend: Backend, resources: Collection[str]) -> Callable[[str], bo
 
 def _deployment(name: str) -> str:
     """The deployment of a name that has a host behind it."""
-    return _RESOURCE.sub("", name)
+    return re.sub(_RESOURCE, "", name)
 
 
 def _host(backend: Backend) -> str:
@@ -142,7 +142,7 @@ def _expects(backend: Backend, resources: Collection[str]) -> Callable[[str], bo
         return None
 
     def expects(name: str) -> bool:
-        if _RESOURCE.search(name):
+        if re.search(_RESOURCE, name):
             return claimed is not None and claimed(name)
         vendors = vendors_of(name)  # a name that says whose it is is nobody else's
         known = kind in vendors if vendors else well_known.facts(kind, name) is not None

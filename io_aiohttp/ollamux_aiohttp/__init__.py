@@ -46,6 +46,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux_aiohttp.client",
     "ollamux_aiohttp.connection",
     "ollamux_aiohttp.deadlines",
+    "ollamux_aiohttp.driver",
     "ollamux_aiohttp.lane",
     "ollamux_aiohttp.pump",
     "ollamux_aiohttp.upstream.choose",

@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPException
 
 from ollamux.errors import InvalidRequest, SlowBody, TooLarge
-from ollamux_aiohttp.pump import Driver
+from ollamux_aiohttp.driver import Driver
 
 __all__ = ("ask_for_body", "read_whole", "stream_body")
 

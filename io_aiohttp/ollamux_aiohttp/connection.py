@@ -66,6 +66,7 @@ class Connection(RequestHandler):
     __slots__ = (
         "_alarm",
         "_asleep",
+        "_body",
         "_deadlines",
         "_lane",
         "_lane_over",
@@ -96,6 +97,7 @@ class Connection(RequestHandler):
         self._deadlines = deadlines
         self._refused = False
         self._path = ""  # of a head that has come in part
+        self._body: Any = None  # of the newest request that aiohttp has
         self.client = Client(self, lane, LaneParser(lane.takes, limits.header_bytes))
         self._alarm = _Alarm(self)
         self._asleep = True
@@ -167,6 +169,7 @@ class Connection(RequestHandler):
             return
         self._awaken()
         self._messages.extend(messages)
+        self._body = messages[-1][1]
         self._upgraded = upgraded
         if tail:
             self._message_tail = tail
@@ -188,11 +191,13 @@ class Connection(RequestHandler):
 
     def _pass_on(self, data: bytes) -> None:
         super().data_received(data)
-        request = self._current_request
-        if request is not None and self._messages:
-            error = getattr(self._messages[-1][0], "exc", None)
-            if error is not None and not request.content.is_eof():
-                request.content.set_exception(error)  # it would wait for the rest of its body
+        newest = self._messages[-1] if self._messages else None
+        error = getattr(newest[0], "exc", None) if newest is not None else None
+        if error is not None:  # the request before it would wait for the rest of its body, begun or not
+            if self._body is not None and not self._body.is_eof():
+                self._body.set_exception(error)
+        elif newest is not None:
+            self._body = newest[1]
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         if self._reading_paused:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -42,14 +42,14 @@ _LIMIT = 1024 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True):
     """The backends that were found, at least the demo, and lines for people about what was passed over."""
 
     backends: tuple[BackendConfig, ...]
     notes: tuple[str, ...]
 
 
-class _Reply(NamedTuple):
+class _Reply(msgspec.Struct, frozen=True):
     status: int
     server: str
     ours: bool

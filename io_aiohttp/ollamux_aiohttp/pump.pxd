@@ -2,78 +2,35 @@
 
 cimport cython
 
-from ollamux.accounting.ledger cimport Ledger
-from ollamux.contract cimport Call, Data, End, Head, WakeAt, request_of
-from ollamux.exchange.base cimport Exchange
+from ollamux.contract cimport request_of
 from ollamux.gateway cimport Gateway
 
 from ollamux_aiohttp._clock cimport monotonic
-from ollamux_aiohttp._heads cimport chunked, sized
-from ollamux_aiohttp.answer_heads cimport AnswerHeads
 from ollamux_aiohttp.bursts cimport Burst
-from ollamux_aiohttp.client cimport Answering, Client, Lane
-from ollamux_aiohttp.deadlines cimport Deadlines
+from ollamux_aiohttp.client cimport Client
+from ollamux_aiohttp.driver cimport Desk, Driver
 from ollamux_aiohttp.lane cimport LaneParser
-from ollamux_aiohttp.upstream.choose cimport Upstreams
 
 
 cdef class Arrivals
-cdef class Driver
 
 
-cdef class Pump(Lane):
-    cdef public Gateway gateway
-    cdef public Deadlines deadlines
-    cdef public Upstreams upstreams
-    cdef public AnswerHeads heads
+cdef class Pump(Desk):
     cdef public Arrivals arrivals
-    cdef public object loop, drain, staying, closing, body_limit
+    cdef public Py_ssize_t body_limit
     cdef public bint lane
 
-    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, ledger=Ledger, method=str, path=str)
+    @cython.locals(driver=Driver)
     cpdef open(self, Client client, message, bytes body)
+    @cython.locals(gateway=Gateway, now=double, lane=LaneParser, driver=Driver, stays=bint, old=bint, head_only=bint, method=str, path=str)
+    cpdef Driver opened(self, Client client, message, bytes body)
+    @cython.locals(gateway=Gateway)
+    cpdef under_way(self, Driver driver)
     cpdef begin(self, Client client, message, bytes body)
 
 
 cdef class Arrivals(Burst):
     cdef Pump _pump
 
-    @cython.locals(client=Client, reader=LaneParser)
-    cpdef take_up(self, who)
-
-
-cdef class Driver(Answering):
-    cdef object _waiter, _transfer
-    cdef Exchange _exchange
-    cdef Pump _pump
-    cdef Client _client
-    cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over, _holding
-    cdef bytes _before, _held
-    cdef long _attempt
-    cdef double _now
-    cdef dict _others
-    cdef public object body_gate
-
-    cpdef prepare(self, Pump pump, Client client, Exchange exchange, bint head_only, bint stays, bint old, bint lane)
-    cpdef attempt_head(self, long attempt, long status, headers)
-    cpdef attempt_data(self, long attempt, bytes data, bint last)
-    cpdef attempt_end(self, long attempt)
-    cpdef start(self, double now)
-    @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)
-    cpdef do(self, wants)
-    cdef _call(self, Call call)
-    cdef _under_way(self, long attempt)
-    cdef _ended(self, long attempt)
-    cdef _do_rarely(self, want)
-    cdef _begin(self, Head head, bytes data)
-    cdef _end(self, Head head, bytes data, End end)
-    cdef _whole(self, Head head, bytes data)
-    cdef tuple _headers(self, Head head)
-    cdef bytes _connection_line(self)
-    cdef _write(self, bytes data, bytes before=*)
-    cdef _send(self, bytes data)
-    cdef _let_go(self, bytes end=*)
-    @cython.locals(client=Client)
-    cdef _finish(self)
-    cpdef wake(self, double now)
-    cdef _fail(self)
+    @cython.locals(client=Client, reader=LaneParser, driver=Driver)
+    cpdef step(self, who, int number)

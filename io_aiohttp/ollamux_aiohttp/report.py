@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ollamux.config import BackendConfig, Config
-from ollamux.gateway import BackendReport, ModelReport
+from ollamux.reports import BackendReport, ModelReport
 from ollamux_aiohttp.gguf_header import NotGguf, read_header
 from ollamux_aiohttp.llama_child import context_of
 from ollamux_aiohttp.llama_supervisor import problem_of

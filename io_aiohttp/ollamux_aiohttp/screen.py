@@ -19,7 +19,7 @@ from ollamux_aiohttp.llama_supervisor import LOADING
 
 if TYPE_CHECKING:
     from ollamux.config import ServerTls
-    from ollamux.gateway import BackendReport, ModelReport
+    from ollamux.reports import BackendReport, ModelReport
 
 __all__ = ("Handle", "LoadNews", "Paint", "shown_endpoint", "start_screen", "table", "url_of")
 

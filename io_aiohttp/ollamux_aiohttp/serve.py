@@ -20,7 +20,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -124,7 +123,7 @@ async def serve(
     await run_until(stop, server, Opening(host, port, (*moved, *notes), say, paint, record), sensors)
 
 
-class Opening(NamedTuple):
+class Opening(msgspec.Struct, frozen=True):
     """What the screen tells when a server begins: where it listens, notes, and where exchanges are written down."""
 
     host: str
@@ -139,8 +138,8 @@ async def run_until(
     stop: asyncio.Event, server: Server, opening: Opening, sensors: Readable | None = None, *, show: bool = True
 ) -> None:
     """Runs what belongs to a server that has started (children, sensors, the screen) until the event, and stops all."""
-    config, (host, port, notes, say, paint, record) = server.config, opening
-    children = _Children(server, config, say)
+    config, record = server.config, opening.record
+    children = _Children(server, config, opening.say)
     watch = SensorWatch(sensors or Sensors(), server.gateway.sensed, config.thermal.interval)
     told = (f"every exchange is written into {record}",) if record is not None else ()
     try:
@@ -150,15 +149,15 @@ async def run_until(
         reports = server.gateway.report(asyncio.get_running_loop().time())
         screen = start_screen(
             reports,
-            host,
-            port,
+            opening.host,
+            opening.port,
             guarded=bool(config.server.keys),
-            notes=(*told, *notes),
-            paint=paint,
+            notes=(*told, *opening.notes),
+            paint=opening.paint,
             tls=config.server.tls,
         )
         if show:
-            say(screen)
+            opening.say(screen)
             for line in config.notes:
                 _log.warning("%s", line)
         children.speak()

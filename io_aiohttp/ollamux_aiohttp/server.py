@@ -32,10 +32,11 @@ from ollamux_aiohttp.bodies import read_whole, stream_body
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.connection import Connection, ConnectionLimits, Front, head_size
 from ollamux_aiohttp.deadlines import Deadlines
+from ollamux_aiohttp.driver import Driver
 from ollamux_aiohttp.events import EVENTS, Events, Granted
 from ollamux_aiohttp.lane import headers_of
 from ollamux_aiohttp.logs import log_news
-from ollamux_aiohttp.pump import Driver, Pump
+from ollamux_aiohttp.pump import Pump
 from ollamux_aiohttp.recording import Recorder, RecordingGateway
 from ollamux_aiohttp.tls import server_context
 from ollamux_aiohttp.upstream.configured import upstreams_of
@@ -186,8 +187,8 @@ class Server:
             if isinstance(granted, Granted):
                 return await self._events.serve(request, granted.extra_headers)
         exchange = self.gateway.open(asked, now)
-        driver = Driver.of(pump, connection.client, exchange, message)
-        driver.start(now)
+        driver = Driver.of(pump, connection.client, exchange, message, now)
+        driver.start()
         if self.gateway.has_ready():
             self._drain()
         if streaming and not driver.over:
@@ -204,8 +205,8 @@ class Server:
         assert self._pump is not None
         settled = self.gateway.refuse(request.raw_path, error)
         message = request._message  # pyright: ignore[reportPrivateUsage]
-        driver = Driver.of(self._pump, connection.client, settled, message)
-        driver.start(time.monotonic())
+        driver = Driver.of(self._pump, connection.client, settled, message, time.monotonic())
+        driver.start()
         connection.finish_writing()
         return self._pump.closing
 

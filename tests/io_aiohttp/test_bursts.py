@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ollamux_aiohttp.bursts import ALONE, FEW, Burst
+from ollamux_aiohttp.bursts import ALONE, FEW, GROUP, Burst
 
 
 class _Transport:
@@ -27,15 +27,19 @@ class _Who:
 
 
 class _Noting(Burst):
-    """Notes whom it takes up."""
+    """Notes whom it takes up, and each further step as their name and its number."""
 
-    __slots__ = ("done",)
+    __slots__ = ("done", "later")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
+    def __init__(self, loop: asyncio.AbstractEventLoop, steps: int = 1) -> None:
+        super().__init__(loop, steps)
         self.done: list[str] = []
+        self.later: list[tuple[str, int]] = []
 
-    def take_up(self, who: Any) -> None:
+    def step(self, who: Any, number: int) -> None:
+        if number:
+            self.later.append((who.name, number))
+            return
         self.done.append(who.name)
         who.then()
 
@@ -99,6 +103,45 @@ def test_whoever_comes_while_they_are_taken_up_is_taken_up_in_the_next_iteration
 
     def assert_true(value: bool) -> None:
         assert value
+
+    asyncio.run(test())
+
+
+def test_each_step_is_taken_for_a_whole_group_before_the_next_one_is_taken_for_any() -> None:
+    async def test() -> None:
+        burst = _Noting(asyncio.get_running_loop(), 3)
+        _all_alone(burst)
+        names = [f"{number}" for number in range(GROUP + 2)]
+        seen: list[int] = []
+
+        def first_of_the_second_group() -> None:
+            seen.append(len(burst.later))
+
+        whose = [_Who(name, first_of_the_second_group if name == names[GROUP] else lambda: None) for name in names]
+        assert all(burst.takes(who) for who in whose)
+        await _next_iteration()
+        assert burst.done == names
+        assert burst.later == [
+            (name, number) for group in (names[:GROUP], names[GROUP:]) for number in (1, 2) for name in group
+        ]
+        assert seen == [2 * GROUP]
+
+    asyncio.run(test())
+
+
+def test_no_further_step_is_taken_for_one_that_failed() -> None:
+    def fail() -> None:
+        raise RuntimeError("odd bytes")
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: None)
+        burst = _Noting(loop, 2)
+        _all_alone(burst)
+        for who in (_Who("one"), _Who("broken", fail), _Who("other")):
+            assert burst.takes(who)
+        await _next_iteration()
+        assert burst.later == [("one", 1), ("other", 1)]
 
     asyncio.run(test())
 

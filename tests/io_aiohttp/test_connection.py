@@ -409,6 +409,40 @@ def test_a_connection_without_requests_has_no_task_and_is_closed_after_a_while()
     asyncio.run(main())
 
 
+async def _its_body(request: web.BaseRequest) -> web.Response:
+    try:
+        return web.Response(body=await request.read())
+    except Exception:
+        return web.Response(status=400)
+
+
+@pytest.mark.parametrize("iterations", range(5))
+def test_a_chunk_that_is_none_ends_the_body_of_its_request_begun_or_not(iterations: int) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+        limits = ConnectionLimits(8192, 60.0, 60.0)
+        front = Front(_its_body, lane=_NoLane(), limits=limits, deadlines=deadlines, keepalive_timeout=60)
+        server = await loop.create_server(front, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        await _until(lambda: bool(front.connections))
+        [connection] = front.connections
+        connection.data_received(head + b"5\r\nhello\r\n")
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+        connection.data_received(b"zz\r\nnot a chunk\r\n")
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+        deadlines.close()
+        front.pre_shutdown()
+        server.close()
+
+    asyncio.run(main())
+
+
 def test_a_server_that_stops_closes_connections_that_wait_for_a_request_at_once() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()

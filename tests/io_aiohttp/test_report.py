@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ollamux.config import BackendConfig, Config
-from ollamux.gateway import BackendReport, ModelReport
+from ollamux.reports import BackendReport, ModelReport
 from ollamux_aiohttp.report import check_json, check_text, models_json, models_text, status_of, survey
 from ollamux_aiohttp.screen import Paint
 

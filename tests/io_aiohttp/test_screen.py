@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ollamux.config import ServerTls
-from ollamux.gateway import BackendReport, ModelReport
+from ollamux.reports import BackendReport, ModelReport
 from ollamux_aiohttp.llama_supervisor import LOADING
 from ollamux_aiohttp.screen import LoadNews, Paint, shown_endpoint, start_screen, table, url_of
 

@@ -8,6 +8,7 @@ cdef class Exchange:
     cdef public tuple extra_headers
     cdef public str caller, request_id
 
+    cpdef take_in(self, double now)
     cpdef start(self, double now)
     cpdef proceed(self, double now)
     cpdef body_data(self, bytes data, double now)

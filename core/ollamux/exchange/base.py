@@ -120,6 +120,10 @@ class Exchange:
         self.caller = ""
         self.request_id = ""
 
+    def take_in(self, now: float) -> None:
+        """Reads the request, which `start` does where nobody has asked for it before: so that those of many come one
+        after the other."""
+
     def start(self, now: float) -> Wants:
         """The first thing to do."""
         return None

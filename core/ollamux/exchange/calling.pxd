@@ -8,6 +8,7 @@ from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.sending cimport SendState
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.base cimport Calling, Dialect
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.resilience.admission cimport Admission
 from ollamux.resilience.guards cimport Guards
@@ -27,10 +28,11 @@ cdef class CallState(SendState):
     cdef _go_on(self, double now)
     @cython.locals(tries=Tries)
     cdef _next(self, error, double now, failure=*)
-    @cython.locals(incoming=Incoming, outgoing=Outgoing)
+    @cython.locals(incoming=Incoming, outgoing=Outgoing, called=Calling)
     cdef _call(self, Offer offer, Backend backend, double now)
-    @cython.locals(incoming=Incoming, outgoing=Outgoing)
+    @cython.locals(incoming=Incoming, outgoing=Outgoing, called=Calling, dialect=Dialect)
     cdef tuple _translate(self, double now)
+    @cython.locals(outgoing=Outgoing, called=Calling, dialect=Dialect)
     cdef tuple _next_part(self, double now)
     cdef _picture_head(self, status, headers, double now)
     cdef _picture_end(self, double now)

@@ -14,18 +14,14 @@ from collections.abc import Sequence
 from math import inf
 from typing import cast
 
-from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
-from ollamux.chat import ChatRequest
+from ollamux.chat import ChatRequest, PlainMessages
 from ollamux.contract import Cancel, Data, End, WakeAt, Want, Wants
 from ollamux.conversation import EmbedRequest
 from ollamux.errors import Busy, InvalidRequest, OllamuxError
 from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM
 from ollamux.exchange.deciding import best_few
-from ollamux.exchange.fanout import fan_of
-from ollamux.exchange.gathering import gathered
-from ollamux.exchange.images import Fetching, addresses, with_pictures
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.resuming import with_prefill
 from ollamux.exchange.sending import SendState
@@ -278,7 +274,13 @@ class CallState(SendState):
         Raises InvalidRequest."""
         incoming, called, dialect, request = self._incoming, self._called, self._dialect, self._neutral
         assert incoming is not None and called is not None and dialect is not None and request is not None
-        if not dialect.image_urls and isinstance(request, ChatRequest):
+        if (
+            not dialect.image_urls
+            and isinstance(request, ChatRequest)
+            and not isinstance(request.messages, PlainMessages)
+        ):
+            from ollamux.exchange.images import Fetching, addresses, with_pictures
+
             have = self._pictures or {}
             wanted = [url for url in addresses(request, dialect) if url not in have]
             if wanted:
@@ -288,6 +290,8 @@ class CallState(SendState):
                 self._neutral = request = with_pictures(request, have)
         choices = incoming.choices
         if choices > 1 or dialect.most_inputs:
+            from ollamux.exchange.fanout import fan_of
+
             self._fan = fan_of(request, choices, dialect)
             if self._fan is not None:
                 request = self._fan.request
@@ -356,6 +360,8 @@ class CallState(SendState):
         renderer = self._make_renderer()
         try:
             if incoming.operation == "count":
+                from ollamux.accounting.estimate import estimate
+
                 body = renderer.counted(estimate(incoming.neutral(self._seen_as(offer), {})), now)
             else:
                 body = renderer.loaded(incoming.operation, now)
@@ -380,6 +386,8 @@ class CallState(SendState):
             self._phase = _PLAYING
             return self._play(now)
         else:
+            from ollamux.exchange.gathering import gathered
+
             body = renderer.whole(gathered(source.answer(neutral)), now)
         told = self._decision() + heads.warned(self._warnings)
         self._over(now)

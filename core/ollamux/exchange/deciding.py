@@ -23,7 +23,6 @@ from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
 from ollamux.routing.plan import BY_PREFIX, Plan
-from ollamux.routing.refusing import refuse
 from ollamux.routing.standing import Field, Standing
 from ollamux.routing.station import DEGRADED, OUT, READY, Station
 
@@ -88,6 +87,8 @@ def in_order(house: House, name: str, offers: tuple[Offer, ...], ask: Ask, now: 
         needs = 0
         left = [standing for standing in field.standings if not ask.filtered(standing, needs)]
     if not left:
+        from ollamux.routing.refusing import refuse
+
         refuse(field, ask, needs, now)
     left.sort(key=lambda standing: standing.out or standing.station.condition == OUT)
     return [(standing.offer, house.backend(standing.station.id)) for standing in left]

@@ -7,6 +7,7 @@ from ollamux.exchange.calling cimport CallState
 from ollamux.exchange.heads cimport header, passed_on
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.base cimport Serving
 from ollamux.recurring cimport Recurring
 from ollamux.streaming._template cimport TemplateConverter
 
@@ -22,7 +23,7 @@ cdef class ModelExchange(CallState):
     cdef bint _opens(self, bytes out) except -1
     cdef _collect(self, bytes data, double now)
     cdef bytes _body(self)
-    @cython.locals(incoming=Incoming, backend=Backend, tries=Tries)
+    @cython.locals(incoming=Incoming, backend=Backend, serving=Serving, tries=Tries)
     cdef _whole(self, bytes body, double now)
     @cython.locals(backend=Backend, tries=Tries)
     cdef _error_status(self, bytes body, double now)

@@ -52,17 +52,24 @@ class ModelExchange(CallState):
 
     # What the front and the house report ------------------------------------------------------------------------------
 
-    def start(self, now: float) -> Wants:
+    def take_in(self, now: float) -> None:
         self._arrived = self._activity = now
         request = self._request
         try:
             incoming = self._serving.read(self._route, request.body or b"", request.headers, self._place)
             self._constraints = self._wished(request.headers)
         except (OllamuxError, RecursionError) as error:
-            return self._refuse(failures.of_request(error), now)
+            self._lost = failures.of_request(error)
+            return
         self._incoming = incoming
         if incoming.stream:
             self._keepalive_at = now + KEEPALIVE
+
+    def start(self, now: float) -> Wants:
+        if self._incoming is None and self._lost is None:
+            self.take_in(now)
+        if self._incoming is None and self._lost is not None:
+            return self._refuse(self._lost, now)
         return self._look_up(now, False)
 
     def _wished(self, headers: Mapping[str, str]) -> Constraints | None:

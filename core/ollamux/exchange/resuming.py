@@ -35,7 +35,6 @@ from ollamux.conversation import (
     UsageUpdate,
 )
 from ollamux.errors import OllamuxError
-from ollamux.formats import splice
 from ollamux.formats.base import Dialect, Neutral, Outgoing
 from ollamux.streaming.translator import Converter, Delta, Reader
 
@@ -242,5 +241,7 @@ def with_prefill(outgoing: Outgoing, dialect: Dialect) -> Outgoing:
     members: dict[str, Any] = dialect.prefill or {}
     if not members:
         return outgoing
+    from ollamux.formats import splice
+
     values = {name: msgspec.json.encode(value) for name, value in members.items()}
     return outgoing.with_body(splice.replace(outgoing.body, values))

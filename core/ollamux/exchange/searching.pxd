@@ -10,6 +10,7 @@ from ollamux.exchange.prospect cimport Prospect
 from ollamux.exchange.sharing cimport begun, ended
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.asking cimport Incoming, Served, served_as
+from ollamux.formats.base cimport Calling, Dialect
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
@@ -28,8 +29,10 @@ cdef class SearchState(CountingState):
     cdef _look_further(self, Tries tries, double now)
     cdef list _following(self, double now)
     cdef Served _seen_as(self, Offer offer)
+    @cython.locals(called=Calling)
     cdef bint _same_format(self, Offer offer, Backend backend) except -1
-    cdef _calling(self, Offer offer, Backend backend)
+    cdef Calling _calling(self, Offer offer, Backend backend)
+    @cython.locals(called=Calling, dialect=Dialect)
     cdef long _parts(self, Incoming incoming, Offer offer, Backend backend) except -1
     cdef double _estimated(self, Incoming incoming, Offer offer) except? -1
     @cython.locals(tries=Tries)

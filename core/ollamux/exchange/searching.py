@@ -12,13 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ollamux.accounting.estimate import estimate
 from ollamux.backends import Backend
 from ollamux.errors import Busy, OllamuxError
 from ollamux.exchange import failures
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.deciding import asked, decided, planned
-from ollamux.exchange.fanout import split
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.sharing import begun, ended
@@ -147,6 +145,8 @@ class SearchState(CountingState):
         size = len(self._request.body or b"")
         if size <= _SHORT:
             return size / _BYTES
+        from ollamux.accounting.estimate import estimate
+
         try:
             return float(estimate(incoming.neutral(self._seen_as(offer), {})))
         except (OllamuxError, RecursionError):
@@ -157,6 +157,8 @@ class SearchState(CountingState):
         called, dialect = self._calling(offer, backend), backend.dialect_for(offer.upstream)
         if called is None or called.name == self._format or not (incoming.choices > 1 or dialect.most_inputs):
             return 1
+        from ollamux.exchange.fanout import split
+
         try:
             return len(split(incoming.neutral(self._seen_as(offer), {}), incoming.choices, dialect.most_inputs))
         except (OllamuxError, RecursionError):  # that is for the call itself to say

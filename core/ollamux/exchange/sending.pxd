@@ -7,6 +7,7 @@ from ollamux.backends cimport Backend
 from ollamux.contract cimport wake_at
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
+from ollamux.formats.base cimport Calling
 from ollamux.formats.outgoing cimport Outgoing
 from ollamux.routing.catalog cimport Offer
 from ollamux.usage cimport Usage
@@ -18,11 +19,12 @@ cdef class SendState(EndState):
     cdef tuple _send(self, Outgoing outgoing, double now)
     cdef tuple _fetch(self, double now)
     cdef bint _streams(self, headers) except -1
-    @cython.locals(incoming=Incoming)
+    @cython.locals(incoming=Incoming, called=Calling)
     cdef _make_converter(self)
-    @cython.locals(incoming=Incoming)
+    @cython.locals(incoming=Incoming, called=Calling)
     cdef _witnessed(self, converter)
-    cdef bytes _render_whole(self, called, neutral, bytes body, double now)
+    cdef bytes _render_whole(self, Calling called, neutral, bytes body, double now)
+    @cython.locals(called=Calling)
     cdef _finished(self, str reason, str native)
     cdef bytes _render_parts(self, fan, double now)
 

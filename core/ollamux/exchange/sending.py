@@ -9,6 +9,7 @@ Rules: whom to call, and what to do when it fails, is decided elsewhere; a part,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ollamux.answer import Answer
 from ollamux.contract import Read, WakeAt, Want, wake_at
@@ -16,7 +17,6 @@ from ollamux.conversation import EmbedAnswer
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.ending import EndState
-from ollamux.exchange.fanout import Fan, joined
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.resuming import Going, Sent, Witness
 from ollamux.formats.base import Calling, Neutral
@@ -25,6 +25,9 @@ from ollamux.routing.catalog import Offer
 from ollamux.streaming.convert import converter_for
 from ollamux.streaming.translator import Converter, Translator
 from ollamux.usage import Usage
+
+if TYPE_CHECKING:
+    from ollamux.exchange.fanout import Fan
 
 __all__ = ("SendState", "used_by")
 
@@ -125,6 +128,8 @@ class SendState(EndState):
 
     def _render_parts(self, fan: Fan, now: float) -> bytes:
         if fan.vectors:
+            from ollamux.exchange.fanout import joined
+
             return self._make_renderer().embedded(joined(fan.vectors), now)
         assert self._incoming is not None
         return self._incoming.several(self._told()).whole_of(fan.answers, now)

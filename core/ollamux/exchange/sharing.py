@@ -10,7 +10,6 @@ once, however it went; after a request that wanted the model gone it is taken fo
 from __future__ import annotations
 
 from ollamux.formats.asking import Incoming
-from ollamux.formats.ollama.memory import context_of, with_memory
 from ollamux.formats.outgoing import Outgoing
 from ollamux.hardware.keeping import Keeping
 
@@ -30,10 +29,16 @@ def begun(
     seconds, for requests that name none."""
     asked = incoming.keep_alive if incoming.keep_alive is not None else stay
     try:
-        context = None if outgoing.body.find(b"num_ctx") < 0 else context_of(outgoing.body)
+        context = None
+        if outgoing.body.find(b"num_ctx") >= 0:
+            from ollamux.formats.ollama.memory import context_of
+
+            context = context_of(outgoing.body)
         terms = keeping.begin(backend, upstream, context, asked, now)
         if terms.num_ctx == context and terms.keep_alive == asked:
             return outgoing
+        from ollamux.formats.ollama.memory import with_memory
+
         body = with_memory(
             outgoing.body,
             terms.num_ctx if terms.num_ctx != context else None,

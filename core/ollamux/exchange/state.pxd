@@ -8,6 +8,7 @@ from ollamux.exchange.telling cimport told as decision_told
 from ollamux.exchange.trying cimport Tries
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming, Served
+from ollamux.formats.base cimport Calling, Dialect, Serving
 from ollamux.routing.catalog cimport Offer
 from ollamux.routing.plan cimport Plan
 from ollamux.streaming._template cimport TemplateConverter
@@ -19,8 +20,11 @@ cdef double inf
 cdef class ModelState(Exchange):
     cdef ClientRequest _request
     cdef Machines _house
-    cdef object _serving, _route, _phase, _neutral, _renderer
-    cdef object _converter, _called, _place, _head_headers, _paused_at, _dialect
+    cdef Calling _called
+    cdef Dialect _dialect
+    cdef Serving _serving
+    cdef object _route, _phase, _neutral, _renderer
+    cdef object _converter, _place, _head_headers, _paused_at
     cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef TemplateConverter _copier
     cdef Usage _spent, _usage
@@ -43,7 +47,7 @@ cdef class ModelState(Exchange):
     cdef bint _choosy, _committed, _going_on, _keeps, _relaying, _resumed
     cdef double _arrived, _called_at, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
-    cpdef prepare(self, house, ClientRequest request, serving, route, place)
+    cpdef prepare(self, house, ClientRequest request, Serving serving, route, place)
     cdef RenderContext _told(self)
     cdef _goes_out(self, double now)
     cdef str _stream_type(self)

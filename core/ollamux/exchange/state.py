@@ -16,11 +16,8 @@ from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.base import Exchange, House, answer
-from ollamux.exchange.fanout import Fan
-from ollamux.exchange.images import Fetching
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.prospect import Prospect
-from ollamux.exchange.resuming import Sent
 from ollamux.exchange.telling import told as decision_told
 from ollamux.exchange.trying import Tries
 from ollamux.formats.answering import RenderContext
@@ -42,6 +39,9 @@ from ollamux.streaming.translator import Converter
 from ollamux.usage import Usage
 
 if TYPE_CHECKING:
+    from ollamux.exchange.fanout import Fan
+    from ollamux.exchange.images import Fetching
+    from ollamux.exchange.resuming import Sent
     from ollamux.streaming._template import TemplateConverter
 
 __all__ = ("ModelState",)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, cast
+from typing import Any
 
 from ollamux.formats.base import Calling, Serving
 from ollamux.formats.late import LateServing
@@ -46,9 +46,9 @@ def servings() -> tuple[Serving, ...]:
     )
 
 
-def served_late(name: str, make: Callable[[], Serving]) -> Serving:
+def served_late(name: str, make: Callable[[], Serving]) -> LateServing:
     """The client's side of a format with `ROUTES`, made when its first request is there."""
-    return cast("Serving", LateServing(name, _folders()[name].ROUTES, make))
+    return LateServing(name, _folders()[name].ROUTES, make)
 
 
 @cache

@@ -1,8 +1,8 @@
 """What a wire format offers: a serving side, a calling side, and the values that pass between them and the exchange.
 
 A format is a folder below `formats` with `SERVING` (clients may speak it), `CALLING` (backends may speak it) or both
-in its `__init__`; it is discovered, never listed. The required protocols are small; passthrough, where client and
-backend speak the same format, is part of both.
+in its `__init__`; it is discovered, never listed. Both sides are small; passthrough, where client and backend speak
+the same format, is part of both. Compiled, they are classes whose methods an exchange calls without a look-up.
 
 Rules: a format knows the neutral model and nothing of other formats, providers or routing. What a backend's format
 cannot carry is dropped with a warning (`Outgoing.warnings`), what would change the meaning is refused.
@@ -10,16 +10,15 @@ cannot carry is dropped with a warning (`Outgoing.warnings`), what would change 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from ollamux.chat import ChatRequest
-from ollamux.contract import HeaderPairs
+from ollamux.contract import HeaderPairs, Value
 from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest, Operation
-from ollamux.errors import OllamuxError
+from ollamux.errors import NotSupported, OllamuxError
 from ollamux.formats.answering import RenderContext
 from ollamux.formats.asking import Incoming, Served
 from ollamux.formats.outgoing import Outgoing
@@ -53,7 +52,7 @@ class ServingRoute(msgspec.Struct, frozen=True):
     name: str
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """What a request's target holds beside its route: what stands in the braces, decoded, and the query as it came."""
 
     argument: str = ""
@@ -66,7 +65,7 @@ _CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "js
 """What a body holds that a flag of a dialect speaks of."""
 
 
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+class Dialect(Value):
     """How one provider's spelling of a format differs from the next one's. Data, set by the provider.
 
     `sampling` maps a field of `conversation.Sampling` (or of its `other`) to the backend's name for it, None where it
@@ -87,43 +86,102 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     whether its vectors are predictions, as Vertex has them. `cues` are made of these: texts without which a body
     passes as it is."""
 
-    sampling: dict[str, str | None] = {}
-    think: str = ""
-    reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
-    stream_options: bool = True
-    max_tokens: str = "max_tokens"
-    top_logprobs: bool = True
-    json_schema: bool = True
-    developer: bool = True
-    image_urls: bool = True
-    files: bool = False
-    dimensions: bool = False
-    metadata: bool = False
-    completions: bool = True
-    most_inputs: int = 0
-    predicts: bool = False
-    strict: bool = False
-    call_ids: int = 0
-    tool_names: int = 0
-    reasoning_echo: str = ""
-    echo_wanted: bool = False
-    signatures: frozenset[str] = frozenset()
-    tool_choice: frozenset[str] = _CHOICES
-    refuses: frozenset[str] = frozenset()
-    extra: dict[str, Any] = {}
-    prefill: dict[str, Any] | None = None
-    cues: tuple[bytes, ...] = ()
+    __match_args__ = (
+        "sampling",
+        "think",
+        "reasoning_fields",
+        "stream_options",
+        "max_tokens",
+        "top_logprobs",
+        "json_schema",
+        "developer",
+        "image_urls",
+        "files",
+        "dimensions",
+        "metadata",
+        "completions",
+        "most_inputs",
+        "predicts",
+        "strict",
+        "call_ids",
+        "tool_names",
+        "reasoning_echo",
+        "echo_wanted",
+        "signatures",
+        "tool_choice",
+        "refuses",
+        "extra",
+        "prefill",
+    )
+    __slots__ = (*__match_args__, "cues")
 
-    def __post_init__(self) -> None:
-        cues = set(self.refuses)
+    def __init__(
+        self,
+        *,
+        sampling: dict[str, str | None] | None = None,
+        think: str = "",
+        reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning"),
+        stream_options: bool = True,
+        max_tokens: str = "max_tokens",
+        top_logprobs: bool = True,
+        json_schema: bool = True,
+        developer: bool = True,
+        image_urls: bool = True,
+        files: bool = False,
+        dimensions: bool = False,
+        metadata: bool = False,
+        completions: bool = True,
+        most_inputs: int = 0,
+        predicts: bool = False,
+        strict: bool = False,
+        call_ids: int = 0,
+        tool_names: int = 0,
+        reasoning_echo: str = "",
+        echo_wanted: bool = False,
+        signatures: frozenset[str] = frozenset(),
+        tool_choice: frozenset[str] = _CHOICES,
+        refuses: frozenset[str] = frozenset(),
+        extra: dict[str, Any] | None = None,
+        prefill: dict[str, Any] | None = None,
+    ) -> None:
+        self.sampling: dict[str, str | None] = sampling if sampling is not None else {}
+        self.think = think
+        self.reasoning_fields = reasoning_fields
+        self.stream_options = stream_options
+        self.max_tokens = max_tokens
+        self.top_logprobs = top_logprobs
+        self.json_schema = json_schema
+        self.developer = developer
+        self.image_urls = image_urls
+        self.files = files
+        self.dimensions = dimensions
+        self.metadata = metadata
+        self.completions = completions
+        self.most_inputs = most_inputs
+        self.predicts = predicts
+        self.strict = strict
+        self.call_ids = call_ids
+        self.tool_names = tool_names
+        self.reasoning_echo = reasoning_echo
+        self.echo_wanted = echo_wanted
+        self.signatures = signatures
+        self.tool_choice = tool_choice
+        self.refuses = refuses
+        self.extra: dict[str, Any] = extra if extra is not None else {}
+        self.prefill = prefill
+        cues = set(refuses)
         cues |= {name for name, flag in _CUES.items() if not getattr(self, flag)}
-        if self.strict or self.echo_wanted:
+        if strict or echo_wanted:
             cues.add("assistant")
-        if self.max_tokens == "max_completion_tokens":
+        if max_tokens == "max_completion_tokens":
             cues.add("max_tokens")
-        if not self.tool_choice >= _CHOICES:
+        if not tool_choice >= _CHOICES:
             cues.add("tool_choice")
-        force_setattr(self, "cues", tuple(sorted(f'"{name}"'.encode() for name in cues)))
+        self.cues = tuple(sorted([f'"{name}"'.encode() for name in cues]))
+
+    def having(self, **changes: Any) -> Dialect:
+        """The same dialect but for these fields."""
+        return Dialect(**{**{name: getattr(self, name) for name in self.__match_args__}, **changes})
 
 
 class WholeRenderer(Renderer, Protocol):
@@ -155,71 +213,82 @@ class SeveralRenderer(Renderer, Protocol):
         ...
 
 
-class Serving(Protocol):
-    """The client's side of a format."""
+class Serving:
+    """The client's side of a format. `whole_type` is the media type of its answers that are not streamed."""
 
-    name: str
-    routes: tuple[ServingRoute, ...]
-    whole_type: str
+    __slots__ = ("name", "routes", "whole_type")
+
+    def __init__(self, name: str, routes: tuple[ServingRoute, ...], whole_type: str) -> None:
+        self.name = name
+        self.routes = routes
+        self.whole_type = whole_type
 
     def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE) -> Incoming:
         """Decodes a body. Raises RequestError with the format's own words."""
-        ...
+        raise _not_this("read requests")
 
     def stream_type(self, incoming: Incoming) -> str:
         """The media type of the stream that answers this request."""
-        ...
+        raise _not_this("stream")
 
     def renderer(self, incoming: Incoming, context: RenderContext) -> WholeRenderer:
         """What writes the answer to this request."""
-        ...
+        raise _not_this("write answers")
 
     def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
         """An error before the first byte: status, headers, body."""
-        ...
+        raise _not_this("write errors")
 
     def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
         """Passthrough of a backend's stream in this very format."""
-        ...
+        raise _not_this("pass streams on")
 
     def opens(self, told: bytes) -> bool:
         """Whether these bytes of a stream that `relay` passed say nothing but that an answer begins: a role, an empty
         block. What is held back as long as they do is not missed."""
-        ...
+        return False
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         """Passthrough of a backend's whole answer in this very format. Raises BackendUnavailable for garbage."""
-        ...
+        raise _not_this("pass answers on")
 
 
-class Calling(Protocol):
+class Calling:
     """The backend's side of a format. `text_markers` are the names of the members in which its streams bring text,
     thinking and the arguments of calls, for the compiled converters; none where they have nothing to gain. `finishes`
     are its servers' words for why a model stopped, as far as they are known."""
 
-    name: str
-    text_markers: tuple[bytes, ...]
-    finishes: frozenset[str]
+    __slots__ = ("finishes", "name", "text_markers")
+
+    def __init__(self, name: str, text_markers: tuple[bytes, ...], finishes: Iterable[str]) -> None:
+        self.name = name
+        self.text_markers = text_markers
+        self.finishes = frozenset(finishes)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         """The backend's request. Raises InvalidRequest for what would change its meaning."""
-        ...
+        raise _not_this("send requests")
 
     def passthrough(
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
         """The client's own request, in this very format, with nothing changed but what must be. `defaults` are
         configured options, and `keep_alive` in seconds (infinite: for ever) beside them."""
-        ...
+        raise _not_this("pass requests on")
 
     def reader(self, request: Neutral, dialect: Dialect) -> Reader:
         """What reads the backend's stream."""
-        ...
+        raise _not_this("read streams")
 
     def whole(self, request: Neutral, body: bytes, dialect: Dialect) -> Answer | EmbedAnswer:
         """Reads a whole answer. Raises BackendUnavailable where it is none, BackendError where it is an error."""
-        ...
+        raise _not_this("read answers")
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> OllamuxError:
         """The error behind a status of 400 or more."""
-        ...
+        raise _not_this("read errors")
+
+
+def _not_this(what: str) -> OllamuxError:
+    """What one side of a format raises for that which it does not do."""
+    return NotSupported(f"this format does not {what}")

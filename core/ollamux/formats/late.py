@@ -2,37 +2,56 @@
 
 It owns the stand-in that a server keeps for a format until a client speaks it: what finds requests, the name and the
 routes, stands here; everything else is the real side's, loaded when it is first asked for.
-
-Rule: once loaded, the stand-in holds the real side's parts as its own, so that a call costs what it costs there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
 
-if TYPE_CHECKING:
-    from ollamux.formats.base import Serving, ServingRoute
+from ollamux.contract import HeaderPairs
+from ollamux.errors import OllamuxError
+from ollamux.formats.answering import RenderContext
+from ollamux.formats.asking import Incoming
+from ollamux.formats.base import NOWHERE, Place, Serving, ServingRoute, WholeRenderer
+from ollamux.streaming.translator import Converter
 
 __all__ = ("LateServing",)
 
-_PARTS = ("failure", "opens", "read", "relay", "relay_whole", "renderer", "stream_type", "whole_type")
 
-
-class LateServing:
+class LateServing(Serving):
     """A `Serving`; `make` gives the real one, and is called once."""
 
-    def __init__(self, name: str, routes: tuple[ServingRoute, ...], make: Callable[[], Serving]) -> None:
-        self.name = name
-        self.routes = routes
-        self._make = make
+    __slots__ = ("_make", "_real")
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "_real":
-            self._real = made = self._make()
-            for part in _PARTS:
-                setattr(self, part, getattr(made, part))
-            return made
-        if name.startswith("__"):
-            raise AttributeError(name)  # who asks whether this can be copied or pickled does not ask the real one
-        return getattr(self._real, name)
+    def __init__(self, name: str, routes: tuple[ServingRoute, ...], make: Callable[[], Serving]) -> None:
+        Serving.__init__(self, name, routes, "application/json")
+        self._make = make
+        self._real: Serving | None = None
+
+    def real(self) -> Serving:
+        """The real side, which is made now where it was not."""
+        if self._real is None:
+            self._real = self._make()
+            self.whole_type = self._real.whole_type
+        return self._real
+
+    def read(self, route: ServingRoute, body: bytes, headers: Mapping[str, str], place: Place = NOWHERE) -> Incoming:
+        return self.real().read(route, body, headers, place)
+
+    def stream_type(self, incoming: Incoming) -> str:
+        return self.real().stream_type(incoming)
+
+    def renderer(self, incoming: Incoming, context: RenderContext) -> WholeRenderer:
+        return self.real().renderer(incoming, context)
+
+    def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
+        return self.real().failure(error, streaming=streaming)
+
+    def relay(self, incoming: Incoming, context: RenderContext, upstream_model: str) -> Converter:
+        return self.real().relay(incoming, context, upstream_model)
+
+    def opens(self, told: bytes) -> bool:
+        return self.real().opens(told)
+
+    def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
+        return self.real().relay_whole(incoming, upstream_model, body, now)

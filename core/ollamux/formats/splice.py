@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -28,7 +27,7 @@ _decode_text = msgspec.json.Decoder(str).decode
 _SPACE = b" \t\r\n"
 
 
-class Member(NamedTuple):
+class Member(msgspec.Struct, frozen=True):
     """A member of the outermost object: its key, decoded, and where its value stands in the body."""
 
     key: str

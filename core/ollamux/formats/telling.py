@@ -1,7 +1,8 @@
 """What a whole answer that passes through tells of its tokens, read without reading the answer.
 
 Strategy: a format's answer is decoded for its counters alone, whatever else is in it is skipped; the sums that a format
-writes are taken apart into the disjoint counters of the neutral model.
+writes are taken apart into the disjoint counters of the neutral model. A format's decoder is made with its first
+answer.
 
 Rule: counting never fails a request: what cannot be read tells nothing.
 """
@@ -9,6 +10,7 @@ Rule: counting never fails a request: what cannot be read tells nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -88,18 +90,23 @@ class _Chatted(msgspec.Struct):
 _FARTHEST = 1024
 """So many bytes from the beginning of an answer vectors are announced, and from its end it is told what they cost."""
 
-_chat = msgspec.json.Decoder(_Chat).decode
-_response = msgspec.json.Decoder(_Response).decode
-_message = msgspec.json.Decoder(_Message).decode
-_content = msgspec.json.Decoder(_Content).decode
-_chatted = msgspec.json.Decoder(_Chatted).decode
+_Answer = TypeVar("_Answer")
+_decoders: dict[type, Callable[[bytes], Any]] = {}
+
+
+def _decoded(kind: type[_Answer], body: bytes) -> _Answer:
+    decode = _decoders.get(kind)
+    if decode is None:
+        decode = _decoders[kind] = msgspec.json.Decoder(kind).decode
+    found: _Answer = decode(body)
+    return found
 
 
 def _of_chat(body: bytes) -> Usage | None:
     quick = usage_of(body)
     if quick is not None:
         return quick
-    told = _chat(body).usage
+    told = _decoded(_Chat, body).usage
     if told is None:
         return None
     read, written = told.prompt_tokens_details or _Details(), told.completion_tokens_details or _Details()
@@ -107,7 +114,7 @@ def _of_chat(body: bytes) -> Usage | None:
 
 
 def _of_response(body: bytes) -> Usage | None:
-    told = _response(body).usage
+    told = _decoded(_Response, body).usage
     if told is None:
         return None
     read, written = told.input_tokens_details or _Details(), told.output_tokens_details or _Details()
@@ -115,14 +122,14 @@ def _of_response(body: bytes) -> Usage | None:
 
 
 def _of_message(body: bytes) -> Usage | None:
-    told = _message(body).usage
+    told = _decoded(_Message, body).usage
     if told is None:
         return None
     return Usage(told.input_tokens, told.cache_read_input_tokens, told.cache_creation_input_tokens, told.output_tokens)
 
 
 def _of_content(body: bytes) -> Usage | None:
-    told = _content(body).usage_metadata
+    told = _decoded(_Content, body).usage_metadata
     if told is None:
         return None
     cached = told.cached_content_token_count
@@ -132,7 +139,7 @@ def _of_content(body: bytes) -> Usage | None:
 
 
 def _of_chatted(body: bytes) -> Usage | None:
-    told = _behind_vectors(body) or _chatted(body)
+    told = _behind_vectors(body) or _decoded(_Chatted, body)
     return Usage(told.prompt_eval_count, None, None, told.eval_count)
 
 
@@ -145,7 +152,7 @@ def _behind_vectors(body: bytes) -> _Chatted | None:
     if at < 0:
         return None
     try:
-        told = _chatted(b'{"":0' + body[at + 2 :])
+        told = _decoded(_Chatted, b'{"":0' + body[at + 2 :])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return None if told.prompt_eval_count is None else told

@@ -33,7 +33,7 @@ _CHAT = Dialect(
     tool_names=64,
     tool_choice=_ALL_CHOICES,
 )
-_INSTRUCT = msgspec.structs.replace(_CHAT, completions=True)
+_INSTRUCT = _CHAT.having(completions=True)
 _REASONING = Dialect(
     sampling={"reasoning_effort": "reasoning_effort", "verbosity_level": "verbosity"},
     think="reasoning_effort",

@@ -10,14 +10,17 @@ Rules: chance is drawn from a seed and a count, so that a run can be played agai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from ollamux.resilience.backoff import draw
 from ollamux.resilience.breaker import BreakerSettings, Change
 from ollamux.resilience.budget import RetryBudget
 from ollamux.resilience.circuits import Circuits
 from ollamux.resilience.fallback import Policy
-from ollamux.resilience.hedge import Hedging
 from ollamux.resilience.quota import Quota
+
+if TYPE_CHECKING:
+    from ollamux.resilience.hedge import Hedging
 
 __all__ = ("Guards",)
 

@@ -54,7 +54,7 @@ _TOLD: dict[str, tuple[int, int]] = {
 _SHORTEST_NAME = min(map(len, _TOLD))
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)")
+_PARTS = r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)"
 
 
 class Bucket:
@@ -256,7 +256,7 @@ def seconds_of(text: str, unix: float) -> float | None:
     against `unix`; None for what is none of these."""
     if not text:
         return None
-    parts = _PARTS.findall(text)
+    parts = re.findall(_PARTS, text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
     try:

@@ -11,12 +11,13 @@ count for nothing. Who is behind somebody that left is told so when he asks the 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import NamedTuple
+
+import msgspec
 
 __all__ = ("Line",)
 
 
-class _Place(NamedTuple):
+class _Place(msgspec.Struct, frozen=True, order=True):
     """Where one stands, and how many calls and tokens he waits for."""
 
     priority: int

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ollamux.config import BackendConfig
 from ollamux.config.types import type_called
@@ -35,7 +36,7 @@ _ASKS = 256
 _BITS = 60
 
 
-class Typical(NamedTuple):
+class Typical(msgspec.Struct, frozen=True):
     """What a kind of hardware is taken for where nobody says better: watts while it answers, and milliseconds to the
     first token (0: as quick as the quickest that is known)."""
 

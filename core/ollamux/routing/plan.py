@@ -19,7 +19,6 @@ from ollamux.routing.ask import CAPABILITIES, Ask
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.fleet import Fleet
-from ollamux.routing.refusing import refuse
 from ollamux.routing.score import Terms
 from ollamux.routing.standing import Field, Standing
 from ollamux.routing.strategies import make
@@ -311,6 +310,8 @@ class Planner:
             needs = 0
             kept = walk(field, ask, strategy, needs, first)
         if not kept:
+            from ollamux.routing.refusing import refuse
+
             refuse(field, ask, needs, now)
         found = Plan.__new__(Plan)
         found.field = field

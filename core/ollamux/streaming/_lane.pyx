@@ -125,7 +125,7 @@ cdef class Lane:
         if frame is self.frame:
             self.sync()
             return 0
-        pieces, html, self.kept, self.counter = frame
+        pieces, html, self.kept, self.counter = frame.pieces, frame.html, frame.texts, frame.counter
         self.frame = frame
         self.html = html
         self.kinds = &GO[0] if self.html else &JSON[0]

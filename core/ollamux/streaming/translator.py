@@ -10,7 +10,9 @@ whether the backend ended as its format ends; bytes that stop without that are a
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+import msgspec
 
 from ollamux.conversation import (
     Event,
@@ -61,7 +63,7 @@ class Counter:
         self.number = number
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True):
     """What a renderer writes for a delta, where that depends on nothing but the text: bytes, and TEXT, STAMP or NUMBER
     between them, any number of times. `html` says that the text is spelled with `<`, `>`, `&`, U+2028 and U+2029 as
     escapes. Whoever writes by the frame adds the texts to `texts`, and counts the events with `counter`."""

@@ -7,7 +7,8 @@ count together, by the energy that each holds.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from ollamux_aiohttp.sensors.sysfs import first_number, read_number, read_text
 
@@ -16,7 +17,7 @@ __all__ = ("Battery", "read_battery")
 _MAINS = ("Mains", "USB", "Wireless")
 
 
-class Battery(NamedTuple):
+class Battery(msgspec.Struct, frozen=True):
     """Charge in percent, and whether the machine runs on it; None where it has none."""
 
     percent: float | None = None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from ollamux_aiohttp.sensors.sysfs import children, read_number, read_text, read_uevent
 
 __all__ = ("Card", "asleep", "cards")
 
 
-class Card(NamedTuple):
+class Card(msgspec.Struct, frozen=True):
     """A card's folder, its device's folder, its address on the bus and its driver."""
 
     folder: Path

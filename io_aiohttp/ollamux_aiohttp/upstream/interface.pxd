@@ -7,3 +7,5 @@ cdef class Listener(Sleeper):
     cpdef attempt_head(self, long attempt, long status, headers)
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
+    cpdef bint attempt_whole(self, long attempt, long status, headers, bytes data) except -1
+    cpdef act(self)

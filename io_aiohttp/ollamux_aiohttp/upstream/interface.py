@@ -7,7 +7,8 @@ between them.
 Rules:
 - `start` never raises for what a call holds and never calls the listener before it has returned.
 - A listener hears a head at most once, then data, then exactly one of end and failed; nothing after `cancel`.
-- All that one read brought of a body is one `attempt_data`; head, data and end of a short answer come in one event.
+- All that one read brought of a body is one `attempt_data`; head, data and end of a short answer come in one event, or
+  in one word, `attempt_whole`, where the listener takes it; `act` follows that.
 - Header names arrive in lower case; header text is UTF-8 with surrogateescape, in both directions, so that any bytes
   survive the way through.
 - `detail` is a short text for people; it never holds a URL, a header or a byte of a body.
@@ -53,6 +54,13 @@ class Listener(Sleeper):
 
     def attempt_end(self, attempt: int) -> None:
         """The answer is complete."""
+
+    def attempt_whole(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], data: bytes) -> bool:
+        """Head, data and end at once. False, and nothing has happened, where it is to be told of them one by one."""
+        return False
+
+    def act(self) -> None:
+        """The time to do what follows from `attempt_whole`."""
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         """There will be no more. `sent` says whether any byte of the request was written to a backend."""

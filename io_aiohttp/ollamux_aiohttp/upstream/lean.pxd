@@ -55,20 +55,24 @@ cdef class Connection(ResponseParser):
     cdef public Origin origin
     cdef public LeanTransfer transfer
     cdef public Burst burst
-    cdef public bytes late
-    cdef public bint reused, full
+    cdef public bytes body, late
+    cdef public Listener told
+    cdef public bint reused, full, headed
     cdef public double sent_at
     cdef public long stamp
 
     @cython.locals(call=Call, body=bytes)
     cpdef serve(self, LeanTransfer transfer, Prepared prepared)
     cpdef catch_up(self)
-    @cython.locals(body=bytes, listener=Listener, attempt=long, headed=long)
-    cdef look_at(self, LeanTransfer transfer, bytes data)
+    cdef take_in(self)
+    @cython.locals(listener=Listener, attempt=long, body=bytes)
+    cpdef tell(self)
+    @cython.locals(told=Listener)
+    cdef let_act(self)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)
 
 
 cdef class Answers(Burst):
-    @cython.locals(connection=Connection)
-    cpdef take_up(self, who)
+    @cython.locals(connection=Connection, told=Listener)
+    cpdef step(self, who, int number)

@@ -155,17 +155,34 @@ class LeanTransfer:
 
 class Connection(ResponseParser):
     """A connection to a backend: idle, or serving `transfer`. `late` is what was read and is to be looked at when all
-    that came with it was read."""
+    that came with it was read, `body` what is to be told of it; `headed`: the head of the answer was told; `told`: who
+    was told a whole answer and has not acted upon it."""
 
-    __slots__ = ("burst", "full", "late", "origin", "pool", "reused", "sent_at", "stamp", "transfer", "transport")
+    __slots__ = (
+        "body",
+        "burst",
+        "full",
+        "headed",
+        "late",
+        "origin",
+        "pool",
+        "reused",
+        "sent_at",
+        "stamp",
+        "told",
+        "transfer",
+        "transport",
+    )
 
     def __init__(self, pool: Pool, origin: Origin) -> None:
         super().__init__(origin.last)
         self.pool = pool
         self.burst: Burst = _answers(pool.loop)
-        self.late = b""
+        self.late = self.body = b""
         self.origin = origin
         self.transfer: LeanTransfer | None = None
+        self.told: Listener | None = None
+        self.headed = False
         self.reused = False
         self.sent_at = 0.0
         self.stamp = 0
@@ -175,6 +192,7 @@ class Connection(ResponseParser):
         """Write the transfer's request, with its body if that is whole."""
         self.transfer = transfer
         transfer.connection = self
+        self.headed = False
         self.expect(prepared.head_only)
         call = transfer.call
         body = call.body
@@ -229,22 +247,38 @@ class Connection(ResponseParser):
         elif self.burst.takes(self):
             self.late = data
         else:
-            self.look_at(transfer, data)
+            self.body = self.feed(data)
+            self.tell()
+            self.let_act()
 
     def catch_up(self) -> None:
-        """Looks at what was read, if somebody waits for it still."""
-        data, self.late = self.late, b""
-        transfer = self.transfer
-        if data and transfer is not None:
-            self.look_at(transfer, data)
+        """Looks at what was read."""
+        if self.late:
+            self.take_in()
+            self.tell()
+            self.let_act()
 
-    def look_at(self, transfer: LeanTransfer, data: bytes) -> None:
-        """Bytes of an answer."""
-        headed = self.status
-        body = self.feed(data)
+    def take_in(self) -> None:
+        """Reads what is late, if somebody waits for it still."""
+        data, self.late = self.late, b""
+        if self.transfer is not None:
+            self.body = self.feed(data)
+
+    def tell(self) -> None:
+        """Tells the listener what was read and not told."""
+        transfer = self.transfer
+        body, self.body = self.body, b""
+        if transfer is None:
+            return
         listener = transfer.listener
         attempt = transfer.attempt
-        if not headed and self.status:
+        if self.done and body and not self.headed and listener.attempt_whole(attempt, self.status, self.headers, body):
+            self.told = listener
+            if self.transfer is transfer:
+                self._release(transfer)
+            return
+        if not self.headed and self.status:
+            self.headed = True
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
@@ -258,6 +292,13 @@ class Connection(ResponseParser):
         elif self.fault:
             self.drop()
             transfer.report("protocol", True, self.fault)
+
+    def let_act(self) -> None:
+        """Has whoever was told a whole answer act upon it."""
+        told = self.told
+        if told is not None:
+            self.told = None
+            told.act()
 
     def eof_received(self) -> None:
         self.catch_up()
@@ -311,14 +352,25 @@ class Connection(ResponseParser):
 
 
 class Answers(Burst):
-    """Connections whose backends sent something in this iteration of the loop."""
+    """Connections whose backends sent something in this iteration of the loop. The last step lets go of those who were
+    told, which frees what they held."""
 
     __slots__ = ()
 
-    def take_up(self, who: Connection) -> None:
-        """Looks at it."""
+    def step(self, who: Connection, number: int) -> None:
+        """Reads it, tells it, has it acted upon."""
         connection: Connection = who
-        connection.catch_up()
+        if number == 0:
+            if connection.late:
+                connection.take_in()
+        elif number == 1:
+            connection.tell()
+        elif number == 2:
+            told = connection.told
+            if told is not None:
+                told.act()
+        else:
+            connection.told = None
 
 
 _answers_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Answers] = WeakKeyDictionary()
@@ -328,7 +380,7 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Answers:
     """Those of a loop: its backends' answers come in one iteration whoever calls them."""
     found = _answers_of.get(loop)
     if found is None:
-        found = _answers_of[loop] = Answers(loop)
+        found = _answers_of[loop] = Answers(loop, 4)
     return found
 
 

@@ -10,8 +10,10 @@ Content-Length is the body's own, and is believed only for an upload whose lengt
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from ollamux.contract import HeaderPairs
 
@@ -26,7 +28,7 @@ _OURS: Final = frozenset(
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-class Address(NamedTuple):
+class Address(msgspec.Struct, frozen=True):
     """An origin. `host` is a name or an address, without brackets."""
 
     scheme: str
@@ -34,7 +36,7 @@ class Address(NamedTuple):
     port: int
 
 
-class RequestHead(NamedTuple):
+class RequestHead(msgspec.Struct, frozen=True):
     """Request line and headers, up to the end of the last line; the framing header and the empty line are missing.
     `length`: the Content-Length that the call's headers announce, or None."""
 

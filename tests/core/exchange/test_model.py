@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.support.driving import Asked, Driven, delta, driven, ending, line
 
+from ollamux.contract import ClientRequest, Head
+
 
 def whole(text: str = "hello") -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
@@ -34,6 +36,21 @@ def test_a_stream_is_called_converted_and_ended() -> None:
     asked.called.end()
     assert asked.text == "hello" and asked.lines[-1]["done"] is True
     assert asked.end is not None and not asked.end.broken and at_rest(run)
+
+
+@pytest.mark.parametrize("body", [b'{"model":"m","messages":[],"stream":false}', b'{"model":', b'{"model":"nobody"}'])
+def test_a_request_may_be_read_before_the_exchange_starts(body: bytes) -> None:
+    told: list[list[Any]] = []
+    for reads in (False, True):
+        gateway = driven(v="vllm").gateway
+        request = ClientRequest(method="POST", path="/api/chat", headers={"host": "localhost"}, body=body, peer="")
+        exchange = gateway.open(request, 1.0)
+        if reads:
+            exchange.take_in(1.0)
+        wants = exchange.start(1.0)
+        assert wants is not None and not isinstance(wants, bytes)
+        told.append([(want.status, want.headers) if isinstance(want, Head) else type(want) for want in wants])
+    assert told[0] == told[1]
 
 
 def test_the_hot_case_is_bytes() -> None:

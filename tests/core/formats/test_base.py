@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from ollamux.clock import Clock
-from ollamux.formats.base import Dialect, Outgoing, RenderContext, Served, ServingRoute
+from ollamux.errors import NotSupported
+from ollamux.formats.base import Calling, Dialect, Outgoing, RenderContext, Served, Serving, ServingRoute
 
 
 def test_a_dialect_that_says_nothing_spells_everything_as_its_format_does() -> None:
@@ -49,4 +49,20 @@ def test_a_dialect_knows_by_itself_by_what_a_body_shows_that_it_may_have_to_chan
     told: dict[str, Any], cues: tuple[bytes, ...]
 ) -> None:
     assert Dialect(**told).cues == cues
-    assert msgspec.structs.replace(Dialect(**told), strict=True).cues == tuple(sorted({*cues, b'"assistant"'}))
+    assert Dialect(**told).having(strict=True).cues == tuple(sorted({*cues, b'"assistant"'}))
+
+
+def test_a_dialect_is_equal_to_one_that_spells_the_same() -> None:
+    assert Dialect(extra={"a": 1}) == Dialect(extra={"a": 1})
+    assert Dialect(extra={"a": 1}) != Dialect(strict=True, extra={"a": 1})
+
+
+def test_a_side_that_does_not_do_something_says_so() -> None:
+    serving, calling = Serving("x", (), "text/plain"), Calling("x", (), ("stop",))
+    assert (serving.name, serving.routes, serving.whole_type) == ("x", (), "text/plain")
+    assert (calling.name, calling.text_markers, calling.finishes) == ("x", (), frozenset({"stop"}))
+    assert not serving.opens(b"")
+    with pytest.raises(NotSupported, match="read requests"):
+        serving.read(ServingRoute("POST", "/a", "a"), b"", {})
+    with pytest.raises(NotSupported, match="read errors"):
+        calling.failure(500, {}, b"")

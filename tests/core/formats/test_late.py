@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import subprocess
 import sys
-from typing import cast
-
-import pytest
 
 from ollamux import formats
 from ollamux.formats.anthropic import ROUTES
 from ollamux.formats.anthropic.serving import AnthropicServing
-from ollamux.formats.base import Serving
+from ollamux.formats.base import Incoming, Serving
 from ollamux.formats.late import LateServing
 
 _LOADED = """
@@ -33,22 +29,25 @@ def test_nothing_is_made_for_the_name_and_the_routes_and_one_for_everything_else
         return made[-1]
 
     late = LateServing("anthropic", ROUTES, make)
-    assert (late.name, late.routes, made) == ("anthropic", AnthropicServing.routes, [])
-    assert late.whole_type == "application/json"
-    served = cast("Serving", late)
-    incoming = served.read(
+    assert (late.name, late.routes, late.whole_type, made) == ("anthropic", ROUTES, "application/json", [])
+    incoming = late.read(
         ROUTES[0], b'{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "a"}]}', {}
     )
     assert (incoming.model, len(made)) == ("m", 1)
-    assert late.opens == made[0].opens
+    assert late.real() is made[0]
+    assert late.opens(b"event: ping\ndata: {}\n\n") and not late.opens(b"event: message_stop\ndata: {}\n\n")
+    assert len(made) == 1
 
 
-def test_what_the_real_side_has_not_is_not_there_and_asking_for_a_copy_makes_nothing() -> None:
-    late = LateServing("anthropic", ROUTES, AnthropicServing)
-    with pytest.raises(AttributeError, match="responses"):
-        late.responses  # noqa: B018
-    unmade = LateServing("anthropic", ROUTES, lambda: pytest.fail("it was made"))
-    assert copy.copy(unmade).name == "anthropic"
+def test_what_the_real_side_calls_its_answers_is_what_the_stand_in_calls_them() -> None:
+    class Plain(AnthropicServing):
+        def __init__(self) -> None:
+            super().__init__()
+            self.whole_type = "text/plain"
+
+    late = LateServing("anthropic", ROUTES, Plain)
+    assert late.stream_type(Incoming()) == "text/event-stream; charset=utf-8"
+    assert late.whole_type == "text/plain"
 
 
 def test_every_format_of_clients_says_what_it_is_whether_it_is_loaded_or_not() -> None:

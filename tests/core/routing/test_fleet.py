@@ -7,13 +7,13 @@ from tests.support.fleets import backend, field_of, standing_of
 
 from ollamux.errors import InvalidRequest
 from ollamux.routing.constraints import Constraints
-from ollamux.routing.fleet import TYPICAL, Fleet, is_ours
+from ollamux.routing.fleet import TYPICAL, Fleet, Typical, is_ours
 
 
 def test_what_nobody_tells_follows_from_the_hardware() -> None:
     fleet = Fleet()
     station = fleet.add(backend("n", hardware="npu"))
-    assert (station.watts, station.guess_first_ms) == TYPICAL["npu"]
+    assert Typical(station.watts, station.guess_first_ms) == TYPICAL["npu"]
     station = fleet.add(backend("m", hardware="npu", watts=5.0, first_ms=90.0, tokens_s=20.0))
     assert (station.watts, station.guess_first_ms, station.guess_token_ms) == (5.0, 90.0, 50.0)
     cloud = fleet.add(backend("c", type="openai"))

@@ -156,6 +156,28 @@ class Recorder(Listener):
         self.on_event(event)
 
 
+class WholeRecorder(Recorder):
+    """One that takes a whole answer in one word."""
+
+    def attempt_whole(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], data: bytes, /) -> bool:
+        assert data
+        self.status = status
+        self.headers = dict(headers)
+        self.pieces.append(data)
+        self._note("whole")
+        return True
+
+    def act(self) -> None:
+        self._note("act")
+        self.over.set()
+
+
+@pytest.fixture
+def whole_recorder() -> type[WholeRecorder]:
+    """Makes those that take a whole answer in one word."""
+    return WholeRecorder
+
+
 class World:
     """What a test has at hand while its scenario runs."""
 

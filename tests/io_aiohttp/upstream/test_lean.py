@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ollamux_aiohttp.upstream import BackendTransport
+from ollamux_aiohttp.upstream import BackendTransport, Transfer
 from ollamux_aiohttp.upstream import lean as lean_module
 
 if TYPE_CHECKING:
-    from tests.io_aiohttp.upstream.conftest import Drive, Peer, World
+    from tests.io_aiohttp.upstream.conftest import Drive, Peer, WholeRecorder, World
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -253,5 +255,54 @@ def test_what_was_read_before_the_end_of_a_connection_is_heard_before_it(drive_l
             connection.data_received(OK[start : start + 5])
         connection.eof_received()
         assert (recorder.status, recorder.body, recorder.events[-1]) == (200, b"ok", "end")
+
+    drive_lean(scenario)
+
+
+@pytest.mark.parametrize("answer", [OK, CHUNKED, OK.replace(b"200", b"404")])
+@pytest.mark.parametrize("cancels", [False, True])
+def test_a_whole_answer_is_one_word_to_who_takes_it_and_acted_upon_after_that(
+    drive_lean: Drive, whole_recorder: type[WholeRecorder], answer: bytes, cancels: bool
+) -> None:
+    async def scenario(world: World) -> None:
+        async def script(peer: Peer) -> None:
+            while await peer.request():
+                peer.send(answer)
+
+        def cancel_at_once(transfer: Transfer, event: str) -> None:
+            if event == "whole":
+                transfer.cancel()
+
+        await world.serve(script)
+        await world.call()  # its head is known from here on
+        for number in range(1, 4):
+            whole = whole_recorder()
+            _, transfer = world.start(recorder=whole)
+            if cancels:
+                whole.on_event = partial(cancel_at_once, transfer)
+            await whole.done()
+            assert whole.events == ["whole", "act"]
+            assert (str(whole.status).encode() in answer, whole.body) == (True, b"ok")
+            assert world.connections == (number if cancels else 1)
+
+    drive_lean(scenario)
+
+
+def test_an_answer_that_does_not_come_whole_is_told_in_its_parts(
+    drive_lean: Drive, whole_recorder: type[WholeRecorder]
+) -> None:
+    async def scenario(world: World) -> None:
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            peer.send(OK[:-1])
+            await first.first()
+            peer.send(OK[-1:])
+            await peer.request()
+
+        await world.serve(script)
+        first = whole_recorder()
+        world.start(recorder=first)
+        await first.done()
+        assert (first.events, first.body) == (["head", "data", "data", "end"], b"ok")
 
     drive_lean(scenario)

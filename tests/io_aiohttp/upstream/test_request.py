@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ollamux_aiohttp.upstream.request import Address, check_headers, encode_head, parse_url
+from ollamux_aiohttp.upstream.request import Address, RequestHead, check_headers, encode_head, parse_url
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_url_that_is_none_is_refused_without_being_repeated(url: str) -> None:
 def test_framing_headers_are_not_the_callers() -> None:
     names = ("Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Keep-Alive", "Proxy-Connection")
     head = encode_head("POST", "a", "/x", (*((name, "v") for name in names), ("Content-Length", "12"), ("X", "y")))
-    assert head == (b"POST /x HTTP/1.1\r\nHost: a\r\nX: y\r\n", 12)
+    assert head == RequestHead(b"POST /x HTTP/1.1\r\nHost: a\r\nX: y\r\n", 12)
 
 
 def test_a_host_of_the_caller_takes_the_place_of_ours() -> None:

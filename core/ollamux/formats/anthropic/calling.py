@@ -17,7 +17,7 @@ from ollamux.formats.anthropic.faults import LONG_PROMPT, OVERLOADED, sentence
 from ollamux.formats.anthropic.incoming import AnthropicIncoming
 from ollamux.formats.anthropic.passing import pass_on
 from ollamux.formats.anthropic.reading import FINISHES, MessageReader, read_answer
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.base import Calling, Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.failures import TOO_LONG, backend_failure
 from ollamux.formats.identifiers import Names
 
@@ -26,12 +26,13 @@ __all__ = ("AnthropicCalling",)
 _KINDS = {402: "billing", 404: "not_found", 413: "too_large", 429: "rate_limit", 503: "overloaded", 504: "timeout"}
 
 
-class AnthropicCalling:
+class AnthropicCalling(Calling):
     """The backend's side of the format."""
 
-    name = "anthropic"
-    text_markers: tuple[bytes, ...] = (b"text", b"thinking", b"partial_json")
-    finishes = frozenset(FINISHES)
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("anthropic", (b"text", b"thinking", b"partial_json"), FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, EmbedRequest):

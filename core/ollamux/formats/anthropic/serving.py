@@ -19,7 +19,7 @@ from ollamux.formats.anthropic.faults import error_body, fault_of, status_of
 from ollamux.formats.anthropic.incoming import AnthropicIncoming, read_route
 from ollamux.formats.anthropic.relay import AnthropicRelay
 from ollamux.formats.anthropic.rendering import AnthropicRenderer
-from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
+from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, Serving, ServingRoute
 from ollamux.formats.failures import unreadable
 from ollamux.formats.splice import replace
 from ollamux.streaming.convert import relay_for
@@ -58,12 +58,13 @@ _decode_block = msgspec.json.Decoder(_BlockStart).decode
 _OPENINGS = (b"", b"event: message_start", b"event: ping")
 
 
-class AnthropicServing:
+class AnthropicServing(Serving):
     """The client's side of the format."""
 
-    name = "anthropic"
-    routes: tuple[ServingRoute, ...] = ROUTES
-    whole_type = _JSON
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("anthropic", ROUTES, _JSON)
 
     def stream_type(self, incoming: Incoming) -> str:
         return "text/event-stream; charset=utf-8"

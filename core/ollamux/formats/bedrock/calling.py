@@ -13,7 +13,7 @@ from typing import Any
 from ollamux.chat import ChatRequest
 from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.base import Calling, Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.bedrock.building import build_chat, build_completion, path_of
 from ollamux.formats.bedrock.embedding import build_embed, read_vectors
 from ollamux.formats.bedrock.faults import failure_of
@@ -24,12 +24,13 @@ from ollamux.formats.identifiers import Names
 __all__ = ("BedrockCalling",)
 
 
-class BedrockCalling:
+class BedrockCalling(Calling):
     """The backend's side of the format."""
 
-    name = FORMAT
-    text_markers: tuple[bytes, ...] = ()
-    finishes = frozenset(FINISHES)
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT, (), FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

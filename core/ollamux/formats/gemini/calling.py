@@ -12,7 +12,7 @@ from typing import Any
 from ollamux.chat import ChatRequest
 from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.base import Calling, Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.gemini.building import build_chat, build_completion, build_embed
 from ollamux.formats.gemini.faults import failure
 from ollamux.formats.gemini.incoming import GeminiIncoming
@@ -24,12 +24,13 @@ from ollamux.formats.gemini.vocabulary import FINISHES
 __all__ = ("GeminiCalling",)
 
 
-class GeminiCalling:
+class GeminiCalling(Calling):
     """The backend's side of the format."""
 
-    name = NAME
-    text_markers: tuple[bytes, ...] = (b"text",)
-    finishes = frozenset(FINISHES)
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(NAME, (b"text",), FINISHES)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

@@ -17,7 +17,7 @@ import msgspec
 from ollamux.clock import Clock
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
+from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, Serving, ServingRoute
 from ollamux.formats.failures import LONGEST, unreadable
 from ollamux.formats.gemini import ROUTES
 from ollamux.formats.gemini.faults import stream_fault
@@ -67,12 +67,13 @@ class _Opening(msgspec.Struct, gc=False, rename="camel"):
 _decode_opening = msgspec.json.Decoder(_Opening).decode
 
 
-class GeminiServing:
+class GeminiServing(Serving):
     """The client's side of the format."""
 
-    name = NAME
-    routes: tuple[ServingRoute, ...] = ROUTES
-    whole_type = _JSON
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(NAME, ROUTES, _JSON)
 
     def stream_type(self, incoming: Incoming) -> str:
         assert isinstance(incoming, GeminiIncoming)

@@ -36,7 +36,8 @@ from ollamux.conversation import (
     ToolResult,
 )
 from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral
+from ollamux.formats.asking import Incoming
+from ollamux.formats.base import Calling, Dialect, Neutral
 from ollamux.formats.failures import backend_failure
 from ollamux.formats.ollama.answers import REASONS, OllamaReader, error_of, read_answer, read_vectors
 from ollamux.formats.ollama.context import unpack
@@ -60,12 +61,13 @@ _SEALED = "earlier thinking that this backend did not sign was left out"
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 
 
-class OllamaCalling:
+class OllamaCalling(Calling):
     """The backend's side of the format."""
 
-    name = "ollama"
-    text_markers: tuple[bytes, ...] = (b"content", b"response", b"thinking")
-    finishes = frozenset(REASONS)
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("ollama", (b"content", b"response", b"thinking"), REASONS)
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         warnings: list[str] = []

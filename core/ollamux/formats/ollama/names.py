@@ -8,7 +8,7 @@ two models apart.
 
 from __future__ import annotations
 
-import re
+from string import ascii_letters, digits
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -23,9 +23,10 @@ DEFAULT_TAG = "latest"
 
 Source: TypeAlias = Literal["cloud", "local"]
 
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,349}")
-_NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+_FIRST = frozenset(ascii_letters + digits + "_")
+_NAMESPACE = _FIRST | {"-"}
+_PART = _NAMESPACE | {"."}
+_HOST = _PART | {":"}
 # What Go calls space, which is less than what Python strips.
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
@@ -69,10 +70,13 @@ def parse_name(text: str) -> ModelName | None:
             # A scheme before the host is allowed and has no say in which model it is.
             head, mark, tail = rest.partition("://")
             host = (tail if mark else head) or (DEFAULT_HOST if mark else "")
-    valid = (
-        _PART.fullmatch(model) and _PART.fullmatch(tag) and _NAMESPACE.fullmatch(namespace) and _HOST.fullmatch(host)
-    )
+    valid = _is(_PART, model) and _is(_PART, tag) and _is(_NAMESPACE, namespace) and _is(_HOST, host, 350)
     return ModelName(host, namespace, model, tag) if valid else None
+
+
+def _is(letters: frozenset[str], part: str, longest: int = 80) -> bool:
+    """Whether a part of a name is of these letters, begins with one that may, and is not too long."""
+    return 0 < len(part) <= longest and part[0] in _FIRST and letters.issuperset(part)
 
 
 def split_source(text: str) -> tuple[str, Source | None]:

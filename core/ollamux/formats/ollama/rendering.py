@@ -158,7 +158,7 @@ class OllamaRenderer:
         if self._frame is None:
             self._frame = _frame(self._before, self._between + b'"', self._after)
             if self._turns is not None:
-                self._frame = self._frame._replace(texts=self._said)
+                self._frame = msgspec.structs.replace(self._frame, texts=self._said)
         return self._frame
 
     def _text(self, text: str, logprobs: tuple[LogProb, ...] | None, stamped: bytes) -> bytes:

@@ -15,7 +15,9 @@ import msgspec
 
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, InvalidRequest, OllamuxError
-from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
+from ollamux.formats.answering import RenderContext
+from ollamux.formats.asking import Incoming
+from ollamux.formats.base import NOWHERE, Place, Serving, ServingRoute
 from ollamux.formats.failures import unreadable
 from ollamux.formats.ollama import gojson, schema
 from ollamux.formats.ollama.faults import failure_text
@@ -41,6 +43,12 @@ from ollamux.streaming.translator import Converter
 __all__ = ("OllamaServing", "relayed_carefully")
 
 _WHOLE = "application/json; charset=utf-8"
+_ROUTES = (
+    ServingRoute("POST", "/api/chat", "chat"),
+    ServingRoute("POST", "/api/generate", "generate"),
+    ServingRoute("POST", "/api/embed", "embed"),
+    ServingRoute("POST", "/api/embeddings", "embeddings"),
+)
 
 
 class _Opening(msgspec.Struct, gc=False):
@@ -68,19 +76,13 @@ _GENERATING = ("chat", "generate")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
-class OllamaServing:
+class OllamaServing(Serving):
     """The client's side of the format. `streams`: what a request to generate gets that does not say."""
 
-    name = "ollama"
-    routes: tuple[ServingRoute, ...] = (
-        ServingRoute("POST", "/api/chat", "chat"),
-        ServingRoute("POST", "/api/generate", "generate"),
-        ServingRoute("POST", "/api/embed", "embed"),
-        ServingRoute("POST", "/api/embeddings", "embeddings"),
-    )
-    whole_type = _WHOLE
+    __slots__ = ("_streams",)
 
     def __init__(self, *, streams: bool = True) -> None:
+        super().__init__("ollama", _ROUTES, _WHOLE)
         self._streams = streams
 
     def stream_type(self, incoming: Incoming) -> str:

@@ -14,7 +14,8 @@ import msgspec
 from ollamux.chat import ChatRequest
 from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer, EmbedRequest
 from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Served
+from ollamux.formats.asking import Incoming, Served
+from ollamux.formats.base import Calling, Dialect, Neutral
 from ollamux.formats.failures import backend_failure, error_message
 from ollamux.formats.openai_chat.building import build_chat, build_completion, build_embed
 from ollamux.formats.openai_chat.completions import CompletionsIncoming, chat_of
@@ -32,12 +33,15 @@ __all__ = ("OpenAIChatCalling",)
 _encode = msgspec.json.Encoder().encode
 
 
-class OpenAIChatCalling:
+class OpenAIChatCalling(Calling):
     """The backend's side of the format."""
 
-    name = "openai_chat"
-    text_markers: tuple[bytes, ...] = (b"content", b"text", b"reasoning_content", b"reasoning", b"arguments")
-    finishes = frozenset(FINISHES)
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(
+            "openai_chat", (b"content", b"text", b"reasoning_content", b"reasoning", b"arguments"), FINISHES
+        )
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

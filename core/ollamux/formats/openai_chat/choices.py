@@ -98,7 +98,7 @@ class ChoicesRenderer:
         if frame is None or not self._at:
             return frame
         pieces = tuple(self._numbered(piece) if isinstance(piece, bytes) else piece for piece in frame.pieces)
-        return frame._replace(pieces=pieces)
+        return replace(frame, pieces=pieces)
 
     def whole_of(self, answers: Sequence[Answer], now: float) -> bytes:
         """The choices as one whole answer."""

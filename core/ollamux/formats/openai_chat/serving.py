@@ -14,7 +14,9 @@ import msgspec
 from ollamux.clock import Clock
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.base import NOWHERE, Dialect, Incoming, Place, RenderContext, ServingRoute, WholeRenderer
+from ollamux.formats.answering import RenderContext
+from ollamux.formats.asking import Incoming
+from ollamux.formats.base import NOWHERE, Dialect, Place, Serving, ServingRoute, WholeRenderer
 from ollamux.formats.failures import error_message, unreadable
 from ollamux.formats.openai_chat.completions import CompletionsIncoming, CompletionsRenderer, read_completion
 from ollamux.formats.openai_chat.embeddings import (
@@ -37,6 +39,11 @@ from ollamux.streaming.translator import Converter, Translator
 __all__ = ("OpenAIChatServing",)
 
 _JSON = "application/json"
+_ROUTES = tuple(
+    ServingRoute("POST", before + path, name + ending)
+    for before, ending in (("/v1", ""), ("", "_bare"))
+    for path, name in (("/chat/completions", "chat"), ("/completions", "completion"), ("/embeddings", "embed"))
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -61,16 +68,13 @@ _decode_opening = msgspec.json.Decoder(_Opening).decode
 _decode_outline = msgspec.json.Decoder(_Outline).decode
 
 
-class OpenAIChatServing:
+class OpenAIChatServing(Serving):
     """The client's side of the format."""
 
-    name = "openai_chat"
-    routes: tuple[ServingRoute, ...] = tuple(
-        ServingRoute("POST", before + path, name + ending)
-        for before, ending in (("/v1", ""), ("", "_bare"))
-        for path, name in (("/chat/completions", "chat"), ("/completions", "completion"), ("/embeddings", "embed"))
-    )
-    whole_type = _JSON
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("openai_chat", _ROUTES, _JSON)
 
     def stream_type(self, incoming: Incoming) -> str:
         return "text/event-stream"

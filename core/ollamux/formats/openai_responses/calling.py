@@ -12,7 +12,7 @@ from typing import Any
 from ollamux.chat import ChatRequest
 from ollamux.conversation import Answer, CompletionRequest, EmbedAnswer
 from ollamux.errors import InvalidRequest, OllamuxError
-from ollamux.formats.base import Dialect, Incoming, Neutral, Outgoing
+from ollamux.formats.base import Calling, Dialect, Incoming, Neutral, Outgoing
 from ollamux.formats.failures import backend_failure, error_message
 from ollamux.formats.identifiers import Names
 from ollamux.formats.openai_responses.building import build_chat, build_completion, tool_names
@@ -23,12 +23,13 @@ from ollamux.formats.openai_responses.reading import INCOMPLETE, ResponsesReader
 __all__ = ("ResponsesCalling",)
 
 
-class ResponsesCalling:
+class ResponsesCalling(Calling):
     """The backend's side of the format."""
 
-    name = "openai_responses"
-    text_markers: tuple[bytes, ...] = (b"delta",)
-    finishes = frozenset(("completed", *INCOMPLETE))
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("openai_responses", (b"delta",), ("completed", *INCOMPLETE))
 
     def build(self, request: Neutral, upstream_model: str, dialect: Dialect) -> Outgoing:
         if isinstance(request, ChatRequest):

@@ -15,7 +15,7 @@ import msgspec
 from ollamux.contract import HeaderPairs
 from ollamux.conversation import Operation
 from ollamux.errors import BackendError, OllamuxError
-from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, ServingRoute
+from ollamux.formats.base import NOWHERE, Incoming, Place, RenderContext, Serving, ServingRoute
 from ollamux.formats.failures import error_message, quota_spent, unreadable
 from ollamux.formats.openai_responses import ROUTES
 from ollamux.formats.openai_responses.failing import error_body
@@ -81,14 +81,13 @@ class _Opening(msgspec.Struct, gc=False):
 _decode_opening = msgspec.json.Decoder(_Opening).decode
 
 
-class ResponsesServing:
+class ResponsesServing(Serving):
     """The client's side of the format. `responses` keeps what clients may come back to."""
 
-    name = "openai_responses"
-    routes: tuple[ServingRoute, ...] = ROUTES
-    whole_type = _JSON
+    __slots__ = ("responses",)
 
     def __init__(self, responses: StoredResponses | None = None) -> None:
+        super().__init__("openai_responses", ROUTES, _JSON)
         self.responses = StoredResponses() if responses is None else responses
 
     def stream_type(self, incoming: Incoming) -> str:
