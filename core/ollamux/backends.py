@@ -170,9 +170,9 @@ class Backend:
 
     def can_be_called(self) -> bool:
         """The same, for whoever asks at every request."""
-        located = self.answers_itself is not None or bool(self.base)
-        allowed = not self.misconfigured and (self.token is None or bool(self.token.value))
-        return located and allowed and self.health.state != "refused"
+        if self.misconfigured or self.health.state == "refused" or (self.token is not None and not self.token.value):
+            return False
+        return bool(self.base) or self.answers_itself is not None
 
     @property
     def trouble(self) -> str:

@@ -38,7 +38,7 @@ cdef class Ledger:
     cdef public Histogram waits, overhead
 
     @cython.locals(row=Row, written=longlong)
-    cpdef attempt(self, Offer offer, str operation, double seconds, double first_token, Usage usage, str failure, double now)
+    cpdef long long attempt(self, Offer offer, str operation, double seconds, double first_token, Usage usage, str failure, double now) except -1
     cpdef forwarded(self, str backend, str operation, double seconds, str failure, double now)
     cpdef finished(self, str format_, str word)
     cpdef Tally tally(self, str client, str failure)

@@ -240,10 +240,10 @@ class Ledger:
         usage: Usage | None,
         failure: str,
         now: float,
-    ) -> None:
+    ) -> int:
         """An attempt ended after so many seconds, its first token came after `first_token` (negative: none came, or the
         answer was whole); `failure` is the kind of error, empty where it did what it was for, `gone` where its client
-        left."""
+        left. Returns how many tokens were written, 0 where nobody told."""
         row = self._latest.get(offer)
         if row is None or row.operation != operation:
             row = self._row_of(offer, operation)
@@ -264,6 +264,7 @@ class Ledger:
             watts = self._watts.get(offer.backend)
             if watts is not None:
                 row.energy += watts * self._alone(offer.backend, seconds, now) / 3600.0
+        return written
 
     def forwarded(self, backend: str, operation: str, seconds: float, failure: str, now: float) -> None:
         """A request about models themselves went to a backend as it was, and ended after so many seconds. `operation`

@@ -34,6 +34,7 @@ cdef class CallState(SendState):
     cdef tuple _translate(self, double now)
     @cython.locals(outgoing=Outgoing, called=Calling, dialect=Dialect)
     cdef tuple _next_part(self, double now)
+    cdef _forget_attempt(self)
     cdef _picture_head(self, status, headers, double now)
     cdef _picture_end(self, double now)
     cdef tuple _no_picture(self, error, double now)

@@ -228,21 +228,15 @@ class CallState(SendState):
         if self._queued_at >= 0.0:
             self._waited += now - self._queued_at
             self._queued_at = -1.0
-        self._failure = ""
-        self._answer_status = 200
-        self._first_token = -1.0
-        self._spent = self._usage = None
+        if self._called is not None:
+            self._forget_attempt()
         self._backend = backend
         if offer is not self._offer:
             self._offer = offer
             self._served = None
         self._upstream = offer.upstream
-        self._opening = b""
-        self._converter = self._copier = None
-        self._first = self._collected = None
         if not self._resumed:
-            self._renderer = None  # what an earlier attempt told it is no part of this answer
-        self._fan = None
+            self._renderer = None  # what was told it before is no part of this answer
         self._queued_until = inf
         self._goes_out(now)
         self._called = called = self._calling(offer, backend)
@@ -268,6 +262,17 @@ class CallState(SendState):
             return self._refuse(failures.of_request(error), now)
         self._warnings = outgoing.warnings  # what the reading of a request loses, one that passes through does not
         return self._send(outgoing, now)
+
+    def _forget_attempt(self) -> None:
+        """What the attempt before this one left is no part of it."""
+        self._failure = ""
+        self._answer_status = 200
+        self._first_token = -1.0
+        self._spent = self._usage = None
+        self._opening = b""
+        self._converter = self._copier = None
+        self._first = self._collected = None
+        self._fan = None
 
     def _translate(self, now: float) -> tuple[Want, ...]:
         """The neutral request goes out: its pictures first have to be there, and all but the first part of it waits.
@@ -399,12 +404,14 @@ class CallState(SendState):
             return None
         renderer = self._make_renderer()
         out = b""
-        while self._playing and not out:
-            out = renderer.events([self._playing.pop(0)], now)
+        playing = self._playing
+        assert playing is not None
+        while playing and not out:
+            out = renderer.events([playing.pop(0)], now)
         first: tuple[Want, ...] = (Data(out),) if self._committed else (self._stream_head(), Data(out))
         self._committed = True
         self._keepalive_at = inf
-        if self._playing:
+        if playing:
             return (*first, WakeAt(now + _PLAY_EVERY))
         self._over(now)
         return (*first, Data(renderer.end(now)), End())

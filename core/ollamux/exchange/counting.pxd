@@ -16,7 +16,7 @@ cdef class CountingState(ModelState):
     cdef _left(self)
     cdef Usage _used(self)
     @cython.locals(house=Machines, ledger=Ledger, incoming=Incoming, backend=Backend)
-    cdef _count_attempt(self, double now)
+    cdef long long _count_attempt(self, double now) except -1
     @cython.locals(house=Machines, ledger=Ledger, feed=Feed, calls=long)
     cdef _count(self, double now)
     cdef _tell(self, long calls, double now)

@@ -40,16 +40,18 @@ class CountingState(ModelState):
         usage = self._usage if self._converter is None else self._converter.usage
         return usage if self._spent is None else total((self._spent, usage))
 
-    def _count_attempt(self, now: float) -> None:
-        """An attempt is over: counts it, and lets its backend's health be seen where it failed."""
+    def _count_attempt(self, now: float) -> int:
+        """An attempt is over: counts it, and lets its backend's health be seen where it failed. Returns how many tokens
+        its answer has, 0 where nobody told."""
         backend, offer, incoming = self._backend, self._offer, self._incoming
         assert backend is not None and offer is not None and incoming is not None
         usage = self._used()
         ledger = self._house.ledger
         seconds = now - self._dispatched
-        ledger.attempt(offer, incoming.operation, seconds, self._first_token, usage, self._failure, now)
+        written = ledger.attempt(offer, incoming.operation, seconds, self._first_token, usage, self._failure, now)
         if self._failure and self._failure != GONE:
             self._house.notice(backend, now)
+        return written
 
     def _count(self, now: float) -> None:
         """The exchange is over."""

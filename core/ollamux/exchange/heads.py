@@ -28,11 +28,11 @@ _WARNING = "X-Ollamux-Warning"
 _WARNINGS = 8
 _LONGEST = 200
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
-_USUAL = frozenset(
+_USUAL = set(
     """access-control-allow-origin cache-control connection content-length content-type date keep-alive server
     set-cookie strict-transport-security transfer-encoding vary via x-content-type-options""".split()
 )
-_PASSED = frozenset(
+_PASSED = set(
     """apim-request-id request-id retry-after retry-after-ms x-amzn-requestid x-ms-request-id x-request-id""".split()
 )
 _LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
@@ -105,9 +105,9 @@ def place_told(sign: bytes, position: int, seconds: float | None) -> bytes:
     return f": place {position} in the queue{about}\n\n".encode()
 
 
-def stream_head(kind: str, told: HeaderPairs) -> Head:
-    """The head of a stream of this media type, with more headers."""
+def stream_head(kind: str, told: HeaderPairs, lines: bytes = b"") -> Head:
+    """The head of a stream of this media type, with more headers, and lines of them."""
     headers: HeaderPairs = (("Content-Type", kind),)
     if kind.startswith("text/event-stream"):
         headers = (*headers, ("Cache-Control", "no-cache"))
-    return Head(200, headers + told, now=True)
+    return Head(200, headers + told, True, lines)

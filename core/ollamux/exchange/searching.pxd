@@ -48,7 +48,7 @@ cdef class SearchState(CountingState):
     cdef _kept(self, Backend backend, Incoming incoming, Outgoing outgoing, double now)
     cdef _keep_no_more(self, Backend backend, Incoming incoming, double now)
     cdef str _upstream_of_offer(self)
-    @cython.locals(backend=Backend, incoming=Incoming, usage=Usage)
+    @cython.locals(backend=Backend, incoming=Incoming, tokens=longlong, tries=Tries, usage=Usage, used=double)
     cdef _let_go(self, double now)
 
 

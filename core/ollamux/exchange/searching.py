@@ -277,19 +277,17 @@ class SearchState(CountingState):
 
     def _let_go(self, now: float) -> None:
         """Gives back what the call held."""
-        backend, incoming = self._backend, self._incoming
-        assert self._tries is not None and backend is not None and incoming is not None
+        backend, incoming, tries = self._backend, self._incoming, self._tries
+        assert tries is not None and backend is not None and incoming is not None
         if self._keeps:
             self._keep_no_more(backend, incoming, now)
         used = -1.0
-        self._count_attempt(now)
-        tokens = 0
-        usage = self._used()
-        if usage is not None:
-            tokens = (usage.output_text or 0) + (usage.reasoning or 0)
-            if self._tries.metered:
+        tokens = self._count_attempt(now)
+        if self._house.guards.limited and tries.metered:
+            usage = self._used()
+            if usage is not None:
                 used = float((usage.input or 0) + tokens)
-        self._tries.end(now, used, tokens)
+        tries.end(now, used, tokens)
         self._backend = None
 
 

@@ -42,6 +42,7 @@ cdef class Tries:
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)
     cpdef part(self)
+    cpdef rest_no_more(self, bint served=*)
     cpdef failed(self, outcome, double now)
     cdef double _wait(self, Quota quota, Backend backend, double now) except? -1
     @cython.locals(backend=Backend, standing=Standing)

@@ -179,7 +179,7 @@ class Tries:
         """A further call of the same request goes to the same backend; it is counted there already."""
         self._left -= 1
 
-    def rest_no_more(self, *, served: bool = False) -> None:
+    def rest_no_more(self, served: bool = False) -> None:
         """It does not wait for a quota any longer; `served`: since it has its share."""
         if self._resting is not None:
             self._resting.line.leave(self, served=served)
