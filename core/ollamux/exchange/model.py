@@ -330,15 +330,16 @@ class ModelExchange(CallState):
             return self._next_part(now) if rendered is None else self._next(rendered, now)
         assert self._tries is not None
         self._tries.answered(now, 0.0)
+        lines = self._lines()
         kind = header(self._head_headers, "content-type") if self._relaying else ""
-        headers = self._typed(kind or self._serving.whole_type)
+        headers = self._typed(kind or self._serving.whole_type, bool(lines))
         told = passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += warned(self._warnings)
         if told or self._house.feed.detailed:
             told = self._named(told)
         self._over(now)
-        return self._answer(self._status, headers + told if told else headers, rendered)
+        return self._answer(self._status, headers + told if told else headers, rendered, lines)
 
     def take_answer(self, attempt: int, now: float) -> None:
         if attempt != self._attempt or self._phase is not _CALLING or self._converter is not None:

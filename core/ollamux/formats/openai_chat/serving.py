@@ -118,8 +118,11 @@ class OpenAIChatServing(Serving):
             if not event or event.startswith(b":"):
                 continue
             payload = event.removeprefix(b"data: ")
-            if speaks(payload):
+            plain = speaks(payload)
+            if plain:
                 return False
+            if plain is not None:
+                continue
             try:
                 chunk = _decode_opening(payload)
             except (msgspec.DecodeError, UnicodeDecodeError):
