@@ -6,7 +6,7 @@ from ollamux.exchange.base cimport Exchange
 from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.telling cimport told as decision_told
 from ollamux.exchange.trying cimport Tries
-from ollamux.formats.answering cimport RenderContext
+from ollamux.formats.answering cimport RenderContext, context_of
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.formats.base cimport Calling, Dialect, Serving
 from ollamux.routing.catalog cimport Offer

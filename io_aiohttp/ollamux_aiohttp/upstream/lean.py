@@ -71,14 +71,15 @@ class Upload:
 
 
 class LeanTransfer:
-    """One call: in a task while it dials, then on a connection, then over."""
+    """One call: in a task while it dials, then on a connection, then over. `call` is let go of with the head of a
+    stream: from there on it is not sent again, and its body may be large."""
 
     __slots__ = ("attempt", "call", "client", "connection", "listener", "over", "paused", "prepared", "task", "upload")
 
     def prepare(self, client: LeanClient, call: Call, listener: Listener, prepared: Prepared | None) -> None:
         """Instead of a constructor, whose call would cost as much as writing the request."""
         self.client = client
-        self.call = call
+        self.call: Call | None = call
         self.attempt = call.attempt
         self.listener = listener
         self.prepared = prepared
@@ -195,6 +196,7 @@ class Connection(ResponseParser):
         self.headed = False
         self.expect(prepared.head_only)
         call = transfer.call
+        assert call is not None
         body = call.body
         head = prepared.head
         transport = self.transport
@@ -279,6 +281,7 @@ class Connection(ResponseParser):
             return
         if not self.headed and self.status:
             self.headed = True
+            transfer.call = None
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
@@ -463,10 +466,9 @@ class LeanClient:
         return prepared
 
     async def _connect(self, transfer: LeanTransfer, sent: bool) -> None:
-        prepared = transfer.prepared
-        assert prepared is not None
+        prepared, call = transfer.prepared, transfer.call
+        assert prepared is not None and call is not None
         origin = prepared.origin
-        call = transfer.call
         try:
             context = None
             if origin.address.scheme == "https":

@@ -306,3 +306,33 @@ def test_an_answer_that_does_not_come_whole_is_told_in_its_parts(
         assert (first.events, first.body) == (["head", "data", "data", "end"], b"ok")
 
     drive_lean(scenario)
+
+
+def test_a_call_is_let_go_of_once_its_answer_has_begun_and_kept_until_then(
+    drive_lean: Drive, whole_recorder: type[WholeRecorder]
+) -> None:
+    async def scenario(world: World) -> None:
+        asked = asyncio.Event()
+        answers = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            asked.set()
+            await answers.wait()
+            peer.send(OK[:-1])
+            await first.first()
+            peer.send(OK[-1:])
+            await peer.request()
+
+        await world.serve(script)
+        first = whole_recorder()
+        _, found = world.start(recorder=first)
+        transfer: Any = found
+        await asked.wait()
+        assert transfer.call is not None
+        answers.set()
+        await first.first()
+        assert transfer.call is None
+        await first.done()
+
+    drive_lean(scenario)
