@@ -26,7 +26,7 @@ from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.heads import sized
 
 from .dial import DialError, classify, dial
-from .interface import BackendTransport, Listener
+from .interface import ACTS, BackendTransport, Listener
 from .parser import ResponseParser
 from .pool import Origin, Pool
 from .request import RequestHead, encode_head, parse_url
@@ -301,7 +301,8 @@ class Connection(ResponseParser):
         told = self.told
         if told is not None:
             self.told = None
-            told.act()
+            for number in range(ACTS):
+                told.act(number)
 
     def eof_received(self) -> None:
         self.catch_up()
@@ -368,10 +369,10 @@ class Answers(Burst):
                 connection.take_in()
         elif number == 1:
             connection.tell()
-        elif number == 2:
+        elif number < 2 + ACTS:
             told = connection.told
             if told is not None:
-                told.act()
+                told.act(number - 2)
         else:
             connection.told = None
 
@@ -383,7 +384,7 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Answers:
     """Those of a loop: its backends' answers come in one iteration whoever calls them."""
     found = _answers_of.get(loop)
     if found is None:
-        found = _answers_of[loop] = Answers(loop, 4)
+        found = _answers_of[loop] = Answers(loop, 3 + ACTS)
     return found
 
 

@@ -281,7 +281,7 @@ def test_a_whole_answer_is_one_word_to_who_takes_it_and_acted_upon_after_that(
             if cancels:
                 whole.on_event = partial(cancel_at_once, transfer)
             await whole.done()
-            assert whole.events == ["whole", "act"]
+            assert whole.events == ["whole", "act 0", "act 1", "act 2"]
             assert (str(whole.status).encode() in answer, whole.body) == (True, b"ok")
             assert world.connections == (number if cancels else 1)
 
