@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
-from msgspec import _core
 
 from ollamux.hardware.readings import Device
 from ollamux_aiohttp.sensors.nvml import Nvml, load_pynvml
@@ -128,7 +129,8 @@ def test_gpus_that_are_powered_down_are_not_woken_up(fake_nvml: FakeNvml, lay: L
 
 def test_the_real_module_is_loaded_where_it_is_installed_and_the_library_is_there() -> None:
     module = pytest.importorskip("pynvml")
-    assert load_pynvml(_core.__file__) is module
+    there = sys.modules[f"{msgspec.__name__}._core"].__file__
+    assert there is not None and load_pynvml(there) is module
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere the library is not looked for by its name")
