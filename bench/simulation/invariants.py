@@ -200,7 +200,7 @@ def secrets_stay_here(world: World, asked: Asked, want: Want, cause: str) -> str
     """No key of a backend goes to a client, or to another backend."""
     match want:
         case Head():
-            told = f"{want.headers}"
+            told = f"{want.headers} {want.lines!r}"
         case Data():
             told = want.data.decode("utf-8", "replace")
         case Call():

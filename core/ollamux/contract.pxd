@@ -51,6 +51,7 @@ cdef class Head(Value):
     cdef readonly long status
     cdef readonly tuple headers
     cdef readonly bint now
+    cdef readonly bytes lines
 
 
 cdef class Data(Value):
@@ -70,6 +71,6 @@ cpdef ClientRequest request_of(str method, str path, headers, bytes body, str pe
 @cython.locals(made=Call)
 cpdef Call call_of(long attempt, str backend, str url, tuple headers, bytes body, str target, double connect_timeout)
 @cython.locals(head=Head, data=Data)
-cpdef tuple whole_answer(long status, tuple headers, bytes body, End end)
+cpdef tuple whole_answer(long status, tuple headers, bytes lines, bytes body, End end)
 @cython.locals(made=WakeAt)
 cpdef WakeAt wake_at(double when)

@@ -172,14 +172,16 @@ class ReadBody(Value):
 
 class Head(Value):
     """The answer's status and headers. A Content-Length among them, or its absence, decides the framing. It is
-    written together with the first `Data`, or at once where `now` is set."""
+    written together with the first `Data`, or at once where `now` is set. `lines` are more of them, as they go out
+    (`head_lines`)."""
 
-    __slots__ = __match_args__ = ("status", "headers", "now")
+    __slots__ = __match_args__ = ("status", "headers", "now", "lines")
 
-    def __init__(self, status: int, headers: HeaderPairs, now: bool = False) -> None:
+    def __init__(self, status: int, headers: HeaderPairs, now: bool = False, lines: bytes = b"") -> None:
         self.status = status
         self.headers = headers
         self.now = now
+        self.lines = lines
 
 
 class Data(Value):
@@ -246,12 +248,13 @@ def call_of(
     return made
 
 
-def whole_answer(status: int, headers: HeaderPairs, body: bytes, end: End) -> tuple[Want, ...]:
+def whole_answer(status: int, headers: HeaderPairs, lines: bytes, body: bytes, end: End) -> tuple[Want, ...]:
     """An answer to be written at once."""
     head = Head.__new__(Head)
     head.status = status
     head.headers = headers
     head.now = False
+    head.lines = lines
     data = Data.__new__(Data)
     data.data = body
     return (head, data, end)

@@ -3,7 +3,7 @@
 Strategy: two answers seldom have all their headers in common and nearly always have each of them in common with others,
 so it is lines that are kept. Whoever tells the same again with the very same pair is found by that.
 
-Rules: nothing in a header can end its line, whoever wrote it.
+Rule: lines are made by `head_lines` alone, so nothing in a header can end its line, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from math import floor
 from aiohttp.helpers import rfc822_formatted_time
 
 from ollamux.contract import HeaderPairs
+from ollamux.head_lines import line_of
 
 __all__ = ("AnswerHeads", "has_length")
 
@@ -52,18 +53,11 @@ class AnswerHeads:
 
     def _line(self, pair: tuple[str, str]) -> bytes:
         """The line of one header, kept: the number of a request comes once, most others come again."""
-        name, value = pair
-        if not value.isprintable():
-            value = value.translate(_NO_CONTROLS)
-        line = f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")
+        line = line_of(pair[0], pair[1])
         if len(self._lines) >= _LINES:
             self._lines.clear()
         self._lines[pair] = line
         return line
-
-
-_NO_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), 127), " ")
-"""No value of a header may end its line, whoever wrote it."""
 
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

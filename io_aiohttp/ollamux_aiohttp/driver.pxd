@@ -55,7 +55,7 @@ cdef class Driver(Answering):
     cdef _end(self, Head head, bytes data, End end)
     cdef _whole(self, Head head, bytes data)
     cdef tuple _headers(self, Head head)
-    cdef bytes _connection_line(self)
+    cdef bytes _last_lines(self, Head head)
     cdef _write(self, bytes data, bytes before=*)
     cdef _send(self, bytes data)
     cdef _let_go(self, bytes end=*)

@@ -316,7 +316,7 @@ class Driver(Answering):
         out = (
             self._desk.heads.encoded(head.status, self._headers(head), self._now)
             + extra
-            + self._connection_line()
+            + self._last_lines(head)
             + b"\r\n"
         )
         self._write(b"" if self._head_only else data, out)
@@ -338,20 +338,21 @@ class Driver(Answering):
         self._wrote_head = True
         start = self._desk.heads.encoded(head.status, self._headers(head), self._now)
         if head.status in (204, 304):
-            self._send(start + self._connection_line() + b"\r\n")
+            self._send(start + self._last_lines(head) + b"\r\n")
         elif self._head_only:
-            self._send(b"%bContent-Length: %d\r\n%b\r\n" % (start, len(data), self._connection_line()))
+            self._send(b"%bContent-Length: %d\r\n%b\r\n" % (start, len(data), self._last_lines(head)))
         else:
-            self._send(sized(start, self._connection_line(), data))
+            self._send(sized(start, self._last_lines(head), data))
 
     def _headers(self, head: Head) -> HeaderPairs:
         extra = self._exchange.extra_headers
         return head.headers + extra if extra else head.headers
 
-    def _connection_line(self) -> bytes:
+    def _last_lines(self, head: Head) -> bytes:
+        """Those that the head brings as they are, and what becomes of the connection where that is worth a word."""
         if not self._keep_alive:
-            return b"Connection: close\r\n"
-        return b"Connection: keep-alive\r\n" if self._old else b""
+            return head.lines + b"Connection: close\r\n"
+        return head.lines + b"Connection: keep-alive\r\n" if self._old else head.lines
 
     def _write(self, data: bytes, before: bytes = b"") -> None:
         """Sends a piece of the body, behind the head where there is one, or holds it back for the end."""

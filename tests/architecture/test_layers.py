@@ -51,6 +51,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ollamux.conversation",
         "ollamux.usage",
         "ollamux.demo",
+        "ollamux.head_lines",
         "ollamux.json_sample",
         "ollamux.models",
         "ollamux.news",

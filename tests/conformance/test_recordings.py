@@ -18,6 +18,7 @@ from ollamux.config import Layer, load
 from ollamux.contract import Call, ClientRequest, Data, End, Head, Wants
 from ollamux.exchange import Exchange
 from ollamux.gateway import Gateway
+from ollamux.head_lines import pairs_of
 from ollamux.models import Inventory, ModelInfo
 
 FOLDER = Path(__file__).resolve().parents[1] / "data/recordings"
@@ -133,7 +134,7 @@ def _same(record: dict[str, Any]) -> None:
     status = again.head.status if again.head is not None else None
     assert (status, complete) == (told["status"], told["complete"])
     mark = {"X-Ollamux", *_ESTIMATED}
-    headers = again.head.headers if again.head is not None else ()
+    headers = (*again.head.headers, *pairs_of(again.head.lines)) if again.head is not None else ()
     assert [list(pair) for pair in headers if pair[0] not in mark] == [
         pair for pair in told["headers"] if pair[0] not in mark
     ]

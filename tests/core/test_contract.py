@@ -38,7 +38,7 @@ def test_a_want_is_no_other_want_that_says_the_same(want: type[Value]) -> None:
 
 
 def test_a_want_is_shown_with_its_fields() -> None:
-    assert repr(Head(200, (("A", "b"),))) == "Head(status=200, headers=(('A', 'b'),), now=False)"
+    assert repr(Head(200, (("A", "b"),))) == "Head(status=200, headers=(('A', 'b'),), now=False, lines=b'')"
 
 
 def _some_of(want: type[Value]) -> Value:
@@ -47,7 +47,7 @@ def _some_of(want: type[Value]) -> Value:
 
 def _told(name: str, place: int) -> object:
     """What may stand in a field of this name, another in each place."""
-    if name in ("body", "data"):
+    if name in ("body", "data", "lines"):
         return b"%d" % place
     if name == "headers":
         return ((str(place), ""),)

@@ -35,6 +35,7 @@ from ollamux.contract import (
 )
 from ollamux.exchange import Exchange
 from ollamux.gateway import Chore, Gateway
+from ollamux.head_lines import pairs_of
 
 __all__ = ("IN_ORDER", "Asked", "Called", "Driven", "delta", "driven", "ending", "line", "listing")
 
@@ -139,7 +140,9 @@ class Asked:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in (*self.heads[0].headers, *self.exchange.extra_headers)}
+        head = self.heads[0]
+        pairs = (*head.headers, *pairs_of(head.lines), *self.exchange.extra_headers)
+        return {name.lower(): value for name, value in pairs}
 
     @property
     def json(self) -> Any:

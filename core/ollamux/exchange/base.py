@@ -199,4 +199,4 @@ _END = End()
 
 def answer(status: int, headers: HeaderPairs, body: bytes, close: bool = False) -> tuple[Want, ...]:
     """A whole answer, to be written at once."""
-    return whole_answer(status, headers, body, End(close) if close else _END)
+    return whole_answer(status, headers, b"", body, End(close) if close else _END)

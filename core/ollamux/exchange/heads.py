@@ -105,9 +105,9 @@ def place_told(sign: bytes, position: int, seconds: float | None) -> bytes:
     return f": place {position} in the queue{about}\n\n".encode()
 
 
-def stream_head(kind: str, told: HeaderPairs) -> Head:
-    """The head of a stream of this media type, with more headers."""
+def stream_head(kind: str, told: HeaderPairs, lines: bytes = b"") -> Head:
+    """The head of a stream of this media type, with more headers, and lines of them."""
     headers: HeaderPairs = (("Content-Type", kind),)
     if kind.startswith("text/event-stream"):
         headers = (*headers, ("Cache-Control", "no-cache"))
-    return Head(200, headers + told, now=True)
+    return Head(200, headers + told, True, lines)

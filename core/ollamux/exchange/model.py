@@ -346,14 +346,15 @@ class ModelExchange(CallState):
         except (OllamuxError, RecursionError) as error:
             return self._next(failures.of_answer(error), now)
         self._tries.answered(now, 0.0)
-        headers = self._typed(kind or serving.whole_type)
+        lines = self._lines()
+        headers = self._typed(kind or serving.whole_type, bool(lines))
         told = passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += warned(self._warnings)
         if told or self._house.feed.detailed:
             told = self._named(told)
         self._over(now)
-        return self._answer(self._status, headers + told if told else headers, rendered)
+        return self._answer(self._status, headers + told if told else headers, rendered, lines)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
         backend, tries = self._backend, self._tries

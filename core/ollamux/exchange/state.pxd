@@ -1,8 +1,8 @@
 # The types with which Cython compiles state.py; the source is that file alone.
 
 from ollamux.backends cimport Backend
-from ollamux.contract cimport ClientRequest
-from ollamux.exchange.base cimport Exchange, answer
+from ollamux.contract cimport ClientRequest, End, whole_answer
+from ollamux.exchange.base cimport Exchange
 from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.telling cimport told as decision_told
 from ollamux.exchange.trying cimport Tries
@@ -15,6 +15,8 @@ from ollamux.streaming._template cimport TemplateConverter
 from ollamux.usage cimport Usage
 
 cdef double inf
+cdef End _END
+cdef dict _TYPES
 
 
 cdef class ModelState(Exchange):
@@ -52,10 +54,11 @@ cdef class ModelState(Exchange):
     cdef _goes_out(self, double now)
     cdef str _stream_type(self)
     cdef _make_renderer(self)
+    cdef bytes _lines(self)
     cdef tuple _decision(self)
-    cdef tuple _typed(self, str kind)
+    cdef tuple _typed(self, str kind, bint told)
     cdef _stream_head(self)
     cdef tuple _named(self, tuple told, bint always=*)
     cdef double _deadline(self) except? -1
     cdef double _next_wake(self, double now) except? -1
-    cdef tuple _answer(self, long status, tuple headers, bytes body)
+    cdef tuple _answer(self, long status, tuple headers, bytes body, bytes lines=*)

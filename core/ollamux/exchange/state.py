@@ -11,11 +11,11 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ollamux.backends import Backend
-from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want
+from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want, whole_answer
 from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
-from ollamux.exchange.base import Exchange, House, answer
+from ollamux.exchange.base import Exchange, House
 from ollamux.exchange.phases import Phase
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.telling import told as decision_told
@@ -32,6 +32,7 @@ from ollamux.formats.base import (
     ServingRoute,
     WholeRenderer,
 )
+from ollamux.head_lines import pairs_of
 from ollamux.routing.catalog import Offer
 from ollamux.routing.constraints import Constraints
 from ollamux.routing.plan import Plan
@@ -48,6 +49,11 @@ __all__ = ("ModelState",)
 
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
+
+_END = End()
+_TYPES: dict[str, HeaderPairs] = {}
+"""The header of a media type, so that a front may keep its encoded form."""
+_SO_MANY_TYPES = 64
 
 
 class ModelState(Exchange):
@@ -224,30 +230,43 @@ class ModelState(Exchange):
             self._renderer = self._serving.renderer(self._incoming, self._told())
         return self._renderer
 
-    def _decision(self) -> HeaderPairs:
-        """The headers by which the client is told who answers, and why."""
+    def _lines(self) -> bytes:
+        """The lines by which the client is told who answers, and why; none where no plan was made: then the backend's
+        own headers tell it."""
         backend, plan, offer = self._backend, self._plan, self._offer
         assert backend is not None
         if plan is None or offer is None or not backend.decision:
-            return backend.decision
+            return b""
         return decision_told(plan, offer, backend.decision)
 
-    def _typed(self, kind: str) -> HeaderPairs:
-        """The headers of a whole answer: its media type, and the decision."""
-        backend = self._backend
-        assert backend is not None
-        plan, offer = self._plan, self._offer
-        if plan is None or offer is None or not backend.decision:
-            return backend.typed(kind)
-        return decision_told(plan, offer, backend.decision, kind)
+    def _decision(self) -> HeaderPairs:
+        """The same as headers, the backend's own among them."""
+        assert self._backend is not None
+        return pairs_of(self._lines()) or self._backend.decision
+
+    def _typed(self, kind: str, told: bool) -> HeaderPairs:
+        """The header of a whole answer's media type, and the backend's own unless they are `told` in lines."""
+        if not told:
+            assert self._backend is not None
+            return self._backend.typed(kind)
+        found = _TYPES.get(kind)
+        if found is None:
+            found = (("Content-Type", kind),)
+            if len(_TYPES) < _SO_MANY_TYPES:
+                _TYPES[kind] = found
+        return found
 
     def _stream_head(self) -> Head:
-        told = self._decision() + heads.passed_on(self._head_headers, self._relaying)
+        assert self._backend is not None
+        lines = self._lines()
+        told = heads.passed_on(self._head_headers, self._relaying)
+        if not lines:
+            told = self._backend.decision + told
         if self._warnings:
             told += heads.warned(self._warnings)
         if told or self._house.feed.detailed:
             told = self._named(told)
-        return heads.stream_head(self._stream_type(), told)
+        return heads.stream_head(self._stream_type(), told, lines)
 
     def _named(self, told: HeaderPairs, always: bool = False) -> HeaderPairs:
         """The headers of an answer with the name of the request: the client's own, which is told already, else the
@@ -292,8 +311,8 @@ class ModelState(Exchange):
         soonest = now + backend.idle if backend.idle else inf
         return min(self._deadline(), soonest, self._keepalive_at)
 
-    def _answer(self, status: int, headers: HeaderPairs, body: bytes) -> tuple[Want, ...]:
+    def _answer(self, status: int, headers: HeaderPairs, body: bytes, lines: bytes = b"") -> tuple[Want, ...]:
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""
         if self._committed:
             return (Data(body), End())
-        return answer(status, headers, body)
+        return whole_answer(status, headers, lines, body, _END)

@@ -188,14 +188,19 @@ class Plan:
     @property
     def reason(self) -> str:
         """Why the first choice is it, in one line of ASCII."""
+        before, after = self.around_latency()
+        return f"{before}{rough(self.latency_ms)}{after}"
+
+    def around_latency(self) -> tuple[str, str]:
+        """What the reason says before its estimated latency, and after that."""
         why = self.strategy.why(self.chosen, self.ask, self.primary)
-        backend = self.chosen.station.id
-        told = f"{self.strategy.name}: {backend}, {why}; {rough(self.latency_ms)} ms to the first token"
+        before = f"{self.strategy.name}: {self.chosen.station.id}, {why}; "
+        after = " ms to the first token"
         if self.watts > 0:
-            told += f", {self.watts:g} W"
+            after += f", {self.watts:g} W"
         if self.tier != _READY:
-            told += f"; {_STATES[self.tier]}, as are all others"
-        return told.encode("ascii", "replace").decode()
+            after += f"; {_STATES[self.tier]}, as are all others"
+        return before.encode("ascii", "replace").decode(), after
 
     def explain(self) -> dict[str, Any]:
         """All of it, for people and for JSON."""

@@ -25,7 +25,7 @@ cdef class Standing:
     cdef public bint cold, measured, told
     cdef public str name
     cdef public Offer offer
-    cdef public dict said
+    cdef public object said
     cdef public tuple pair
     cdef bint _energy
     cdef double _avg_first, _avg_token, _avg_load, _first_at, _token_at, _load_at, _loaded_at

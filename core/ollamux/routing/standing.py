@@ -80,7 +80,7 @@ class Standing:
     `merit` is what its priority and the operator's preference are worth. Times are milliseconds, costs US dollars:
     `cost_each` for a request, `cost_in` and `cost_out` for a token. `loaded` is None where nobody tells; `blocked` says
     that the configuration's regions leave it out; `home` that its backend is the vendor's whose models have such
-    names. `tier`, `primary` and `rate` belong to the decision that is being made; `said` keeps what was told of it as
+    names. `tier`, `primary` and `rate` belong to the decision that is being made; `said` keeps what is told of it as
     a first choice (`exchange.telling`), `pair` its offer with the backend itself (`exchange.deciding`)."""
 
     __slots__ = (
@@ -172,7 +172,6 @@ class Standing:
 
     def __init__(self, station: Station, offer: Offer, *, kwh_price: float = 0.0) -> None:
         self.station = station
-        self.said: dict[int, Any] = {}
         self.kwh_price = kwh_price
         self.condition = READY
         self.out = False
@@ -201,7 +200,7 @@ class Standing:
         blocked: bool = False,
     ) -> None:
         """What the catalog and the configuration say of it now; what was measured stays."""
-        self.said.clear()
+        self.said: Any = None
         self.pair: tuple[Offer, Any] | None = None
         self.offer = offer
         self.name = offer.name

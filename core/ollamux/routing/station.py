@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ollamux.head_lines import value_of
+
 if TYPE_CHECKING:
     from ollamux.routing.standing import Standing
 
@@ -39,7 +41,8 @@ class Station:
     `excluded_until` where that is known (0: it is not). `running` are the requests that plans have sent there,
     `admitted` all that were let in there when that was last read; `taken` is the larger of the two. `tier` is 2 where
     it is ready, 1 where it is full, 0 where it is out, which is the order in which they are asked. `trouble` says for
-    people why it cannot be called. `source` is the backend itself, for whoever brings this up to date."""
+    people why it cannot be called. `label` is its id as it stands in a line of a head, `source` is the backend itself,
+    for whoever brings this up to date."""
 
     __slots__ = (
         "admitted",
@@ -55,6 +58,7 @@ class Station:
         "guess_token_ms",
         "heat",
         "id",
+        "label",
         "local",
         "number",
         "provider",
@@ -91,6 +95,7 @@ class Station:
         token_ms: float = 0.0,
     ) -> None:
         self.id = id_
+        self.label = value_of(id_)
         self.provider = provider
         self.number = number
         self.provider_number = provider_number
