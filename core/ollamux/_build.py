@@ -55,6 +55,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.formats.late",
     "ollamux.formats.ollama._plain",
     "ollamux.formats.ollama._vectors",
+    "ollamux.formats.ollama.ask",
     "ollamux.formats.ollama.calling",
     "ollamux.formats.ollama.gojson",
     "ollamux.formats.ollama.gotext",

@@ -6,9 +6,10 @@ from ollamux.usage cimport Usage
 cdef class Answer:
     cdef list _parts  # None: not decoded yet
     cdef str _id, _model
-    cdef readonly object finish, timings, logprobs, created, stop_sequence
+    cdef object _created
+    cdef readonly object timings, logprobs, stop_sequence
     cdef readonly Usage usage
-    cdef readonly str native
+    cdef readonly str finish, native
 
     cdef _open(self)
     cpdef bytes told(self, bint html)

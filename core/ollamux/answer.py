@@ -21,10 +21,10 @@ class Answer:
     """What a backend said. `finish` None means that it named no reason; `native` is its own word for it."""
 
     __slots__ = (
+        "_created",
         "_id",
         "_model",
         "_parts",
-        "created",
         "finish",
         "logprobs",
         "native",
@@ -53,7 +53,7 @@ class Answer:
         self.usage = usage
         self.timings = timings
         self.logprobs = logprobs
-        self.created = created
+        self._created = created
         self.native = native
         self.stop_sequence = stop_sequence
 
@@ -77,6 +77,13 @@ class Answer:
         if self._parts is None:
             self._open()
         return self._model
+
+    @property
+    def created(self) -> int:
+        """When it was made, in seconds since the epoch; zero where that is not told."""
+        if self._parts is None:
+            self._open()
+        return self._created
 
     def _open(self) -> None:
         """Decodes what is not decoded yet."""

@@ -68,8 +68,12 @@ def _status_line(status: int) -> bytes:
 
 
 _OK = _status_line(200)
+_LENGTH = len("content-length")
 
 
 def has_length(headers: HeaderPairs) -> bool:
     """Whether they tell how long the body is."""
-    return any(name.lower() == "content-length" for name, _ in headers)
+    for name, _ in headers:  # noqa: SIM110  # a generator costs more than all of this
+        if len(name) == _LENGTH and name.lower() == "content-length":
+            return True
+    return False

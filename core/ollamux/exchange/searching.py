@@ -35,7 +35,7 @@ _SPENT = ("none_left", "silent", "limited")
 """Why a model's own candidates are exhausted, so that others may follow."""
 
 _NO_WISHES = Constraints()
-_SHORT = 32 * 1024
+_SHORT = 32.0 * 1024
 _BYTES = 4.0
 _SOME = 8192.0
 _AGAIN = 5.0
@@ -142,7 +142,8 @@ class SearchState(CountingState):
 
     def _estimated(self, incoming: Incoming, offer: Offer) -> float:
         """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
-        size = len(self._request.body or b"")
+        body = self._request.body
+        size = 0.0 if body is None else float(len(body))
         if size <= _SHORT:
             return size / _BYTES
         from ollamux.accounting.estimate import estimate

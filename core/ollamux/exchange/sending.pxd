@@ -23,6 +23,7 @@ cdef class SendState(EndState):
     cdef _make_converter(self)
     @cython.locals(incoming=Incoming, called=Calling)
     cdef _witnessed(self, converter)
+    @cython.locals(answer=Answer)
     cdef bytes _render_whole(self, Calling called, neutral, bytes body, double now)
     @cython.locals(called=Calling)
     cdef _finished(self, str reason, str native)

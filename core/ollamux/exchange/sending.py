@@ -112,18 +112,22 @@ class SendState(EndState):
         return Witness(converter, reader, sent, block) if sent.usable else converter
 
     def _render_whole(self, called: Calling, neutral: Neutral, body: bytes, now: float) -> bytes:
-        assert self._dialect is not None
+        assert self._dialect is not None and self._incoming is not None
         found = called.whole(neutral, body, self._dialect)
-        self._usage = used_by(found)
-        if isinstance(found, Answer):
-            self._finished(found.finish or "stop", found.native)
-        renderer = self._make_renderer()
-        return renderer.whole(found, now) if isinstance(found, Answer) else renderer.embedded(found, now)
+        if not isinstance(found, Answer):
+            self._usage = used_by(found)
+            return self._make_renderer().embedded(found, now)
+        answer = found
+        self._usage = answer.usage
+        self._finished(answer.finish or "stop", answer.native)
+        if self._renderer is not None:
+            return self._renderer.whole(answer, now)
+        return self._serving.whole(self._incoming, self._told(), answer, now)
 
     def _finished(self, reason: str, native: str) -> None:
         """Counts the backend's word for why it stopped, where it means nothing to us and passed for a stop."""
         called = self._called
-        if called is not None and reason in _PLAIN and native not in called.finishes:
+        if native != reason and called is not None and reason in _PLAIN and native not in called.finishes:
             self._house.ledger.finished(called.name, native)
 
     def _render_parts(self, fan: Fan, now: float) -> bytes:

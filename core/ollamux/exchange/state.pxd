@@ -6,7 +6,7 @@ from ollamux.exchange.base cimport Exchange
 from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.telling cimport told as decision_told
 from ollamux.exchange.trying cimport Tries
-from ollamux.formats.answering cimport RenderContext
+from ollamux.formats.answering cimport RenderContext, context_of
 from ollamux.formats.asking cimport Incoming, Served
 from ollamux.formats.base cimport Calling, Dialect, Serving
 from ollamux.routing.catalog cimport Offer
@@ -26,7 +26,7 @@ cdef class ModelState(Exchange):
     cdef Serving _serving
     cdef object _route, _phase, _neutral, _renderer
     cdef object _converter, _place, _head_headers, _paused_at
-    cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
+    cdef object _lost, _made, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef TemplateConverter _copier
     cdef Usage _spent, _usage
     cdef dict _pictures

@@ -20,7 +20,7 @@ from ollamux.exchange.phases import Phase
 from ollamux.exchange.prospect import Prospect
 from ollamux.exchange.telling import told as decision_told
 from ollamux.exchange.trying import Tries
-from ollamux.formats.answering import RenderContext
+from ollamux.formats.answering import RenderContext, context_of
 from ollamux.formats.asking import Incoming, Served
 from ollamux.formats.base import (
     NOWHERE,
@@ -92,6 +92,7 @@ class ModelState(Exchange):
         "_keeps",
         "_key",
         "_lost",
+        "_made",
         "_neutral",
         "_offer",
         "_opening",
@@ -183,6 +184,7 @@ class ModelState(Exchange):
         self._tries: Tries | None = None
         self._others: list[str] | None = None
         self._lost: OllamuxError | None = None
+        self._made: bytes | OllamuxError | None = None
         self._constraints: Constraints | None = None
         self._plan: Plan | None = None
         self._prospect: Prospect | None = None
@@ -214,7 +216,7 @@ class ModelState(Exchange):
         """What those are told who write the answer."""
         if self._context is None:
             assert self._incoming is not None
-            self._context = RenderContext(self._incoming.model, self._house.clock, self._arrived, self._called_at)
+            self._context = context_of(self._incoming.model, self._house.clock, self._arrived, self._called_at)
         return self._context
 
     def _goes_out(self, now: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ollamux.clock import Clock
 
-__all__ = ("RenderContext",)
+__all__ = ("RenderContext", "context_of")
 
 
 class RenderContext:
@@ -18,3 +18,13 @@ class RenderContext:
         self.clock = clock
         self.arrived = arrived
         self.dispatched = dispatched
+
+
+def context_of(model: str, clock: Clock, arrived: float, dispatched: float) -> RenderContext:
+    """The same as the class gives: compiled, a call of a function costs a fraction of one of a type."""
+    made = RenderContext.__new__(RenderContext)
+    made.model = model
+    made.clock = clock
+    made.arrived = arrived
+    made.dispatched = dispatched
+    return made

@@ -65,6 +65,9 @@ _CUES = {"developer": "developer", "image_url": "image_urls", "json_schema": "js
 """What a body holds that a flag of a dialect speaks of."""
 
 
+_IN_MESSAGES = (b'"developer"', b'"image_url"')
+
+
 class Dialect(Value):
     """How one provider's spelling of a format differs from the next one's. Data, set by the provider.
 
@@ -84,7 +87,7 @@ class Dialect(Value):
     The rest say what it has: the developer's role, pictures by their address, files, `dimensions` of vectors,
     `metadata` and tiers of service, completions without a template, how many texts it embeds at a time (0: any), and
     whether its vectors are predictions, as Vertex has them. `cues` are made of these: texts without which a body
-    passes as it is."""
+    passes as it is, and `beside` of those that may stand beside messages which are a text each."""
 
     __match_args__ = (
         "sampling",
@@ -113,7 +116,7 @@ class Dialect(Value):
         "extra",
         "prefill",
     )
-    __slots__ = (*__match_args__, "cues")
+    __slots__ = (*__match_args__, "beside", "cues")
 
     def __init__(
         self,
@@ -178,6 +181,7 @@ class Dialect(Value):
         if not tool_choice >= _CHOICES:
             cues.add("tool_choice")
         self.cues = tuple(sorted([f'"{name}"'.encode() for name in cues]))
+        self.beside = tuple([cue for cue in self.cues if cue not in _IN_MESSAGES])
 
     def having(self, **changes: Any) -> Dialect:
         """The same dialect but for these fields."""
@@ -234,6 +238,10 @@ class Serving:
     def renderer(self, incoming: Incoming, context: RenderContext) -> WholeRenderer:
         """What writes the answer to this request."""
         raise _not_this("write answers")
+
+    def whole(self, incoming: Incoming, context: RenderContext, answer: Answer, now: float) -> bytes:
+        """A chat's or a completion's whole answer, where nothing of it was written before."""
+        return self.renderer(incoming, context).whole(answer, now)
 
     def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
         """An error before the first byte: status, headers, body."""

@@ -118,7 +118,8 @@ cdef object _nanoseconds(Span span):
 cdef class PlainChunk:
     """What a chunk says: empty and None where it says nothing. `chosen` is whether it has a choice, `delta` whether that
     has a delta, `named` whether the chunk names a model, `identified`, `spoken` and `ended` whether it has an id, a role
-    and a finish, `spent` whether the usage is told as such, and not by timings. Texts are decoded when they are asked for."""
+    and a finish, `spent` whether the usage is told as such, and not by timings, `silent` whether it plainly says nothing
+    yet. Texts are decoded when they are asked for."""
 
     @property
     def id(self):
@@ -151,6 +152,14 @@ cdef class PlainChunk:
     @property
     def finish(self):
         return _text(self._finish)
+
+    @property
+    def silent(self):
+        cdef Span spans[ROWS]
+        if self.ended or _long(self._said) or _long(self._thought) or b'"prompt_progress"' in self._payload:
+            return False
+        memset(spans, 0, sizeof(spans))
+        return not self.delta or walk(self._delta.start, DELTAS, TABLE, FIRST, spans, KINDS, True) != NULL
 
 
 def read_chunk(bytes payload not None):
@@ -212,6 +221,7 @@ def read_chunk(bytes payload not None):
     told._finish = spans[FINISH]
     told._said = spans[CONTENT if _long(spans[CONTENT]) else SAID]
     told._thought = spans[REASONING if _long(spans[REASONING]) else REASONING_TOO]
+    told._delta = spans[DELTA]
     told._created = numbers[CREATED]
     told.identified = _long(spans[ID])
     told.spoken = _long(spans[ROLE])

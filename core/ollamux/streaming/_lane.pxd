@@ -25,6 +25,9 @@ cdef class Lane:
     cdef Counter counter
     cdef list texts, kept
     cdef bytes head, tail
+    cdef const char* head_text
+    cdef const char* tail_text
+    cdef Py_ssize_t head_size, tail_size
     cdef Piece* pieces
     cdef int count, credit, epoch, slots, texts_in, stamps
     cdef Py_ssize_t literals, head_change

@@ -169,19 +169,17 @@ cdef class Lane:
 
     cdef const char* match(self, const char* p, const char* end, Found* found) noexcept:
         """As `Skeleton.match`, for a whole event, by the bytes of the last one first."""
-        cdef Py_ssize_t size
         cdef const char* stop
         cdef const char* start = p
         cdef const char* behind
         cdef Segment* copy
         cdef bint odd = False
-        if self.head is None:
+        if self.head_text == NULL:
             if not self.credit:
                 return self.skeleton.match(0, p, end, self.kinds, found)
         else:
-            size = PyBytes_GET_SIZE(self.head)
-            if end - p > size and same(p, PyBytes_AS_STRING(self.head), size):
-                p += size
+            if end - p > self.head_size and same(p, self.head_text, self.head_size):
+                p += self.head_size
                 found.text = p
                 p = <const char*>string_end(<const unsigned char*>p, self.kinds, &odd)
                 if p == NULL or p == found.text:
@@ -199,11 +197,10 @@ cdef class Lane:
                     if not same(p, found.text, found.size):
                         return NULL
                     p += found.size
-                size = PyBytes_GET_SIZE(self.tail)
-                if end - p >= size and same(p, PyBytes_AS_STRING(self.tail), size):
+                if end - p >= self.tail_size and same(p, self.tail_text, self.tail_size):
                     if self.skeleton.changed > self.skeleton.first:
                         found.change = p + (-1 - self.head_change)
-                    return p + size
+                    return p + self.tail_size
                 return self.skeleton.match(self.skeleton.first + 1, behind, end, self.kinds, found)
         stop = self.skeleton.match(0, p, end, self.kinds, found)
         if stop != NULL and self.skeleton.simple and self.credit:
@@ -213,6 +210,8 @@ cdef class Lane:
             if self.skeleton.copied:
                 p += self.skeleton.segments[self.skeleton.first + 1].size + found.size
             self.tail = PyBytes_FromStringAndSize(p, stop - p)
+            self.head_text, self.head_size = PyBytes_AS_STRING(self.head), PyBytes_GET_SIZE(self.head)
+            self.tail_text, self.tail_size = PyBytes_AS_STRING(self.tail), PyBytes_GET_SIZE(self.tail)
             # Behind the text it counts from there, as minus one and less.
             self.head_change = -1
             if self.skeleton.changed >= 0:

@@ -14,44 +14,56 @@ cdef extern from *:
     #include <emmintrin.h>
     #define OLLAMUX_STEP 16
     typedef unsigned ollamux_mask;
-    static inline ollamux_mask ollamux_marks(const unsigned char *p) {
+    static inline ollamux_mask ollamux_marks(const unsigned char *p, int html) {
         __m128i x = _mm_loadu_si128((const __m128i *)p); /* bytes from 0x80 are below zero */
         __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')), _mm_cmpeq_epi8(x, _mm_set1_epi8(92)));
+        if (html) { /* of < and > no more than the second bit from below differs */
+            odd = _mm_or_si128(odd, _mm_cmpeq_epi8(_mm_or_si128(x, _mm_set1_epi8(2)), _mm_set1_epi8('>')));
+            odd = _mm_or_si128(odd, _mm_cmpeq_epi8(x, _mm_set1_epi8('&')));
+        }
         return (unsigned)_mm_movemask_epi8(_mm_or_si128(odd, _mm_cmplt_epi8(x, _mm_set1_epi8(32))));
     }
     #define OLLAMUX_FIRST(m) __builtin_ctz(m)
     #elif defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     #define OLLAMUX_STEP 8
     typedef uint64_t ollamux_mask;
-    static inline ollamux_mask ollamux_marks(const unsigned char *p) {
+    static inline ollamux_mask ollamux_marks(const unsigned char *p, int html) {
         const uint64_t ones = 0x0101010101010101u;
-        uint64_t x; /* a borrow reaches only bytes above one that is marked rightly */
+        uint64_t x, odd; /* a borrow reaches only bytes above one that is marked rightly */
         memcpy(&x, p, 8);
-        return (x | (x - ones * 32) | ((x ^ ones * 34) - ones) | ((x ^ ones * 92) - ones)) & ones * 128;
+        odd = x | (x - ones * 32) | ((x ^ ones * 34) - ones) | ((x ^ ones * 92) - ones);
+        if (html) odd |= ((x ^ ones * 60) - ones) | ((x ^ ones * 62) - ones) | ((x ^ ones * 38) - ones);
+        return odd & ones * 128;
     }
     #define OLLAMUX_FIRST(m) (__builtin_ctzll(m) >> 3)
     #endif
-    static inline const unsigned char *ollamux_ascii_end(const unsigned char *p) {
+    static inline int ollamux_mark(unsigned char c, int html) {
+        return c < 32 || c > 127 || c == '"' || c == 92 || (html && (c == '<' || c == '>' || c == '&'));
+    }
+    static inline const unsigned char *ollamux_end(const unsigned char *p, int html) {
     #ifdef OLLAMUX_STEP
         ollamux_mask marks;
         if (((uintptr_t)p & 4095) <= 4096 - OLLAMUX_STEP) {
-            marks = ollamux_marks(p);
+            marks = ollamux_marks(p, html);
             if (marks) return p + OLLAMUX_FIRST(marks);
             p = (const unsigned char *)(((uintptr_t)p + OLLAMUX_STEP) & ~(uintptr_t)(OLLAMUX_STEP - 1));
         }
         for (; (uintptr_t)p & (OLLAMUX_STEP - 1); p++)
-            if (*p < 32 || *p > 127 || *p == 34 || *p == 92) return p;
-        while (!(marks = ollamux_marks(p))) p += OLLAMUX_STEP;
+            if (ollamux_mark(*p, html)) return p;
+        while (!(marks = ollamux_marks(p, html))) p += OLLAMUX_STEP;
         return p + OLLAMUX_FIRST(marks);
     #else
-        while (*p >= 32 && *p < 128 && *p != 34 && *p != 92) p++;
+        while (!ollamux_mark(*p, html)) p++;
         return p;
     #endif
     }
+    static inline const unsigned char *ollamux_ascii_end(const unsigned char *p) { return ollamux_end(p, 0); }
     """
     # The first byte from p that is no ASCII, a control character, a quote or a backslash. Steps of 16 or 8 bytes may
     # read past the end of a `bytes` object, but never into a page that it has no part of.
     const unsigned char* ascii_end "ollamux_ascii_end" (const unsigned char* p) noexcept nogil
+    # The same, or a sign of HTML, if those are asked for.
+    const unsigned char* plain_end "ollamux_end" (const unsigned char* p, bint html) noexcept nogil
 
 
 cdef extern from *:

@@ -16,3 +16,4 @@ cdef class Shapes:
 
 cdef Shapes shapes_of(const Row* rows, const int* first, int count, bint strict)
 cdef str name_of(const unsigned char* text, Py_ssize_t size)
+cdef bytes piece_of(const unsigned char* text, Py_ssize_t size)

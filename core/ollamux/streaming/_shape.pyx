@@ -10,7 +10,7 @@ Rules: a hole is read by what reads it in a walk, so that nothing is taken that 
 known at a time, none of a long body; where hardly any comes again, one is learned no more than now and then.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.string cimport memcmp, memset
@@ -297,18 +297,35 @@ cdef Shapes shapes_of(const Row* rows, const int* first, int count, bint strict)
 
 cdef enum:
     NAMES = 64
+    LONGEST_NAME = 512
 
 cdef list names = [""] * NAMES
+cdef list pieces = [b""] * NAMES
+
+
+cdef inline int _place(const unsigned char* text, Py_ssize_t size) noexcept:
+    return (size + text[0] + 8 * text[size - 1]) & (NAMES - 1)
 
 
 cdef str name_of(const unsigned char* text, Py_ssize_t size):
     """The name in this UTF-8, one byte at least: mostly the same object as before, so that its hash is known."""
-    cdef int place = (size + text[0] + 8 * text[size - 1]) & (NAMES - 1)
+    cdef int place = _place(text, size)
     cdef str found = <str>names[place]
     cdef Py_ssize_t known = 0
     cdef const char* told = PyUnicode_AsUTF8AndSize(found, &known)
     if known != size or memcmp(told, text, size) != 0:
         found = PyUnicode_DecodeUTF8(<const char*>text, size, NULL)
-        if size <= LONGEST:
+        if size <= LONGEST_NAME:
             names[place] = found
+    return found
+
+
+cdef bytes piece_of(const unsigned char* text, Py_ssize_t size):
+    """The same for bytes."""
+    cdef int place = _place(text, size)
+    cdef bytes found = <bytes>pieces[place]
+    if PyBytes_GET_SIZE(found) != size or memcmp(PyBytes_AS_STRING(found), text, size) != 0:
+        found = PyBytes_FromStringAndSize(<const char*>text, size)
+        if size <= LONGEST_NAME:
+            pieces[place] = found
     return found

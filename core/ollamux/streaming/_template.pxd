@@ -1,11 +1,14 @@
 # What _template.pyx offers to other compiled modules.
 
+cimport cython
+
 from ollamux.clock cimport Clock
 from ollamux.streaming._buffer cimport Output
 from ollamux.streaming._lane cimport Lane
 from ollamux.streaming._skeleton cimport Found, Plan, Skeleton
 
 
+@cython.final
 cdef class TemplateConverter:
     cdef object _general, _general_feed
     cdef Clock _clock

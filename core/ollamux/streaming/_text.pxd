@@ -6,7 +6,7 @@ refuses: a control character, bytes that are no UTF-8, half a surrogate pair.
 
 from libc.string cimport memcpy
 
-from ollamux.streaming._scan cimport BACKSLASH, LEAD, OTHER, PLAIN, QUOTE, fill
+from ollamux.streaming._scan cimport BACKSLASH, LEAD, OTHER, QUOTE, fill, plain_end
 
 cdef enum:
     ESCAPED = OTHER + 1  # a sign of HTML, which a target wants as an escape
@@ -41,14 +41,12 @@ cdef inline const unsigned char* string_end(
     """The quote that ends the string whose inside begins at p. `odd` is set where a renderer would spell it in another
     way."""
     cdef unsigned char kind, byte
+    cdef bint html = kinds[0] == HTML
     cdef int code
     while True:
-        while kinds[p[0]] == PLAIN and kinds[p[1]] == PLAIN and kinds[p[2]] == PLAIN and kinds[p[3]] == PLAIN:
-            p += 4
+        p = plain_end(p, html)
         kind = kinds[p[0]]
-        if kind == PLAIN:
-            p += 1
-        elif kind == QUOTE:
+        if kind == QUOTE:
             return p
         elif kind == BACKSLASH:
             byte = p[1]
@@ -81,7 +79,7 @@ cdef inline const unsigned char* string_end(
                     return NULL
                 if (byte == 0xE0 and p[1] < 0xA0) or (byte == 0xED and p[1] > 0x9F):
                     return NULL
-                if byte == 0xE2 and p[1] == 0x80 and (p[2] | 1) == 0xA9 and kinds[0] == HTML:
+                if byte == 0xE2 and p[1] == 0x80 and (p[2] | 1) == 0xA9 and html:
                     odd[0] = True
                 p += 3
             else:

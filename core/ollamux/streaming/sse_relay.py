@@ -345,10 +345,14 @@ class SseRelay:
         return b"".join(events) + _DONE
 
 
-def speaks(payload: bytes) -> bool:
-    """Whether a chunk plainly brings text, thinking or a finish reason; one of which that is not plain does not."""
+def speaks(payload: bytes) -> bool | None:
+    """Whether a chunk brings text, thinking or a finish reason, where that is plain; else None."""
     plain = read_chunk(payload)
-    return plain is not None and (plain.ended or bool(plain.text) or bool(plain.thought))
+    if plain is None:
+        return None
+    if plain.silent:
+        return False
+    return True if plain.ended or plain.text or plain.thought else None
 
 
 def _cut_into(payload: bytes) -> StreamFault | None:

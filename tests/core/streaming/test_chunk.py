@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollamux.conversation import Event
-from ollamux.formats.openai_chat import reading
+from ollamux.formats.openai_chat import SERVING, reading
 from ollamux.formats.openai_chat.reading import ChatReader
 from ollamux.streaming import sse_relay
 from ollamux.streaming.sse_relay import SseRelay
@@ -124,6 +124,28 @@ def test_whatever_is_more_than_plain_is_left_to_the_typed_decode(name: str) -> N
 def test_what_is_no_chunk_is_left_too(payload: bytes) -> None:
     assert chunks.read_chunk(payload) is None
     both([encoded(PLAIN["text"]), payload])
+
+
+OPENING = {
+    "a role and something that nobody knows": chunk({"role": "assistant", "audio": {"id": "a"}}),
+    "a role and nothing of what nobody knows": chunk({"role": "assistant", "audio": None}),
+    "progress": chunk({"role": "assistant", "content": None}, prompt_progress={"total": 9, "processed": 3}),
+    "no progress": chunk({"role": "assistant", "content": None}, prompt_progress=None),
+}
+
+
+@pytest.mark.parametrize("told", [*PLAIN.values(), *ODD.values(), *OPENING.values()])
+def test_whether_an_answer_has_begun_is_told_alike(told: dict[str, Any]) -> None:
+    event = b"data: " + encoded(told) + b"\n\n"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sse_relay, "read_chunk", lambda payload: None)
+        expected = SERVING.opens(event)
+    assert SERVING.opens(event) is expected
+
+
+def test_a_role_alone_is_plainly_silent() -> None:
+    assert chunks.read_chunk(encoded(PLAIN["a role"])).silent
+    assert not chunks.read_chunk(encoded(PLAIN["text"])).silent
 
 
 @settings(max_examples=60)

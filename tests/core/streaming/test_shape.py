@@ -13,6 +13,8 @@ from ollamux import _build
 from ollamux.errors import OllamuxError
 from ollamux.formats.ollama import gojson, schema
 from ollamux.formats.ollama import plain as ollama
+from ollamux.formats.ollama.ask import Ask
+from ollamux.formats.openai_chat.incoming import OpenAIChatIncoming
 from ollamux.formats.openai_chat.plain import read_plain, renamed
 from ollamux.formats.openai_chat.reading import read_answer_carefully
 from ollamux.formats.telling import usage_told
@@ -41,11 +43,12 @@ def answer(**values: Any) -> bytes:
 
 def same(body: bytes) -> bool:
     """Whether it is read quickly; then as it is read with care, and it passes as it would."""
-    quick, passed = read_plain(body), renamed(body, "m")
+    asked = OpenAIChatIncoming(b'{"model":"m"}')
+    quick, passed = read_plain(body), renamed(asked, body)
     if passed is not None:
         told = json.loads(body)
-        assert json.loads(passed[0]) == (told | {"model": "m"} if told.get("model") is not None else told)
-        assert passed[1] is None or passed[1] == usage_told("openai_chat", body)
+        assert json.loads(passed) == (told | {"model": "m"} if told.get("model") is not None else told)
+        assert asked.spent is None or asked.spent == usage_told("openai_chat", body)
     if quick is None:
         return False
     assert quick == read_answer_carefully(body, FIELDS)
@@ -92,7 +95,8 @@ def test_a_byte_that_differs_is_seen_wherever_it_is() -> None:
 
 def test_a_body_that_is_cut_is_none() -> None:
     assert same(SAMPLE)
-    assert not any(read_plain(SAMPLE[:cut]) or renamed(SAMPLE[:cut], "m") for cut in range(len(SAMPLE)))
+    asked = OpenAIChatIncoming(b'{"model":"m"}')
+    assert not any(read_plain(SAMPLE[:cut]) or renamed(asked, SAMPLE[:cut]) for cut in range(len(SAMPLE)))
     assert read_plain(SAMPLE + b"x") is None and read_plain(SAMPLE + b"\n") is not None
 
 
@@ -108,8 +112,8 @@ def test_a_text_that_stayed_the_same_may_be_another_one() -> None:
     for model in ("m", "m", "other", "m", "third", "with/slash", "m\\", "\u00e9"):
         body = answer(model=model)
         assert same(body)
-        passed = renamed(body, "told")
-        assert passed is None or json.loads(passed[0])["model"] == "told"
+        passed = renamed(OpenAIChatIncoming(b'{"model":"told"}'), body)
+        assert passed is None or json.loads(passed)["model"] == "told"
 
 
 TURNS = st.lists(
@@ -130,11 +134,13 @@ def test_an_ask_is_the_same_whatever_was_asked_before(asks: list[tuple[Any, Any,
         if number is not None:
             asked["options"] = {"temperature": number}
         body = json.dumps(asked, ensure_ascii=False).encode()
-        quick = ollama.read_plain(body)
-        if quick is not None:
+        quick = Ask()
+        quick.body = body
+        read = ollama.read_plain(quick)
+        if read:
             general = gojson.decode(body, schema.ChatRequest)
             assert (quick.model, quick.stream) == (general.model, general.stream)
-            assert json.loads(quick.messages) == turns
-            assert (None if quick.options is None else json.loads(quick.options)) == general.options
+            assert json.loads(quick.said) == turns
+            assert (None if quick.wishes is None else json.loads(quick.wishes)) == general.options
         usual = all(turn["role"] in ("user", "system", "assistant") and turn["content"] for turn in turns)
-        assert (quick is not None) == bool(turns and usual and model and "\\" not in model and "\u2028" not in model)
+        assert read == bool(turns and usual and model and "\\" not in model and "\u2028" not in model)

@@ -409,9 +409,11 @@ def test_a_line_that_is_no_field_does_not_pass() -> None:
     assert relay.feed(b"retry: 5\nnonsense\n: a comment\n\n", 0.0) == b"retry: 5\n: a comment\n\n"
 
 
-def test_only_what_plainly_says_something_speaks() -> None:
+def test_what_plainly_says_something_or_nothing_is_told() -> None:
     compiled = convert._front is not None  # pyright: ignore[reportPrivateUsage]
     for event in (text("a"), FINISH, b'data: {"choices":[{"delta":{"reasoning_content":"a"}}]}\n\n'):
-        assert speaks(event[6:-2]) is compiled
-    for event in (ROLE, b"data: [DONE]\n\n", b"data: {}\n\n", b'data: {"choices":[{"delta":{"content":""}}]}\n\n'):
-        assert not speaks(event[6:-2])
+        assert speaks(event[6:-2]) is (True if compiled else None)
+    for event in (ROLE, b"data: {}\n\n", b'data: {"choices":[{"delta":{"content":""}}]}\n\n'):
+        assert speaks(event[6:-2]) is (False if compiled else None)
+    for event in (b"data: [DONE]\n\n", b'data: {"choices":[{"delta":{"audio":{}}}]}\n\n'):
+        assert speaks(event[6:-2]) is None

@@ -1,18 +1,10 @@
 # What _plain.pyx offers to other compiled modules.
 
-cimport cython
+from ollamux.formats.asking cimport Incoming
+from ollamux.formats.ollama.ask cimport Ask
 
-
-@cython.freelist(8)
-@cython.no_gc
-cdef class PlainAsk:
-    cdef readonly str model
-    cdef readonly bytes messages, options
-    cdef readonly bint stream
-
-
-cpdef PlainAsk read_plain(bytes body)
-cpdef tuple passed(bytes body, str name, bint chat)
+cpdef bint read_plain(Ask ask) except -1
+cpdef bytes passed(Incoming incoming, str upstream, bytes body, bint chat)
 cpdef bytes figures(long long total, long long load, long long read, long long prompt, long long written, long long output)
 cpdef bytes ending(
     bytes before, double unix, bytes between, bytes said, bytes behind,

@@ -13,9 +13,11 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, PyBytes_FromStri
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memchr, memcmp, memcpy
 
+from ollamux.formats.asking cimport Incoming
+from ollamux.formats.ollama.ask cimport Ask
 from ollamux.streaming._json cimport ANY, COUNT, FLAG, NOTHING, TEXT, TURNS, Row, Span, counted
 from ollamux.streaming._scan cimport digits, stamp_text
-from ollamux.streaming._shape cimport Shapes, name_of, shapes_of
+from ollamux.streaming._shape cimport Shapes, name_of, piece_of, shapes_of
 from ollamux.usage cimport Usage
 
 from ollamux.clock import Clock
@@ -66,48 +68,39 @@ cdef Shapes CHATS = shapes_of(CHAT, TOLD_FIRST, TOLD, False)
 cdef Shapes COMPLETIONS = shapes_of(COMPLETION, TOLD_FIRST, TOLD, False)
 
 
-cdef class PlainAsk:
-    """A plain chat: `messages` as JSON, `options` as JSON or None."""
-
-
-cpdef PlainAsk read_plain(bytes body):
-    """The plain chat in a body, else None."""
-    cdef bytes options = None
-    cdef PlainAsk made
+cpdef bint read_plain(Ask ask) except -1:
+    """Reads the plain chat in a body; False where it is none."""
+    cdef bytes body = ask.body
     cdef Span spans[ROWS]
     cdef Py_ssize_t size
-    if not REQUESTS.read(body, spans):
-        return None
-    if spans[MODEL].start == NULL or spans[MESSAGES].start == NULL:
-        return None
+    if not REQUESTS.read(body, spans) or spans[MODEL].start == NULL or spans[MESSAGES].start == NULL:
+        return False
     size = spans[MODEL].end - spans[MODEL].start
     if size == 0 or memchr(spans[MODEL].start, 92, size) != NULL:
-        return None
+        return False
+    ask.wishes = None
     if spans[OPTIONS].start != NULL:
         size = spans[OPTIONS].end - spans[OPTIONS].start
         if spans[OPTIONS].start[0] != 123 or size > LONGEST_OPTIONS:
-            return None
-        options = PyBytes_FromStringAndSize(<const char*>spans[OPTIONS].start, size)
-        size = spans[MODEL].end - spans[MODEL].start
-    made = PlainAsk.__new__(PlainAsk)
-    made.model = name_of(spans[MODEL].start, size)
+            return False
+        ask.wishes = piece_of(spans[OPTIONS].start, size)
+    ask.model = name_of(spans[MODEL].start, spans[MODEL].end - spans[MODEL].start)
     size = spans[MESSAGES].end - spans[MESSAGES].start
-    made.messages = PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, size)
-    made.stream = spans[STREAM].start == NULL or spans[STREAM].start[0] == 116
-    made.options = options
-    return made
+    ask.said = PyBytes_FromStringAndSize(<const char*>spans[MESSAGES].start, size)
+    ask.stream = spans[STREAM].start == NULL or spans[STREAM].start[0] == 116
+    return True
 
 
 cdef object _some(long long number):
     return None if number < 0 else number
 
 
-cpdef tuple passed(bytes body, str name, bint chat):
-    """(the answer to a chat, else to a completion, under this name for its model, its tokens) or None where it is none
-    that may pass as it is. None for the name keeps the one that is there."""
+cpdef bytes passed(Incoming incoming, str upstream, bytes body, bint chat):
+    """The answer to a chat, else to a completion, under the name by which its model was asked for, `upstream` being the
+    backend's; None where it is none that may pass as it is. What it cost is kept with the request."""
     cdef Span spans[TOLD]
-    cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p
+    cdef const char* start
     cdef const char* utf8
     cdef long long read, written
     cdef Usage spent
@@ -120,16 +113,17 @@ cpdef tuple passed(bytes body, str name, bint chat):
     written = counted(spans[WRITTEN])
     if read == -2 or written == -2:
         return None
-    if name is not None and spans[NAMED].end != NULL:
+    if spans[NAMED].end != NULL and upstream != incoming.model:
         if spans[NAMED].start == NULL:
             return None
-        utf8 = PyUnicode_AsUTF8AndSize(name, &size)
+        utf8 = PyUnicode_AsUTF8AndSize(incoming.model, &size)
         p = spans[NAMED].start
         if spans[NAMED].end - p != size or memcmp(p, utf8, size) != 0:
             if not _spelled_alike(<const unsigned char*>utf8, size):
                 return None
-            before = p - start
-            rest = PyBytes_GET_SIZE(body) - (spans[NAMED].end - start)
+            start = PyBytes_AS_STRING(body)
+            before = <const char*>p - start
+            rest = PyBytes_GET_SIZE(body) - (<const char*>spans[NAMED].end - start)
             made = PyBytes_FromStringAndSize(NULL, before + size + rest)
             out = PyBytes_AS_STRING(made)
             memcpy(out, start, before)
@@ -139,7 +133,8 @@ cpdef tuple passed(bytes body, str name, bint chat):
     spent = Usage.__new__(Usage)
     spent.input_uncached = _some(read)
     spent.output_text = _some(written)
-    return body, spent
+    incoming.spent = spent
+    return body
 
 
 cdef bint _spelled_alike(const unsigned char* p, Py_ssize_t size) noexcept:

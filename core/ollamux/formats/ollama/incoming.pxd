@@ -3,8 +3,9 @@
 cimport cython
 
 from ollamux.chat cimport chat_request, plain_messages
-from ollamux.formats.asking cimport Incoming, Served
-from ollamux.formats.ollama._plain cimport PlainAsk, read_plain
+from ollamux.formats.asking cimport Served
+from ollamux.formats.ollama._plain cimport read_plain
+from ollamux.formats.ollama.ask cimport Ask
 
 
 cdef class Settled:
@@ -12,8 +13,9 @@ cdef class Settled:
     cdef readonly object sampling
 
 
-cdef class OllamaIncoming(Incoming):
+cdef class OllamaIncoming(Ask):
     cdef object _raw_options
+    cdef public str route
     cdef dict _options
 
     cpdef check(self, Served served)
@@ -37,16 +39,15 @@ cdef class ChatIncoming(_Generating):
 
 
 cdef class PlainChatIncoming(ChatIncoming):
-    cdef bytes _messages
     cdef object _knobs
 
     cpdef check(self, Served served)
     cpdef neutral(self, Served served, defaults)
-    cdef _set_plain(self, bytes body, str model, bytes messages, bint stream, Settled options)
+    cdef _set_plain(self, Settled options)
     cdef _judge(self)
 
 
-@cython.locals(plain=PlainAsk, known=Settled, incoming=PlainChatIncoming)
+@cython.locals(known=Settled, incoming=PlainChatIncoming)
 cpdef PlainChatIncoming plain_chat(bytes body)
 cpdef Settled settled(bytes options)
 

@@ -27,9 +27,10 @@ from ollamux.conversation import (
     Sampling,
 )
 from ollamux.errors import InvalidRequest, OllamuxError, RequestError
-from ollamux.formats.asking import Incoming, Served
+from ollamux.formats.asking import Served
 from ollamux.formats.base import Neutral
 from ollamux.formats.ollama import schema
+from ollamux.formats.ollama.ask import Ask
 from ollamux.formats.ollama.context import Turn, unpack
 from ollamux.formats.ollama.gotext import quote
 from ollamux.formats.ollama.mapping import attachments, messages_of, sampling_of, text_message, tools_of
@@ -93,14 +94,15 @@ def _settle(options: bytes) -> Settled | None:
 _decode_options = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class OllamaIncoming(Incoming):
-    """What the four routes share."""
+class OllamaIncoming(Ask):
+    """What the four routes share; `route` says which of them it is."""
 
-    __slots__ = ("_options", "_raw_options")
+    __slots__ = ("_options", "_raw_options", "route")
 
     def __init__(
-        self, body: bytes, model: str | None, keep_alive: float | None, options: Mapping[str, Any] | None
+        self, route: Route, body: bytes, model: str | None, keep_alive: float | None, options: Mapping[str, Any] | None
     ) -> None:
+        self.route: Route = route
         self.body = body
         self.model = model or ""
         self.keep_alive = keep_alive
@@ -115,11 +117,6 @@ class OllamaIncoming(Incoming):
         self.grammar_error: OllamuxError | None = None
         if not _is_name(self.model):
             self.grammar_error = InvalidRequest("invalid model name")
-
-    @property
-    def route(self) -> Route:
-        """Which of the four it is."""
-        return "chat"
 
     def not_found(self) -> OllamuxError:
         """What Ollama answers on this route where nobody serves the model."""
@@ -165,13 +162,13 @@ class _Generating(OllamaIncoming):
 
     __slots__ = ("_request", "think", "top_logprobs")
 
-    def __init__(self, body: bytes, request: schema.ChatRequest | schema.GenerateRequest) -> None:
+    def __init__(self, route: Route, body: bytes, request: schema.ChatRequest | schema.GenerateRequest) -> None:
         self._request: Any = request
         self.think: schema.Think | None = request.think
         self.top_logprobs: int = request.top_logprobs or 0
         if not 0 <= self.top_logprobs <= 20:
             raise InvalidRequest("top_logprobs must be between 0 and 20")
-        super().__init__(body, request.model, request.keep_alive, request.options)
+        super().__init__(route, body, request.model, request.keep_alive, request.options)
 
     def _set(self, operation: Operation, needs: set[str], empty: bool) -> None:
         """`empty`: nothing to answer, so the model is loaded, or unloaded where it is not to be kept."""
@@ -251,7 +248,7 @@ class ChatIncoming(_Generating):
     __slots__ = ()
 
     def __init__(self, body: bytes, request: schema.ChatRequest) -> None:
-        super().__init__(body, request)
+        super().__init__("chat", body, request)
         needs = {"completion"}
         if request.tools:
             needs.add("tools")
@@ -271,21 +268,15 @@ class ChatIncoming(_Generating):
 class PlainChatIncoming(ChatIncoming):
     """POST /api/chat with nothing in it but the model, messages of a text each, options, and whether to stream."""
 
-    __slots__ = ("_knobs", "_messages")
+    __slots__ = ("_knobs",)
 
-    def __init__(self, body: bytes, model: str, messages: bytes, stream: bool, options: Settled | None = None) -> None:
-        self._set_plain(body, model, messages, stream, options)
-
-    def _set_plain(self, body: bytes, model: str, messages: bytes, stream: bool, options: Settled | None) -> None:
+    def _set_plain(self, options: Settled | None) -> None:
         self._request = _NOTHING_ELSE
-        self._messages = messages
+        self.route = "chat"
         self.think = None
         self.top_logprobs = 0
-        self.body = body
-        self.model = model
         self.keep_alive = None
         self.operation = "chat"
-        self.stream = stream
         self.needs = _COMPLETION
         self.warnings = ()
         self._raw_options = None
@@ -295,7 +286,7 @@ class PlainChatIncoming(ChatIncoming):
             self._options, self._knobs = options.options, options.sampling
         self.spent = None
         self.grammar_error = None
-        if model not in _good:
+        if self.model not in _good:
             self._judge()
 
     def _judge(self) -> None:
@@ -314,22 +305,22 @@ class PlainChatIncoming(ChatIncoming):
 
     def neutral(self, served: Served, defaults: Mapping[str, Any]) -> ChatRequest:
         sampling = self._sampling(defaults) if defaults else self._knobs
-        said = plain_messages(self._messages)
+        said = plain_messages(self.said)
         return chat_request(self.model, said, self.stream, sampling, self._reasoning(served), self.keep_alive)
 
 
 def plain_chat(body: bytes) -> PlainChatIncoming | None:
     """The chat in a body, where it is of the plain sort; else None. Raises InvalidRequest for its model's name."""
-    plain = read_plain(body)
-    if plain is None:
+    incoming = PlainChatIncoming.__new__(PlainChatIncoming)  # a call of the type would cost as much as all the rest
+    incoming.body = body
+    if not read_plain(incoming):
         return None
     known = None
-    if plain.options is not None:
-        known = settled(plain.options)
+    if incoming.wishes is not None:
+        known = settled(incoming.wishes)
         if known is None:
             return None
-    incoming = PlainChatIncoming.__new__(PlainChatIncoming)  # a call of the type would cost as much as all the rest
-    incoming._set_plain(body, plain.model, plain.messages, plain.stream, known)  # pyright: ignore[reportPrivateUsage]
+    incoming._set_plain(known)  # pyright: ignore[reportPrivateUsage]
     return incoming
 
 
@@ -344,12 +335,8 @@ class GenerateIncoming(_Generating):
 
     __slots__ = ("_lost", "turns")
 
-    @property
-    def route(self) -> Route:
-        return "generate"
-
     def __init__(self, body: bytes, request: schema.GenerateRequest) -> None:
-        super().__init__(body, request)
+        super().__init__("generate", body, request)
         needs = {"completion"}
         if request.images:
             needs.add("vision")
@@ -417,14 +404,10 @@ class EmbedIncoming(OllamaIncoming):
 
     __slots__ = ("_request", "inputs")
 
-    @property
-    def route(self) -> Route:
-        return "embed"
-
     def __init__(self, body: bytes, request: schema.EmbedRequest) -> None:
         self._request = request
         self.inputs = _inputs(request.input)
-        super().__init__(body, request.model, request.keep_alive, request.options)
+        super().__init__("embed", body, request.model, request.keep_alive, request.options)
         self.operation = "embed" if self.inputs else "load"
         self.needs = _EMBEDDING
 
@@ -452,13 +435,9 @@ class EmbeddingsIncoming(OllamaIncoming):
 
     __slots__ = ("_request",)
 
-    @property
-    def route(self) -> Route:
-        return "embeddings"
-
     def __init__(self, body: bytes, request: schema.EmbeddingsRequest) -> None:
         self._request = request
-        super().__init__(body, request.model, request.keep_alive, request.options)
+        super().__init__("embeddings", body, request.model, request.keep_alive, request.options)
         self.operation = "embed" if request.prompt else "load"
         self.needs = _EMBEDDING
 

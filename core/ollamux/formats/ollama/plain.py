@@ -22,17 +22,20 @@ _TOLD = (
 )
 
 if TYPE_CHECKING:
+    from ollamux.formats.asking import Incoming
     from ollamux.formats.ollama._plain import ending, figures, passed, read_plain, stamp
+    from ollamux.formats.ollama.ask import Ask
 else:
     try:
         from ollamux.formats.ollama._plain import ending, figures, passed, read_plain, stamp
     except ImportError:
         _at_the_epoch = Clock()
 
-        def read_plain(body: bytes) -> None:
+        def read_plain(ask: Ask) -> bool:
             """Nothing is read quickly."""
+            return False
 
-        def passed(body: bytes, name: str | None, chat: bool) -> None:
+        def passed(incoming: Incoming, upstream: str, body: bytes, chat: bool) -> None:
             """Nothing passes quickly."""
 
         def stamp(unix: float) -> bytes:

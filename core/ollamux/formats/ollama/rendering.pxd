@@ -30,24 +30,28 @@ cdef class OllamaRenderer:
     cdef bytes _head(self, bytes text, str thinking, bytes calls, str reason, double now)
     cdef bytes _final(self, bytes text, str thinking, list calls, finish, logprobs, double now)
     cdef bytes _stamp(self, double now)
-    @cython.locals(
-        context=RenderContext,
-        usage=Usage,
-        sent=double,
-        first=double,
-        unix=double,
-        total=longlong,
-        load=longlong,
-        read=longlong,
-        prompt=longlong,
-        written=longlong,
-        output=longlong,
-    )
     cdef bytes _figures(self, bytes said, bytes behind, double now)
     cdef bytes _metrics(self, double now)
 
 
 cdef dict _befores
+
+@cython.locals(
+    sent=double,
+    first=double,
+    unix=double,
+    total=longlong,
+    load=longlong,
+    read=longlong,
+    prompt=longlong,
+    written=longlong,
+    output=longlong,
+)
+cdef bytes _figured(
+    RenderContext context, Usage usage, timings, double began, bytes before, bytes between, bytes said, bytes behind, double now
+)
+@cython.locals(said=bytes, before=bytes, behind=bytes)
+cpdef bytes plain_whole(RenderContext context, Answer answer, double now)
 
 cdef bytes _before(str model)
 @cython.locals(made=OllamaRenderer)

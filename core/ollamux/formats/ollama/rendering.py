@@ -46,13 +46,14 @@ from ollamux.formats.ollama.vectors import vector_text
 from ollamux.streaming.translator import STAMP, TEXT, Delta, Frame
 from ollamux.usage import Usage
 
-__all__ = ("OllamaRenderer", "call_object", "chat_renderer")
+__all__ = ("OllamaRenderer", "call_object", "chat_renderer", "plain_whole")
 
 Route = Literal["chat", "generate", "embed", "embeddings"]
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _STOPPED, _CUT = b',"done":true,"done_reason":"stop"', b',"done":true,"done_reason":"length"'
 _CHAT_STOPPED, _CHAT_CUT = b"}" + _STOPPED, b"}" + _CUT
+_CHAT_BETWEEN = b'","message":{"role":"assistant","content":'
 _NO_TEXT = b'""'
 _NO_ARGUMENTS = msgspec.Raw(b"{}")
 
@@ -100,7 +101,7 @@ class OllamaRenderer:
         self._turns = turns
         self._dimensions = dimensions
         self._before = _before(context.model)
-        self._between = b'","response":' if self._generate else b'","message":{"role":"assistant","content":'
+        self._between = b'","response":' if self._generate else _CHAT_BETWEEN
         self._after = b',"done":false}\n' if self._generate else b'},"done":false}\n'
         self._said: list[str] = []
         self._calls: list[tuple[str, str, list[str]]] = []
@@ -257,26 +258,9 @@ class OllamaRenderer:
     def _figures(self, said: bytes | None, behind: bytes, now: float) -> bytes:
         """The same, or with all that stands in front of them, `said` and `behind` after the time stamp. Where the
         backend does not say how long it took, what was seen from here stands for it."""
-        context = self._context
-        usage, timings = self._usage, self._timings
-        total = int((now - context.arrived) * 1_000_000_000) or 1
-        load = int((context.dispatched - context.arrived) * 1_000_000_000)
-        if load <= 0:
-            load = 1
-        read = prompt = written = output = 0
-        if usage is not None:
-            if timings is not None:
-                prompt, output = timings.prompt_ns or 0, timings.output_ns or 0
-            else:
-                sent = context.dispatched or context.arrived
-                first = sent if self._first < 0.0 else self._first
-                prompt, output = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
-            read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
-            written = (usage.output_text or 0) + (usage.reasoning or 0)
-        if said is None:
-            return figures(total, load, read, prompt, written, output)
-        unix = context.clock.base + now
-        return ending(self._before, unix, self._between, said, behind, total, load, read, prompt, written, output)
+        return _figured(
+            self._context, self._usage, self._timings, self._first, self._before, self._between, said, behind, now
+        )
 
     def _stamp(self, now: float) -> bytes:
         return stamp(self._context.clock.base + now)
@@ -289,6 +273,53 @@ class OllamaRenderer:
                 item["top_logprobs"] = [_token(one) for one in token.top[: self._tops]]
             told.append(item)
         return told
+
+
+def _figured(
+    context: RenderContext,
+    usage: Usage | None,
+    timings: Timings | None,
+    began: float,
+    before: bytes,
+    between: bytes,
+    said: bytes | None,
+    behind: bytes,
+    now: float,
+) -> bytes:
+    """See `_figures`; `began` is when the first of the answer came, below zero where it came all at once."""
+    total = int((now - context.arrived) * 1_000_000_000) or 1
+    load = int((context.dispatched - context.arrived) * 1_000_000_000)
+    if load <= 0:
+        load = 1
+    read = prompt = written = output = 0
+    if usage is not None:
+        if timings is not None:
+            prompt, output = timings.prompt_ns or 0, timings.output_ns or 0
+        else:
+            sent = context.dispatched or context.arrived
+            first = sent if began < 0.0 else began
+            prompt, output = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
+        read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
+        written = (usage.output_text or 0) + (usage.reasoning or 0)
+    if said is None:
+        return figures(total, load, read, prompt, written, output)
+    unix = context.clock.base + now
+    return ending(before, unix, between, said, behind, total, load, read, prompt, written, output)
+
+
+def plain_whole(context: RenderContext, answer: Answer, now: float) -> bytes | None:
+    """A chat's whole answer, where that is a text and ended as most do; None where there is more to tell."""
+    if answer.finish == "stop":
+        behind = _CHAT_STOPPED
+    elif answer.finish == "length":
+        behind = _CHAT_CUT
+    else:
+        return None
+    said = None if answer.logprobs is not None else answer.told(True)
+    if said is None:
+        return None
+    before = _before(context.model)
+    return _figured(context, answer.usage, answer.timings, -1.0, before, _CHAT_BETWEEN, said, behind, now)
 
 
 def chat_renderer(context: RenderContext) -> OllamaRenderer:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ollamux.answer import Answer
 from ollamux.contract import HeaderPairs
 from ollamux.errors import BackendError, BackendTimeout, BackendUnavailable, InvalidRequest, OllamuxError
 from ollamux.formats.answering import RenderContext
@@ -33,7 +34,7 @@ from ollamux.formats.ollama.incoming import (
     plain_chat,
 )
 from ollamux.formats.ollama.plain import passed
-from ollamux.formats.ollama.rendering import OllamaRenderer, chat_renderer
+from ollamux.formats.ollama.rendering import OllamaRenderer, chat_renderer, plain_whole
 from ollamux.formats.splice import members, replace
 from ollamux.streaming.convert import relay_for
 from ollamux.streaming.framing import frames
@@ -120,6 +121,10 @@ class OllamaServing(Serving):
         dimensions = incoming.dimensions if isinstance(incoming, EmbedIncoming) else None
         return OllamaRenderer(incoming.route, context, dimensions=dimensions)
 
+    def whole(self, incoming: Incoming, context: RenderContext, answer: Answer, now: float) -> bytes:
+        quick = plain_whole(context, answer, now) if type(incoming) is PlainChatIncoming else None
+        return Serving.whole(self, incoming, context, answer, now) if quick is None else quick
+
     def failure(self, error: OllamuxError, *, streaming: bool) -> tuple[int, HeaderPairs, bytes]:
         bare = streaming and isinstance(error, BackendError | BackendUnavailable | BackendTimeout | FormatError)
         headers: list[tuple[str, str]] = [("Content-Type", "application/json" if bare else _WHOLE)]
@@ -148,14 +153,12 @@ class OllamaServing(Serving):
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, OllamaIncoming)
-        route = incoming.route
-        if route in _GENERATING:
-            renamed = incoming.model if upstream_model != incoming.model else None
-            quick = passed(body, renamed, route == "chat")
+        asked = incoming
+        if asked.route == "chat" or asked.route == "generate":
+            quick = passed(asked, upstream_model, body, asked.route == "chat")
             if quick is not None:
-                body, incoming.spent = quick
-                return body
-        return relayed_carefully(incoming, upstream_model, body)
+                return quick
+        return relayed_carefully(asked, upstream_model, body)
 
 
 def relayed_carefully(incoming: OllamaIncoming, upstream_model: str, body: bytes) -> bytes:

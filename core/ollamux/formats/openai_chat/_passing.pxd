@@ -1,9 +1,10 @@
 # What _passing.pyx offers to other compiled modules.
 
-from ollamux.formats.openai_chat.route cimport Route
+from ollamux.formats.asking cimport Incoming
+from ollamux.formats.openai_chat.route cimport Routed
 
 cpdef bytes asked_as(bytes body, bytes name)
 cpdef bint holds(bytes body, bytes word)
-cpdef tuple renamed(bytes body, str name)
-cpdef Route route_of(bytes body)
+cpdef bytes renamed(Incoming incoming, bytes body)
+cpdef bint route_of(Routed incoming) except -1
 cpdef bint shows(bytes body, tuple words)

@@ -12,13 +12,15 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from ollamux.formats.asking cimport Incoming
 from ollamux.formats.openai_chat._plain cimport spent_on
-from ollamux.formats.openai_chat.route cimport Route
+from ollamux.formats.openai_chat.route cimport Routed
 from ollamux.streaming._json cimport (
-    ANY, COUNT, FLAG, NOTHING, OBJECT, TEXT, VALUE, Row, Span, counted, key_end, spaces, value_end, word_end,
+    ANY, COUNT, FLAG, NOTHING, OBJECT, TEXT, TURNS, VALUE, Row, Span, counted, key_end, spaces, value_end, word_end,
 )
 from ollamux.streaming._scan cimport fill, text_end
 from ollamux.streaming._shape cimport Shapes, name_of, shapes_of
+from ollamux.usage cimport Usage
 
 import msgspec
 
@@ -104,6 +106,12 @@ ROUTE_FIRST[2] = ROUTE_ROWS
 
 cdef Shapes REQUESTS = shapes_of(ROUTE, ROUTE_FIRST, ROUTE_ROWS, False)
 
+cdef Row USUALLY[ROUTE_ROWS]
+memcpy(USUALLY, ROUTE, sizeof(ROUTE))
+USUALLY[TOLD].kind = TURNS
+
+cdef Shapes USUAL = shapes_of(USUALLY, ROUTE_FIRST, ROUTE_ROWS, False)
+
 
 cdef bytes _under(bytes body, Span model, bytes name):
     """The body with this name, JSON text, in the place of its model's."""
@@ -138,7 +146,7 @@ cpdef bint shows(bytes body, tuple words):
     return False
 
 
-cdef object _spent(Span* spans):
+cdef Usage _spent(Span* spans):
     """What an answer cost, where it says so in whole numbers."""
     cdef long long numbers[PASSED_ROWS]
     cdef int i
@@ -159,19 +167,21 @@ cdef bint _is(Span text, str name) except -1:
     return text.end - text.start == size and memcmp(text.start, told, size) == 0 and memchr(told, 92, size) == NULL
 
 
-cpdef tuple renamed(bytes body, str name):
-    """A whole answer under this name for its model, and what it cost, None where that was not seen; None for both where
-    it is not one that may pass as it is."""
+cpdef bytes renamed(Incoming incoming, bytes body):
+    """A whole answer under the name by which its model was asked for; None where it is not one that may pass as it is.
+    What it cost is kept with the request, as far as that is seen."""
     cdef Span spans[PASSED_ROWS]
     if not ANSWERS.read(body, spans):
         return None
     if spans[CHOICES].start == NULL or spans[CHOICES].start[0] != 91:
         return None
-    if spans[MODEL].start == NULL:
-        return (body, _spent(spans)) if spans[MODEL].end == NULL else None
-    if not _is(spans[MODEL], name):
-        body = _under(body, spans[MODEL], encode(name))
-    return body, _spent(spans)
+    if spans[MODEL].start != NULL:
+        if not _is(spans[MODEL], incoming.model):
+            body = _under(body, spans[MODEL], encode(incoming.model))
+    elif spans[MODEL].end != NULL:
+        return None
+    incoming.spent = _spent(spans)
+    return body
 
 
 cpdef bytes asked_as(bytes body, bytes name):
@@ -288,29 +298,32 @@ def passed(bytes body, bytes name, bint packed, Py_ssize_t most):
     return body if model.start == NULL else _under(body, model, name)
 
 
-cpdef Route route_of(bytes body):
-    """What has to be known of a request without extensions, None for another one. The whole of it is seen to be
-    JSON."""
+cpdef bint route_of(Routed incoming) except -1:
+    """Reads what has to be known of a request; False for one with extensions. The whole of it is seen to be JSON."""
+    cdef bytes body = incoming.body
     cdef Span spans[ROUTE_ROWS]
     cdef Py_ssize_t size
     cdef long long choices
-    cdef Route route
-    if not REQUESTS.read(body, spans) or spans[NAMED].start == NULL:
-        return None
+    cdef bint usual = USUAL.read(body, spans)
+    if not usual and not REQUESTS.read(body, spans) or spans[NAMED].start == NULL:
+        return False
     size = spans[NAMED].end - spans[NAMED].start
     choices = counted(spans[MANY])
     if size == 0 or choices == -2 or memchr(spans[NAMED].start, 92, size) != NULL:
-        return None
+        return False
     if spans[OFFERED].start != NULL and spans[OFFERED].start[0] != 91:
-        return None
-    route = Route.__new__(Route)
-    route.model = name_of(spans[NAMED].start, size)
-    route.stream = spans[FLOWING].start != NULL and spans[FLOWING].start[0] == 116
-    route.tools = spans[OFFERED].start != NULL and spaces(spans[OFFERED].start + 1)[0] != 93
-    route.choices = max(1, choices)
+        return False
+    incoming.model = name_of(spans[NAMED].start, size)
+    incoming.stream = spans[FLOWING].start != NULL and spans[FLOWING].start[0] == 116
+    incoming.tools = spans[OFFERED].start != NULL and spaces(spans[OFFERED].start + 1)[0] != 93
+    incoming.choices = max(1, choices)
     if spans[STREAMED].start != NULL:
-        route.usage = spans[USED].start != NULL and spans[USED].start[0] == 116
+        incoming.usage = spans[USED].start != NULL and spans[USED].start[0] == 116
     else:
-        route.usage = -1 if spans[STREAMED].end == NULL else -2
-    route.pictures = holds_word(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), b'"image_url"', 11)
-    return route
+        incoming.usage = -1 if spans[STREAMED].end == NULL else -2
+    incoming.usual = usual and spans[TOLD].start != NULL
+    incoming.pictures = not incoming.usual and holds_word(
+        PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), b'"image_url"', 11
+    )
+    incoming.extensions = None
+    return True

@@ -86,6 +86,12 @@ FIRST[WRITTEN] = THOUGHT
 FIRST[TIMES] = CACHE_N
 FIRST[LEVELS] = ROWS
 
+cdef enum:
+    COUNTS = 10
+
+cdef int COUNTED[COUNTS]
+COUNTED[:] = [CREATED, INDEX, PROMPT, OUTPUT, CACHED, STORED, THOUGHT, CACHE_N, PROMPT_N, PREDICTED_N]
+
 cdef Shapes ANSWERS = shapes_of(TABLE, FIRST, ROWS, False)
 
 cdef enum:
@@ -152,7 +158,7 @@ cpdef Usage usage_of(bytes body):
     cdef const unsigned char* start = <const unsigned char*>PyBytes_AS_STRING(body)
     cdef const unsigned char* p = start + PyBytes_GET_SIZE(body) - 8
     cdef const unsigned char* first = p - FARTHEST if p - start > FARTHEST else start
-    cdef int i
+    cdef int i, row
     while p > first and (p[0] != 34 or memcmp(p, b'"usage"', 7) != 0 or (p - 1)[0] == 92):
         p -= 1
     if p <= first:
@@ -165,11 +171,11 @@ cpdef Usage usage_of(bytes body):
     p = walk(spaces(p + 1), USAGE, TABLE, FIRST, spans, KINDS, False)
     if p == NULL:
         return None
-    for i in range(PROMPT, ROWS):
-        if TABLE[i].kind == COUNT:
-            numbers[i] = counted(spans[i])
-            if numbers[i] == -2:
-                return None
+    for i in range(2, COUNTS):
+        row = COUNTED[i]
+        numbers[row] = counted(spans[row])
+        if numbers[row] == -2:
+            return None
     return _usage(spans, numbers)
 
 
@@ -178,11 +184,13 @@ cdef class PlainAnswer(Answer):
 
     cdef bytes _body
     cdef Span _said, _ident, _named
+    cdef long long _made
 
     cdef _open(self):
         cdef str text = _text(self._said)
         self._id = _text(self._ident)
         self._model = _text(self._named)
+        self._created = max(0, self._made)
         self._parts = [make_text(text)] if text else []
 
     cpdef bytes told(self, bint html):
@@ -210,31 +218,25 @@ cdef class PlainAnswer(Answer):
             release(&out)
 
 
-cdef str _finish(Span span):
-    """The backend's word for why it stopped, most often the same one."""
-    if span.end - span.start == 4 and memcmp(span.start, b"stop", 4) == 0:
-        return "stop"
-    return _text(span)
-
-
 cpdef Answer read_plain(bytes body):
     """The answer, or None where it is not plain."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]
     cdef PlainAnswer answer
-    cdef str native
-    cdef int i
+    cdef str native = "stop", finish = "stop"
+    cdef int i, row
     if not ANSWERS.read(body, spans) or spans[MESSAGES].start == NULL:
         return None
-    for i in range(ROWS):
-        if TABLE[i].kind == COUNT:
-            numbers[i] = counted(spans[i])
-            if numbers[i] == -2:
-                return None
-    native = _finish(spans[FINISH])
-    finish = FINISHES.get(native or "stop")
-    if finish is None:
-        return None
+    for i in range(COUNTS):
+        row = COUNTED[i]
+        numbers[row] = counted(spans[row])
+        if numbers[row] == -2:
+            return None
+    if spans[FINISH].end - spans[FINISH].start != 4 or memcmp(spans[FINISH].start, b"stop", 4) != 0:
+        native = _text(spans[FINISH])
+        finish = FINISHES.get(native or "stop")
+        if finish is None:
+            return None
     answer = PlainAnswer.__new__(PlainAnswer)
     answer._body = body
     answer._said = spans[CONTENT]
@@ -243,7 +245,7 @@ cpdef Answer read_plain(bytes body):
     answer.finish = finish
     answer.native = native
     answer.usage = _usage(spans, numbers)
-    answer.created = numbers[CREATED] if numbers[CREATED] >= 0 else 0
+    answer._made = numbers[CREATED]
     if spans[TIMINGS].start != NULL:
         answer.timings = make_timings(_nanoseconds(spans[PROMPT_MS]), _nanoseconds(spans[PREDICTED_MS]))
     return answer

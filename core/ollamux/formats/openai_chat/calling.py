@@ -58,10 +58,11 @@ class OpenAIChatCalling(Calling):
         self, incoming: Incoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
     ) -> Outgoing:
         assert isinstance(incoming, OpenAIIncoming)
-        body = None if defaults else _as_it_is(incoming, upstream_model, dialect)
+        asked = incoming
+        body = None if defaults else _as_it_is(asked, upstream_model, dialect)
         if body is None:
-            return self._adapted(incoming, upstream_model, defaults, dialect)
-        return outgoing_of(incoming.path, body, ())
+            return self._adapted(asked, upstream_model, defaults, dialect)
+        return outgoing_of(asked.path, body, ())
 
     def _adapted(
         self, incoming: OpenAIIncoming, upstream_model: str, defaults: Mapping[str, Any], dialect: Dialect
@@ -98,7 +99,7 @@ class OpenAIChatCalling(Calling):
 def _as_it_is(incoming: OpenAIIncoming, upstream_model: str, dialect: Dialect) -> bytes | None:
     """The client's own body with the backend's name for the model; None where more than that has to change."""
     body = incoming.body
-    cues = dialect.cues
+    cues = dialect.beside if incoming.usual else dialect.cues
     if not incoming.plain or dialect.extra or (cues and shows(body, cues)):
         return None
     if upstream_model != incoming.model:

@@ -37,10 +37,9 @@ from ollamux.errors import BackendError, InvalidRequest, NotSupported, OllamuxEr
 from ollamux.formats.base import RenderContext, Served, WholeRenderer
 from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
 from ollamux.formats.openai_chat.faults import error_body
-from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
+from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.rendering import finish_word, usage_of
-from ollamux.formats.openai_chat.route import Route
 from ollamux.streaming.translator import TEXT, Delta, Frame
 
 __all__ = ("CompletionsIncoming", "CompletionsRenderer", "chat_of", "read_completion")
@@ -77,14 +76,12 @@ _decode = msgspec.json.Decoder(_Body).decode
 class CompletionsIncoming(OpenAIIncoming):
     """A request. `echo` is known when it has been read whole."""
 
-    __slots__ = ("as_chat", "echo")
+    __slots__ = ("echo",)
 
-    path = "/completions"
-
-    def __init__(self, body: bytes, route: Route) -> None:
-        super().__init__(body, route)
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.path = "/completions"
         self.operation: Operation = "completion"
-        self.as_chat = False
         self.echo = ""
         self.plain = False
 
@@ -127,7 +124,7 @@ class CompletionsIncoming(OpenAIIncoming):
 
 def read_completion(body: bytes) -> CompletionsIncoming:
     """Reads what routing needs. Raises InvalidRequest."""
-    return CompletionsIncoming(body, routing_of(body))
+    return CompletionsIncoming(body)
 
 
 def _prompt(prompt: Any) -> str:

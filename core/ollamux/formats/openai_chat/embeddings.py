@@ -23,11 +23,10 @@ from ollamux.errors import BackendError, InvalidRequest, NotSupported, OllamuxEr
 from ollamux.formats.base import RenderContext, Served
 from ollamux.formats.failures import error_message, unreadable
 from ollamux.formats.openai_chat.faults import error_body
-from ollamux.formats.openai_chat.incoming import OpenAIIncoming, routing_of
+from ollamux.formats.openai_chat.incoming import OpenAIIncoming
 from ollamux.formats.openai_chat.knobs import sampling_of
 from ollamux.formats.openai_chat.plain import passed
 from ollamux.formats.openai_chat.request import ChatBody
-from ollamux.formats.openai_chat.route import Route
 from ollamux.formats.splice import replace
 from ollamux.streaming.translator import Delta, Frame
 
@@ -65,10 +64,9 @@ class EmbeddingsIncoming(OpenAIIncoming):
 
     __slots__ = ("_input", "base64", "dimensions")
 
-    path = "/embeddings"
-
-    def __init__(self, body: bytes, route: Route) -> None:
-        super().__init__(body, route)
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.path = "/embeddings"
         try:
             asked = _decode(body)
         except ValueError as error:
@@ -100,7 +98,7 @@ class EmbeddingsIncoming(OpenAIIncoming):
 
 def read_embedding(body: bytes) -> EmbeddingsIncoming:
     """Reads a request. Raises InvalidRequest."""
-    return EmbeddingsIncoming(body, routing_of(body))
+    return EmbeddingsIncoming(body)
 
 
 def _inputs(told: Any) -> list[str]:

@@ -2,17 +2,16 @@
 
 cimport cython
 
-from ollamux.formats.asking cimport Incoming, Served
+from ollamux.formats.asking cimport Served
 from ollamux.formats.openai_chat._passing cimport holds, route_of
-from ollamux.formats.openai_chat.route cimport Route
+from ollamux.formats.openai_chat.route cimport Routed
 
 
-cdef class OpenAIIncoming(Incoming):
-    cdef public bint include_usage, plain
-    cdef public object extensions
-    cdef public int choices
+cdef class OpenAIIncoming(Routed):
+    cdef public bint as_chat, include_usage, plain
+    cdef public str path
 
-    cpdef tell(self, bytes body, Route route)
+    cpdef take(self, bytes body)
     cpdef check(self, Served served)
     cpdef neutral(self, Served served, defaults)
 
@@ -24,5 +23,4 @@ cdef class OpenAIChatIncoming(OpenAIIncoming):
 
 @cython.locals(incoming=OpenAIChatIncoming)
 cpdef OpenAIChatIncoming read_route(bytes body)
-cpdef Route routing_of(bytes body)
-cpdef Route routing_told(bytes body)
+cpdef routing_told(Routed incoming)

@@ -18,10 +18,10 @@ from msgspec import UNSET
 from ollamux.chat import ChatRequest
 from ollamux.conversation import EmbedRequest, JsonFormat, Operation
 from ollamux.errors import InvalidRequest, ModelNotFound, OllamuxError
-from ollamux.formats.asking import Incoming, Served
+from ollamux.formats.asking import Served
 from ollamux.formats.base import Neutral, RenderContext, WholeRenderer
 from ollamux.formats.openai_chat.choices import ChoicesRenderer, choices_of
-from ollamux.formats.openai_chat.knobs import Extensions, extensions_of, reasoning_of, sampling_of
+from ollamux.formats.openai_chat.knobs import extensions_of, reasoning_of, sampling_of
 from ollamux.formats.openai_chat.plain import holds, route_of
 from ollamux.formats.openai_chat.rendering import OpenAIChatRenderer
 from ollamux.formats.openai_chat.request import (
@@ -31,51 +31,45 @@ from ollamux.formats.openai_chat.request import (
     decode_chat,
     decode_routing,
 )
-from ollamux.formats.openai_chat.route import ASKED, DECLINED, NOTHING, UNTOLD, Route
+from ollamux.formats.openai_chat.route import ASKED, DECLINED, NOTHING, UNTOLD, Routed
 from ollamux.formats.openai_chat.turns import choice_of, messages_of, tool_of
 from ollamux.formats.thinking import thinkable
 
-__all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_of", "routing_told")
+__all__ = ("OpenAIChatIncoming", "OpenAIIncoming", "read_route", "routing_told")
 
 _COMPLETION: frozenset[str] = frozenset(("completion",))
 _COUNTLESS = 1 << 30
 
 
-class OpenAIIncoming(Incoming):
+class OpenAIIncoming(Routed):
     """What the routes share. `path` is the route's below a backend's base. `plain` is a request in which nothing has to
     change where it passes through but the model's name; `as_chat` says that a backend answers it as a chat; `choices`
-    are the answers that are asked for, checked when the request has been read whole."""
+    are checked when the request has been read whole."""
 
-    __slots__ = ("choices", "extensions", "include_usage", "plain")
+    __slots__ = ("as_chat", "include_usage", "path", "plain")
 
-    path = ""
-    as_chat = False
+    def __init__(self, body: bytes) -> None:
+        self.take(body)
 
-    def __init__(self, body: bytes, route: Route) -> None:
-        self.tell(body, route)
-
-    def tell(self, body: bytes, route: Route) -> None:
-        """What was read of it."""
+    def take(self, body: bytes) -> None:
+        """Reads what routing needs. Raises InvalidRequest."""
         self.body = body
-        self.model = route.model
-        self.stream = route.stream
+        if not route_of(self):
+            routing_told(self)
+        self.path = "/chat/completions"
+        self.as_chat = False
         self.operation: Operation = "chat"
         self.keep_alive: float | None = None
         self.grammar_error: OllamuxError | None = None  # OpenAI has no grammar for names
         self.warnings: tuple[str, ...] = ()
         self.needs = _COMPLETION
-        self.include_usage = False
         self.spent = None
-        self.choices = route.choices
-        self.plain = True
-        self.extensions: Extensions | None = route.extensions
-        if route.usage != UNTOLD:
-            self.include_usage = route.usage == ASKED
-            self.plain = self.include_usage or not self.stream
-        if route.tools:
+        self.include_usage = self.usage == ASKED
+        self.plain = self.include_usage or self.usage == UNTOLD or not self.stream
+        if self.tools:
             self.needs |= {"tools"}
             self.plain = self.plain and not holds(body, b'"allowed_tools"')
-        if route.pictures:
+        if self.pictures:
             self.needs |= {"vision"}
         if self.extensions is not None:
             self.plain = False
@@ -100,8 +94,6 @@ class OpenAIChatIncoming(OpenAIIncoming):
     """POST /v1/chat/completions."""
 
     __slots__ = ()
-
-    path = "/chat/completions"
 
     def check(self, served: Served) -> None:
         OpenAIIncoming.check(self, served)
@@ -147,18 +139,13 @@ class OpenAIChatIncoming(OpenAIIncoming):
 def read_route(body: bytes) -> OpenAIChatIncoming:
     """Reads what routing needs of a chat. Raises InvalidRequest."""
     incoming = OpenAIChatIncoming.__new__(OpenAIChatIncoming)  # a constructor's call would cost more than it does
-    incoming.tell(body, routing_of(body))
+    incoming.take(body)
     return incoming
 
 
-def routing_of(body: bytes) -> Route:
-    """What routing needs, on every route. Raises InvalidRequest."""
-    quick = route_of(body)
-    return routing_told(body) if quick is None else quick
-
-
-def routing_told(body: bytes) -> Route:
-    """The same, and what is wrong with the body. Raises InvalidRequest."""
+def routing_told(incoming: Routed) -> None:
+    """What routing needs, of any body, or what is wrong with it. Raises InvalidRequest."""
+    body = incoming.body
     try:
         routing = decode_routing(body)
         body.decode()
@@ -173,18 +160,16 @@ def routing_told(body: bytes) -> Route:
         raise InvalidRequest("model is required", param="model")
     options, choices = routing.stream_options, routing.n
     if isinstance(options, StreamOptions):
-        usage = ASKED if options.include_usage else DECLINED
+        incoming.usage = ASKED if options.include_usage else DECLINED
     else:
-        usage = UNTOLD if options is UNSET else NOTHING
-    return Route(
-        routing.model,
-        bool(routing.stream),
-        bool(routing.tools),
-        min(choices, _COUNTLESS) if isinstance(choices, int) and choices > 1 else 1,
-        usage,
-        holds(body, b'"image_url"'),
-        extensions_of(routing),
-    )
+        incoming.usage = UNTOLD if options is UNSET else NOTHING
+    incoming.model = routing.model
+    incoming.stream = bool(routing.stream)
+    incoming.tools = bool(routing.tools)
+    incoming.choices = min(choices, _COUNTLESS) if isinstance(choices, int) and choices > 1 else 1
+    incoming.pictures = holds(body, b'"image_url"')
+    incoming.usual = False  # nobody looked
+    incoming.extensions = extensions_of(routing)
 
 
 def _refuse(request: ChatBody) -> None:

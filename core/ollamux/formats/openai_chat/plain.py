@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 __all__ = ("asked_as", "holds", "passed", "read_plain", "renamed", "route_of", "shows", "usage_of")
 
 if TYPE_CHECKING:
+    from ollamux.formats.asking import Incoming
     from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of, shows
     from ollamux.formats.openai_chat._plain import read_plain, usage_of
+    from ollamux.formats.openai_chat.route import Routed
 else:
     try:
         from ollamux.formats.openai_chat._plain import read_plain, usage_of
@@ -27,8 +29,9 @@ else:
         from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of, shows
     except ImportError:
 
-        def route_of(body: bytes) -> None:
+        def route_of(incoming: Routed) -> bool:
             """Nothing is read quickly."""
+            return False
 
         def asked_as(body: bytes, name: bytes) -> None:
             """Nothing is renamed quickly."""
@@ -41,7 +44,7 @@ else:
             """Whether any of the words is somewhere in the body."""
             return any(holds(body, word) for word in words)
 
-        def renamed(body: bytes, name: str) -> None:
+        def renamed(incoming: Incoming, body: bytes) -> None:
             """Nothing is renamed quickly."""
 
         def passed(body: bytes, name: bytes, packed: bool, most: int) -> None:

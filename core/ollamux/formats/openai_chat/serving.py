@@ -118,8 +118,11 @@ class OpenAIChatServing(Serving):
             if not event or event.startswith(b":"):
                 continue
             payload = event.removeprefix(b"data: ")
-            if speaks(payload):
+            plain = speaks(payload)
+            if plain:
                 return False
+            if plain is not None:
+                continue
             try:
                 chunk = _decode_opening(payload)
             except (msgspec.DecodeError, UnicodeDecodeError):
@@ -134,31 +137,35 @@ class OpenAIChatServing(Serving):
 
     def relay_whole(self, incoming: Incoming, upstream_model: str, body: bytes, now: float) -> bytes:
         assert isinstance(incoming, OpenAIIncoming)
-        if isinstance(incoming, EmbeddingsIncoming):
-            return passed_vectors(incoming, body)
-        if incoming.as_chat:
-            return self._completed(incoming, body)
-        quick = renamed(body, incoming.model)
-        if quick is not None:
-            body, incoming.spent = quick
-            return body
-        try:
-            outline = _decode_outline(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise unreadable(body) from None
-        error = bytes(outline.error)
-        if error not in (b"", b"null"):
-            text = error.decode("utf-8", "replace")
-            raise BackendError(error_message(text), status=502, body=text)
-        if not bytes(outline.choices):
-            raise unreadable(body)
-        name = _encode(incoming.model)
-        if bytes(outline.model) in (b"", name):
-            return body
-        return replace(body, {"model": name})
+        asked = incoming
+        if asked.as_chat or asked.operation == "embed":
+            return _remade(self, asked, body)
+        quick = renamed(asked, body)
+        return _renamed_carefully(asked, body) if quick is None else quick
 
-    def _completed(self, incoming: OpenAIIncoming, body: bytes) -> bytes:
-        """A completion that was asked for as a chat."""
-        answer = read_answer(body, Dialect().reasoning_fields)
-        context = RenderContext(incoming.model, Clock(), 0.0)
-        return self.renderer(incoming, context).whole(answer, 0.0)
+
+def _renamed_carefully(incoming: OpenAIIncoming, body: bytes) -> bytes:
+    """A whole answer with the client's name for its model, whatever it is."""
+    try:
+        outline = _decode_outline(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise unreadable(body) from None
+    error = bytes(outline.error)
+    if error not in (b"", b"null"):
+        text = error.decode("utf-8", "replace")
+        raise BackendError(error_message(text), status=502, body=text)
+    if not bytes(outline.choices):
+        raise unreadable(body)
+    name = _encode(incoming.model)
+    if bytes(outline.model) in (b"", name):
+        return body
+    return replace(body, {"model": name})
+
+
+def _remade(serving: OpenAIChatServing, incoming: OpenAIIncoming, body: bytes) -> bytes:
+    """Vectors, or a completion that was asked for as a chat."""
+    if isinstance(incoming, EmbeddingsIncoming):
+        return passed_vectors(incoming, body)
+    answer = read_answer(body, Dialect().reasoning_fields)
+    context = RenderContext(incoming.model, Clock(), 0.0)
+    return serving.renderer(incoming, context).whole(answer, 0.0)

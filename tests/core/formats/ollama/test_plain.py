@@ -19,8 +19,8 @@ from ollamux.conversation import Usage
 from ollamux.errors import OllamuxError
 from ollamux.formats.base import Dialect, Served
 from ollamux.formats.ollama import SERVING, gojson, schema
-from ollamux.formats.ollama.incoming import ChatIncoming, OllamaIncoming, PlainChatIncoming, settled
-from ollamux.formats.ollama.plain import ending, figures, passed, read_plain, stamp
+from ollamux.formats.ollama.incoming import ChatIncoming, OllamaIncoming, PlainChatIncoming, plain_chat
+from ollamux.formats.ollama.plain import ending, figures, passed, stamp
 from ollamux.formats.ollama.serving import relayed_carefully
 from ollamux.formats.openai_chat import CALLING
 from ollamux.formats.telling import usage_told
@@ -70,13 +70,9 @@ def changed(changes: list[tuple[tuple[Any, ...], Any]]) -> Any:
 
 def check(body: bytes) -> bool:
     """Whether the quick reader read it; then the general one understands the same."""
-    plain = read_plain(body)
-    if plain is None:
+    quick = plain_chat(body)
+    if quick is None:
         return False
-    known = settled(plain.options) if plain.options is not None else None
-    if plain.options is not None and known is None:
-        return False
-    quick = PlainChatIncoming(body, plain.model, plain.messages, plain.stream, known)
     general = ChatIncoming(body, gojson.decode(body, schema.ChatRequest))
     for name in ("body", "model", "keep_alive", "operation", "stream", "needs", "warnings", "think", "top_logprobs"):
         assert getattr(quick, name) == getattr(general, name), name
@@ -117,7 +113,7 @@ def test_a_chat_of_texts_alone_is_read_quickly(indent: int | None, stream: bool 
     ],
 )
 def test_what_is_more_than_texts_is_left_to_the_general_reader(path: tuple[Any, ...], value: Any) -> None:
-    assert read_plain(json.dumps(changed([(path, value)])).encode()) is None
+    assert plain_chat(json.dumps(changed([(path, value)])).encode()) is None
 
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), VALUES), max_size=3), st.booleans())
@@ -135,19 +131,21 @@ def test_a_broken_chat_is_left_to_the_general_reader(at: int, junk: bytes) -> No
     try:
         ChatIncoming(broken, gojson.decode(broken, schema.ChatRequest))
     except (OllamuxError, gojson.GoJSONError):
-        assert read_plain(broken) is None
+        assert plain_chat(broken) is None
     else:
         check(broken)
 
 
 def test_a_chat_that_is_cut_anywhere_is_none() -> None:
     body = json.dumps(PLAIN).encode()
-    assert not any(read_plain(body[:cut]) for cut in range(len(body)))
+    assert not any(plain_chat(body[:cut]) for cut in range(len(body)))
 
 
 def test_a_model_that_cannot_chat_says_so() -> None:
     with pytest.raises(OllamuxError, match="does not support chat"):
-        PlainChatIncoming(b"", "m", b"[]", True).check(Served("m", "m", frozenset({"embedding"})))
+        SERVING.read(SERVING.routes[0], json.dumps(PLAIN).encode(), {}).check(
+            Served("m", "m", frozenset({"embedding"}))
+        )
 
 
 @given(st.lists(st.integers(-5, 2**60), min_size=6, max_size=6))
@@ -219,18 +217,26 @@ def test_an_answer_passes_quickly_as_it_passes_in_general(
     if junk is not None:
         at = junk[0] % len(body)
         body = body[:at] + junk[1] + body[at + 1 :]
-    quick = passed(body, None if name == "up" else name, route == "chat")
+    incoming = asked(route, name)
+    quick = passed(incoming, "up", body, route == "chat")
     if quick is not None:
-        served = next(one for one in SERVING.routes if one.name == route)
-        incoming = SERVING.read(served, ASKED[route] % name.encode(), {})
-        assert isinstance(incoming, OllamaIncoming)
-        assert quick == (relayed_carefully(incoming, "up", body), usage_told("ollama", body))
+        assert (quick, incoming.spent) == (relayed_carefully(incoming, "up", body), usage_told("ollama", body))
+
+
+def asked(route: str, name: str) -> OllamaIncoming:
+    """A request for the model of this name."""
+    served = next(one for one in SERVING.routes if one.name == route)
+    incoming = SERVING.read(served, ASKED[route] % name.encode(), {})
+    assert isinstance(incoming, OllamaIncoming)
+    return incoming
 
 
 @compiled
 @pytest.mark.parametrize("route", sorted(ANSWERS))
 def test_an_ordinary_answer_passes_quickly_under_the_clients_name(route: str) -> None:
     body = json.dumps(REST | ANSWERS[route], indent=1).encode()
-    assert passed(body, "mine", route == "chat") == (body.replace(b'"up"', b'"mine"'), Usage(42, None, None, 57))
-    assert passed(body, None, route == "chat") == (body, Usage(42, None, None, 57))
-    assert not any(passed(body[:cut], "mine", route == "chat") for cut in range(len(body)))
+    mine, own = asked(route, "mine"), asked(route, "up")
+    assert passed(mine, "up", body, route == "chat") == body.replace(b'"up"', b'"mine"')
+    assert passed(own, "up", body, route == "chat") is body
+    assert mine.spent == own.spent == Usage(42, None, None, 57)
+    assert not any(passed(mine, "up", body[:cut], route == "chat") for cut in range(len(body)))

@@ -16,11 +16,11 @@ from ollamux.conversation import Text, Timings
 from ollamux.errors import OllamuxError
 from ollamux.formats.ollama.gotext import dump
 from ollamux.formats.openai_chat.embeddings import passed_vectors, read_embedding
-from ollamux.formats.openai_chat.incoming import routing_of, routing_told
+from ollamux.formats.openai_chat.incoming import OpenAIChatIncoming, routing_told
 from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, shows, usage_of
 from ollamux.formats.openai_chat.reading import read_answer_carefully
 from ollamux.formats.openai_chat.route import ASKED as ASKED_FOR
-from ollamux.formats.openai_chat.route import NOTHING, UNTOLD, Route
+from ollamux.formats.openai_chat.route import NOTHING, UNTOLD, Routed
 from ollamux.formats.splice import replace
 from ollamux.formats.telling import usage_told
 
@@ -179,10 +179,11 @@ def test_the_cost_read_from_the_end_is_what_the_whole_answer_tells(
 @given(changes=CHANGES, name=st.sampled_from(["m", "other", 'with "quotes"']))
 def test_a_quick_renaming_is_the_general_one(changes: list[tuple[tuple[Any, ...], Any]], name: str) -> None:
     body = json.dumps(changed(changes), ensure_ascii=False).encode("utf-8", "surrogatepass")
-    quick = renamed(body, name)
+    asked = OpenAIChatIncoming(json.dumps({"model": name}).encode())
+    quick = renamed(asked, body)
     if quick is not None:
-        told, spent = json.loads(body), quick[1]
-        assert json.loads(quick[0]) == ({**told, "model": name} if told.get("model") is not None else told)
+        told, spent = json.loads(body), asked.spent
+        assert json.loads(quick) == ({**told, "model": name} if told.get("model") is not None else told)
         assert spent is None or spent == usage_told("openai_chat", body)
         assert not told.get("error") and isinstance(told["choices"], list)
 
@@ -199,13 +200,19 @@ ASKED: dict[str, Any] = {
 FIELDS = st.sampled_from(["model", "messages", "stream", "stream_options", "tools", "n", "options", "think", "new"])
 
 
+READ = ("model", "stream", "tools", "choices", "usage", "pictures", "extensions")
+
+
 def agree(body: bytes) -> None:
     """Both ways say the same, or refuse with the same words."""
     told: list[Any] = []
-    for read in (routing_of, routing_told):
+    for read in (route_of, routing_told):
+        found = Routed()
+        found.body = body
         try:
-            found = read(body)
-            told.append([getattr(found, name) for name in Route.__slots__])
+            if read(found) is False:
+                routing_told(found)
+            told.append([getattr(found, name) for name in READ])
         except OllamuxError as error:
             told.append(error.message)
     assert told[0] == told[1]
@@ -213,15 +220,26 @@ def agree(body: bytes) -> None:
 
 @compiled
 def test_what_routing_needs_is_read_quickly() -> None:
-    found = route_of(json.dumps(ASKED, ensure_ascii=False).encode())
-    assert found is not None and (found.model, found.choices, found.usage) == ("m", 2, ASKED_FOR)
-    assert found.stream and found.tools and not found.pictures and found.extensions is None
-    found = route_of(b'{"model":"m","tools":[ ],"stream_options":null}')
-    assert found is not None and (found.tools, found.stream, found.choices, found.usage) == (False, False, 1, NOTHING)
-    found = route_of(b' {"x":"' + b"text " * 2000 + b'\\"image_url\\"","model":"m"}\n')
-    assert found is not None and (found.usage, found.pictures) == (UNTOLD, False)
-    found = route_of(b'{"model":"m","messages":[{"content":[{"type":"image_url"}]}]}')
-    assert found is not None and found.pictures
+    found = quickly(json.dumps(ASKED, ensure_ascii=False).encode())
+    assert (found.model, found.choices, found.usage) == ("m", 2, ASKED_FOR)
+    assert found.stream and found.tools and not found.pictures and not found.usual and found.extensions is None
+    found = quickly(b'{"model":"m","tools":[ ],"stream_options":null}')
+    assert (found.tools, found.stream, found.choices, found.usage) == (False, False, 1, NOTHING)
+    found = quickly(b' {"x":"' + b"text " * 2000 + b'\\"image_url\\"","model":"m"}\n')
+    assert (found.usage, found.pictures) == (UNTOLD, False)
+    found = quickly(b'{"model":"m","messages":[{"content":[{"type":"image_url"}]}]}')
+    assert found.pictures and not found.usual
+    found = quickly(b'{"model":"m","messages":[{"role":"user","content":"image_url"}],"n":1}')
+    assert found.usual and not found.pictures
+    assert not quickly(b'{"model":"m","messages":[{"role":"developer","content":"hi"}]}').usual
+
+
+def quickly(body: bytes) -> Routed:
+    """Read without care, which can be done."""
+    found = Routed()
+    found.body = body
+    assert route_of(found)
+    return found
 
 
 @given(st.dictionaries(FIELDS, VALUES | st.just({"include_usage": None})), st.booleans())
