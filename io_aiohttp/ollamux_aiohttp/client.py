@@ -109,6 +109,8 @@ class Client(Sleeper):
     def leave(self, keep_alive: bool, now: float) -> None:
         """The answer to the request in the lane is out."""
         self.left_at = now
+        if self.reader is not None:
+            self.reader.body = b""  # it may be large, and the next request be far
         if keep_alive and self.held is None and not self.closing:
             self.busy = False
         elif self.connection is not None:

@@ -29,7 +29,7 @@ cdef class Driver(Answering):
     cdef Client _client
     cdef bint _head_only, _keep_alive, _old, _lane, _chunked, _wrote_head, _over, _holding
     cdef bytes _before, _held
-    cdef long _attempt
+    cdef long _attempt, _ending
     cdef double _now
     cdef public double opened
     cdef dict _others
@@ -42,7 +42,10 @@ cdef class Driver(Answering):
     cpdef start(self)
     cpdef take_in(self)
     cpdef begin(self)
-    cpdef act(self)
+    cpdef act(self, int number)
+    cdef _end_whole(self)
+    cdef _catch_up(self)
+    cpdef carry_out(self)
     @cython.locals(exchange=Exchange, now=double)
     cpdef bint attempt_whole(self, long attempt, long status, headers, bytes data) except -1
     @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)

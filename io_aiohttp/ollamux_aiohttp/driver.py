@@ -103,6 +103,7 @@ class Driver(Answering):
         "_client",
         "_desk",
         "_due",
+        "_ending",
         "_exchange",
         "_head_only",
         "_held",
@@ -147,6 +148,7 @@ class Driver(Answering):
         self._held = b""
         self._now = self.opened = now
         self._due: Wants = None
+        self._ending = 0
         self._attempt = 0
         self._transfer: Transfer | None = None
         self._others: dict[int, Transfer] | None = None
@@ -191,17 +193,17 @@ class Driver(Answering):
         """Begins the exchange and does what it wants."""
         self.take_in()
         self.begin()
-        self.act()
+        self.carry_out()
 
     def take_in(self) -> None:
-        """Has the exchange read its request, which `begin` is to follow."""
+        """Has the exchange read its request; `begin` is to follow."""
         try:
             self._exchange.take_in(self._now)
         except Exception:
             self._fail()
 
     def begin(self) -> None:
-        """Begins the exchange, which `act` is to follow."""
+        """Begins the exchange; `carry_out` is to follow."""
         if self._over:  # it could not even read
             return
         try:
@@ -209,9 +211,36 @@ class Driver(Answering):
         except Exception:
             self._fail()
 
-    def act(self) -> None:
-        """Carries out what is due: what the exchange wanted when it began, or when it heard a whole answer. Whatever
-        else happens to a driver comes after that."""
+    def act(self, number: int) -> None:
+        if number == 0:
+            if self._ending:
+                try:
+                    self._exchange.take_answer(self._ending, self._now)
+                except Exception:
+                    self._fail()
+        elif number == 1:
+            self._end_whole()
+        else:
+            self.carry_out()
+
+    def _end_whole(self) -> None:
+        """Tells the exchange the end of a whole answer."""
+        attempt = self._ending
+        if attempt:
+            self._ending = 0
+            self._ended(attempt)
+            try:
+                self._due = self._exchange.attempt_end(attempt, self._now)
+            except Exception:
+                self._fail()
+
+    def _catch_up(self) -> None:
+        """Does what is due before something else is looked at."""
+        self._end_whole()
+        self.carry_out()
+
+    def carry_out(self) -> None:
+        """Does what is due: what the exchange wanted when it began, or when a whole answer ended."""
         wants = self._due
         if wants is not None:
             self._due = None
@@ -407,16 +436,16 @@ class Driver(Answering):
     # From the backend (see upstream.interface.Listener) ---------------------------------------------------------------
 
     def attempt_head(self, attempt: int, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        if self._due is not None:
-            self.act()
+        if self._due is not None or self._ending:
+            self._catch_up()
         now = self._now = monotonic()
         wants = self._exchange.attempt_head(attempt, status, headers, now)
         if wants is not None:
             self.do(wants)
 
     def attempt_data(self, attempt: int, data: bytes, last: bool) -> None:
-        if self._due is not None:
-            self.act()
+        if self._due is not None or self._ending:
+            self._catch_up()
         now = self._now = monotonic()
         self._holding = last  # so that an answer's last bytes and its end are one write
         wants = self._exchange.attempt_data(attempt, data, now)
@@ -426,8 +455,8 @@ class Driver(Answering):
             self.do(wants)
 
     def attempt_whole(self, attempt: int, status: int, headers: Sequence[tuple[str, str]], data: bytes) -> bool:
-        if self._due is not None:
-            self.act()
+        if self._due is not None or self._ending:
+            self._catch_up()
         exchange = self._exchange
         now = self._now = monotonic()
         try:
@@ -442,15 +471,14 @@ class Driver(Answering):
                 self.do(wants)
                 if self._under_way(attempt) is None:
                     return True
-            self._ended(attempt)
-            self._due = exchange.attempt_end(attempt, now)
+            self._ending = attempt
         except Exception:
             self._fail()
         return True
 
     def attempt_end(self, attempt: int) -> None:
-        if self._due is not None:
-            self.act()
+        if self._due is not None or self._ending:
+            self._catch_up()
         self._ended(attempt)
         now = self._now = monotonic()
         try:
@@ -461,8 +489,8 @@ class Driver(Answering):
             self._let_go()
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
-        if self._due is not None:
-            self.act()
+        if self._due is not None or self._ending:
+            self._catch_up()
         self._ended(attempt)
         if self._holding:
             self._let_go()
@@ -503,8 +531,8 @@ class Driver(Answering):
 
     def proceed(self, now: float) -> None:
         """What the exchange waited for inside the gateway has come."""
-        if self._due is not None:
-            self.act()
+        if self._due is not None or self._ending:
+            self._catch_up()
         self._now = now
         try:
             self.do(self._exchange.proceed(now))

@@ -64,7 +64,7 @@ class Pump(Desk):
         self.under_way(driver)
 
     def opened(self, client: Client, message: RawRequestMessage | LaneParser, body: bytes) -> Driver:
-        """The driver of a request, whose `take_in`, `begin` and `act` are to be called."""
+        """The driver of a request, whose `take_in`, `begin` and `carry_out` are to be called."""
         gateway = self.gateway
         now = monotonic()
         headers: Mapping[str, str]
@@ -130,5 +130,5 @@ class Arrivals(Burst):
         if number == 1:
             driver.begin()
         else:
-            driver.act()
+            driver.carry_out()
             self._pump.under_way(driver)

@@ -62,6 +62,15 @@ def test_an_ordinary_request_is_begun_and_its_connection_hears_nothing_of_it(cli
     assert behind.told == []
 
 
+def test_a_body_is_let_go_of_with_its_answer(client: Client) -> None:
+    reader = client.reader
+    assert reader is not None
+    client.data_received(REQUEST)
+    assert reader.body == b"hello"
+    client.leave(True, 7.0)
+    assert reader.body == b""
+
+
 def test_what_is_no_whole_request_is_looked_at_by_its_connection(client: Client, behind: Any) -> None:
     client.data_received(REQUEST[:20])
     client.head_bytes = 20

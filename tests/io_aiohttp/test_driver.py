@@ -253,5 +253,5 @@ def test_what_is_due_is_done_before_whatever_comes_later(later: Callable[[Driver
     driver.begin()
     assert transport.written == b""
     later(driver)
-    driver.act()
+    driver.carry_out()
     assert transport.written == b"first second"

@@ -16,6 +16,7 @@ cdef class Exchange:
     cpdef attempt_head(self, long attempt, long status, headers, double now)
     cpdef attempt_data(self, long attempt, bytes data, double now)
     cpdef attempt_end(self, long attempt, double now)
+    cpdef take_answer(self, long attempt, double now)
     cpdef attempt_failed(self, long attempt, kind, bint sent, double now, detail=*)
     cpdef upload_drained(self, long attempt, double now)
     cpdef upload_blocked(self, long attempt, double now)

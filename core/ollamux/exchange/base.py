@@ -152,6 +152,10 @@ class Exchange:
         """A backend's answer is complete."""
         return None
 
+    def take_answer(self, attempt: int, now: float) -> None:
+        """Makes what goes out of a whole answer that is all there, which `attempt_end` does where nobody has asked for
+        it before: so that those of many come one after the other."""
+
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, now: float, detail: str = "") -> Wants:
         """An attempt failed on the way; `sent` tells whether any of the request had been sent."""
         return None

@@ -25,6 +25,8 @@ cdef class ModelExchange(CallState):
     cdef bytes _body(self)
     @cython.locals(incoming=Incoming, backend=Backend, serving=Serving, tries=Tries)
     cdef _whole(self, bytes body, double now)
+    @cython.locals(incoming=Incoming)
+    cdef _made_of(self, bytes body, double now)
     @cython.locals(backend=Backend, tries=Tries)
     cdef _error_status(self, bytes body, double now)
     cdef _break_off(self, error, double now, bytes out=*, outcome=*)

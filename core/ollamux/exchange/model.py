@@ -134,7 +134,7 @@ class ModelExchange(CallState):
             if self._house.resumes and self._fan is None and self._incoming.choices == 1 and not self._resumed:
                 self._converter = self._witnessed(self._converter)
         else:
-            self._converter = None
+            self._converter = self._made = None
             self._first = b""
             self._collected = None
             self._collected_size = 0
@@ -323,31 +323,16 @@ class ModelExchange(CallState):
         """A whole answer has come: an error, or what the client asked for."""
         if self._status >= 400 or self._status < 200:
             return self._error_status(body, now)
-        serving, incoming, backend = self._serving, self._incoming, self._backend
-        assert incoming is not None and backend is not None and self._called is not None and self._tries is not None
-        kind = ""
-        try:
-            if self._relaying:
-                rendered = serving.relay_whole(incoming, self._upstream, body, now)
-                self._usage = incoming.spent if incoming.spent is not None else usage_told(self._called.name, body)
-                kind = header(self._head_headers, "content-type")
-            else:
-                assert self._neutral is not None and self._dialect is not None
-                if self._fan is None:
-                    rendered = self._render_whole(self._called, self._neutral, body, now)
-                else:
-                    found = self._called.whole(self._fan.request, body, self._dialect)
-                    self._usage = used_by(found)
-                    if isinstance(found, Answer):
-                        self._finished(found.finish or "stop", found.native)
-                    if self._fan.took(found):
-                        return self._next_part(now)
-                    rendered = self._render_parts(self._fan, now)
-        except (OllamuxError, RecursionError) as error:
-            return self._next(failures.of_answer(error), now)
+        rendered, self._made = self._made, None
+        if rendered is None:
+            rendered = self._made_of(body, now)
+        if not isinstance(rendered, bytes):
+            return self._next_part(now) if rendered is None else self._next(rendered, now)
+        assert self._tries is not None
         self._tries.answered(now, 0.0)
         lines = self._lines()
-        headers = self._typed(kind or serving.whole_type, bool(lines))
+        kind = header(self._head_headers, "content-type") if self._relaying else ""
+        headers = self._typed(kind or self._serving.whole_type, bool(lines))
         told = passed_on(self._head_headers, self._relaying)
         if self._warnings:
             told += warned(self._warnings)
@@ -355,6 +340,32 @@ class ModelExchange(CallState):
             told = self._named(told)
         self._over(now)
         return self._answer(self._status, headers + told if told else headers, rendered, lines)
+
+    def take_answer(self, attempt: int, now: float) -> None:
+        if attempt != self._attempt or self._phase is not _CALLING or self._converter is not None:
+            return
+        if 200 <= self._status < 400 and self._fan is None:
+            self._made = self._made_of(self._body(), now)
+
+    def _made_of(self, body: bytes, now: float) -> bytes | OllamuxError | None:
+        """What goes out of a whole answer, or what is wrong with it; None where it is a part and not the last."""
+        incoming, called, fan = self._incoming, self._called, self._fan
+        assert incoming is not None and called is not None
+        try:
+            if self._relaying:
+                rendered = self._serving.relay_whole(incoming, self._upstream, body, now)
+                self._usage = incoming.spent if incoming.spent is not None else usage_told(called.name, body)
+                return rendered
+            assert self._neutral is not None and self._dialect is not None
+            if fan is None:
+                return self._render_whole(called, self._neutral, body, now)
+            found = called.whole(fan.request, body, self._dialect)
+            self._usage = used_by(found)
+            if isinstance(found, Answer):
+                self._finished(found.finish or "stop", found.native)
+            return None if fan.took(found) else self._render_parts(fan, now)
+        except (OllamuxError, RecursionError) as error:
+            return failures.of_answer(error)
 
     def _error_status(self, body: bytes, now: float) -> Wants:
         backend, tries = self._backend, self._tries

@@ -27,7 +27,7 @@ cdef class ModelState(Exchange):
     cdef Serving _serving
     cdef object _route, _phase, _neutral, _renderer
     cdef object _converter, _place, _head_headers, _paused_at
-    cdef object _lost, _constraints, _fan, _fetching, _prospect, _among, _sent
+    cdef object _lost, _made, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef TemplateConverter _copier
     cdef Usage _spent, _usage
     cdef dict _pictures

@@ -93,6 +93,7 @@ class ModelState(Exchange):
         "_keeps",
         "_key",
         "_lost",
+        "_made",
         "_neutral",
         "_offer",
         "_opening",
@@ -184,6 +185,7 @@ class ModelState(Exchange):
         self._tries: Tries | None = None
         self._others: list[str] | None = None
         self._lost: OllamuxError | None = None
+        self._made: bytes | OllamuxError | None = None
         self._constraints: Constraints | None = None
         self._plan: Plan | None = None
         self._prospect: Prospect | None = None

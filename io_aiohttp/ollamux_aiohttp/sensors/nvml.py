@@ -1,8 +1,9 @@
 """NVIDIA's GPUs, through the library that comes with their driver (NVML).
 
-`pynvml` is imported with the first reading. A machine without it, without the driver or without a GPU has no NVIDIA
-devices, which is no error: it is tried again after `_AGAIN` readings, for a driver may be loaded later. What one GPU
-does not tell is None; one that falls off the bus is left out, and the library is begun anew.
+`pynvml` is imported with the first reading that finds the driver's library, for it takes 2 MB. A machine without it,
+without the driver or without a GPU has no NVIDIA devices, which is no error: it is tried again after `_AGAIN` readings,
+for a driver may be loaded later. What one GPU does not tell is None; one that falls off the bus is left out, and the
+library is begun anew.
 
 Throttling means slowed down by heat; a GPU that is held back by its power limit or that idles is well. While every GPU
 is powered down nothing is asked, for the question would wake it up.
@@ -10,6 +11,7 @@ is powered down nothing is asked, for the question would wake it up.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -23,12 +25,20 @@ from ollamux_aiohttp.sensors.cards import asleep
 __all__ = ("Nvml", "load_pynvml")
 
 _AGAIN = 12
+_LIBRARY = "libnvidia-ml.so.1"
 _HOT_REASONS = 0x20 | 0x40
 """Slowed down by heat, by the driver or by the hardware (nvmlClocksEventReasonSwThermalSlowdown, ...Hw...)."""
 
 
-def load_pynvml() -> Any:
-    """The module. Raises ImportError where there is none."""
+def load_pynvml(library: str = _LIBRARY) -> Any:
+    """The module, where the driver's library is there. Raises ImportError where one of them is not."""
+    if os.name == "posix":  # elsewhere the library is in no place that its name would lead to
+        from ctypes import CDLL
+
+        try:
+            CDLL(library)
+        except OSError as error:
+            raise ImportError(f"{library} is not there") from error
     return import_module("pynvml")
 
 

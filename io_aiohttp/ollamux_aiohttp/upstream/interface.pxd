@@ -8,4 +8,4 @@ cdef class Listener(Sleeper):
     cpdef attempt_data(self, long attempt, bytes data, bint last)
     cpdef attempt_end(self, long attempt)
     cpdef bint attempt_whole(self, long attempt, long status, headers, bytes data) except -1
-    cpdef act(self)
+    cpdef act(self, int number)

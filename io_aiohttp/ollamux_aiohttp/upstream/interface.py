@@ -8,7 +8,7 @@ Rules:
 - `start` never raises for what a call holds and never calls the listener before it has returned.
 - A listener hears a head at most once, then data, then exactly one of end and failed; nothing after `cancel`.
 - All that one read brought of a body is one `attempt_data`; head, data and end of a short answer come in one event, or
-  in one word, `attempt_whole`, where the listener takes it; `act` follows that.
+  in one word, `attempt_whole`, where the listener takes it; each `act` follows that.
 - Header names arrive in lower case; header text is UTF-8 with surrogateescape, in both directions, so that any bytes
   survive the way through.
 - `detail` is a short text for people; it never holds a URL, a header or a byte of a body.
@@ -17,14 +17,18 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from ollamux.contract import Call, FailureKind
 from ollamux_aiohttp.deadlines import Sleeper
 
-__all__ = ("BackendTransport", "Listener", "Transfer", "UpstreamClient")
+__all__ = ("ACTS", "BackendTransport", "Listener", "Transfer", "UpstreamClient")
+
+
+ACTS: Final = 3
+"""Steps of what follows from a whole answer."""
 
 
 class BackendTransport(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +63,8 @@ class Listener(Sleeper):
         """Head, data and end at once. False, and nothing has happened, where it is to be told of them one by one."""
         return False
 
-    def act(self) -> None:
-        """The time to do what follows from `attempt_whole`."""
+    def act(self, number: int) -> None:
+        """The time to do what follows from `attempt_whole`, in so many acts as there are, from 0 on."""
 
     def attempt_failed(self, attempt: int, kind: FailureKind, sent: bool, detail: str) -> None:
         """There will be no more. `sent` says whether any byte of the request was written to a backend."""

@@ -67,10 +67,13 @@ cdef class Connection(ResponseParser):
     cdef take_in(self)
     @cython.locals(listener=Listener, attempt=long, body=bytes)
     cpdef tell(self)
-    @cython.locals(told=Listener)
+    @cython.locals(told=Listener, number=int)
     cdef let_act(self)
     cdef _release(self, LeanTransfer transfer)
     cdef _ended(self, error)
+
+
+cdef int ACTS
 
 
 cdef class Answers(Burst):

@@ -26,7 +26,7 @@ from ollamux_aiohttp.clock import monotonic
 from ollamux_aiohttp.heads import sized
 
 from .dial import DialError, classify, dial
-from .interface import BackendTransport, Listener
+from .interface import ACTS, BackendTransport, Listener
 from .parser import ResponseParser
 from .pool import Origin, Pool
 from .request import RequestHead, encode_head, parse_url
@@ -71,14 +71,15 @@ class Upload:
 
 
 class LeanTransfer:
-    """One call: in a task while it dials, then on a connection, then over."""
+    """One call: in a task while it dials, then on a connection, then over. `call` is let go of with the head of a
+    stream: from there on it is not sent again, and its body may be large."""
 
     __slots__ = ("attempt", "call", "client", "connection", "listener", "over", "paused", "prepared", "task", "upload")
 
     def prepare(self, client: LeanClient, call: Call, listener: Listener, prepared: Prepared | None) -> None:
         """Instead of a constructor, whose call would cost as much as writing the request."""
         self.client = client
-        self.call = call
+        self.call: Call | None = call
         self.attempt = call.attempt
         self.listener = listener
         self.prepared = prepared
@@ -195,6 +196,7 @@ class Connection(ResponseParser):
         self.headed = False
         self.expect(prepared.head_only)
         call = transfer.call
+        assert call is not None
         body = call.body
         head = prepared.head
         transport = self.transport
@@ -279,6 +281,7 @@ class Connection(ResponseParser):
             return
         if not self.headed and self.status:
             self.headed = True
+            transfer.call = None
             listener.attempt_head(attempt, self.status, self.headers)
             if self.transfer is not transfer:
                 return
@@ -298,7 +301,8 @@ class Connection(ResponseParser):
         told = self.told
         if told is not None:
             self.told = None
-            told.act()
+            for number in range(ACTS):
+                told.act(number)
 
     def eof_received(self) -> None:
         self.catch_up()
@@ -365,10 +369,10 @@ class Answers(Burst):
                 connection.take_in()
         elif number == 1:
             connection.tell()
-        elif number == 2:
+        elif number < 2 + ACTS:
             told = connection.told
             if told is not None:
-                told.act()
+                told.act(number - 2)
         else:
             connection.told = None
 
@@ -380,7 +384,7 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Answers:
     """Those of a loop: its backends' answers come in one iteration whoever calls them."""
     found = _answers_of.get(loop)
     if found is None:
-        found = _answers_of[loop] = Answers(loop, 4)
+        found = _answers_of[loop] = Answers(loop, 3 + ACTS)
     return found
 
 
@@ -462,10 +466,9 @@ class LeanClient:
         return prepared
 
     async def _connect(self, transfer: LeanTransfer, sent: bool) -> None:
-        prepared = transfer.prepared
-        assert prepared is not None
+        prepared, call = transfer.prepared, transfer.call
+        assert prepared is not None and call is not None
         origin = prepared.origin
-        call = transfer.call
         try:
             context = None
             if origin.address.scheme == "https":

@@ -53,6 +53,26 @@ def test_a_request_may_be_read_before_the_exchange_starts(body: bytes) -> None:
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("kind", ["vllm", "ollama"])
+@pytest.mark.parametrize(("status", "broken"), [(200, False), (200, True), (500, False)])
+def test_what_goes_out_of_a_whole_answer_may_be_made_before_its_end(kind: str, status: int, broken: bool) -> None:
+    told: list[tuple[int, bytes]] = []
+    for makes in (False, True):
+        run = driven(v=kind)
+        asked = run.chat(stream=False)
+        asked.called.head(status, "application/json")
+        body = whole() if kind == "vllm" else {"model": "m", "message": {"role": "assistant", "content": "hello"}}
+        asked.called.data(json.dumps(body).encode()[: -9 if broken else None])
+        if makes:
+            asked.exchange.take_answer(asked.called.call.attempt + 1, run.now)  # none of its own
+            asked.exchange.take_answer(asked.called.call.attempt, run.now)
+            assert asked.heads == []
+        asked.called.end()
+        told.append((asked.status, asked.body))
+        assert at_rest(run)
+    assert told[0] == told[1]
+
+
 def test_the_hot_case_is_bytes() -> None:
     asked = driven(v="vllm").chat()
     asked.called.head()

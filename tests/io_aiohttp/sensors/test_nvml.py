@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import _core
 
 from ollamux.hardware.readings import Device
 from ollamux_aiohttp.sensors.nvml import Nvml, load_pynvml
@@ -124,9 +126,15 @@ def test_gpus_that_are_powered_down_are_not_woken_up(fake_nvml: FakeNvml, lay: L
     assert fake_nvml.asked == asked
 
 
-def test_the_real_module_is_loaded_where_it_is_installed() -> None:
+def test_the_real_module_is_loaded_where_it_is_installed_and_the_library_is_there() -> None:
     module = pytest.importorskip("pynvml")
-    assert load_pynvml() is module
+    assert load_pynvml(_core.__file__) is module
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere the library is not looked for by its name")
+def test_the_real_module_is_left_out_where_the_library_is_not_there() -> None:
+    with pytest.raises(ImportError, match="no-such-library"):
+        load_pynvml("no-such-library.so.1")
 
 
 def test_on_a_machine_without_gpus_the_real_library_is_no_error(tmp_path: Path) -> None:

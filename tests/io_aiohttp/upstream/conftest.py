@@ -22,6 +22,7 @@ from ollamux.contract import Call, FailureKind
 from ollamux_aiohttp import bursts
 from ollamux_aiohttp.upstream import BackendTransport, Listener, Transfer, UpstreamClient, Upstreams
 from ollamux_aiohttp.upstream.aiohttp_client import AiohttpClient
+from ollamux_aiohttp.upstream.interface import ACTS
 from ollamux_aiohttp.upstream.lean import LeanClient
 
 BURSTS = "lean_in_bursts"
@@ -167,9 +168,10 @@ class WholeRecorder(Recorder):
         self._note("whole")
         return True
 
-    def act(self) -> None:
-        self._note("act")
-        self.over.set()
+    def act(self, number: int) -> None:
+        self._note(f"act {number}")
+        if number == ACTS - 1:
+            self.over.set()
 
 
 @pytest.fixture

@@ -281,7 +281,7 @@ def test_a_whole_answer_is_one_word_to_who_takes_it_and_acted_upon_after_that(
             if cancels:
                 whole.on_event = partial(cancel_at_once, transfer)
             await whole.done()
-            assert whole.events == ["whole", "act"]
+            assert whole.events == ["whole", "act 0", "act 1", "act 2"]
             assert (str(whole.status).encode() in answer, whole.body) == (True, b"ok")
             assert world.connections == (number if cancels else 1)
 
@@ -304,5 +304,35 @@ def test_an_answer_that_does_not_come_whole_is_told_in_its_parts(
         world.start(recorder=first)
         await first.done()
         assert (first.events, first.body) == (["head", "data", "data", "end"], b"ok")
+
+    drive_lean(scenario)
+
+
+def test_a_call_is_let_go_of_once_its_answer_has_begun_and_kept_until_then(
+    drive_lean: Drive, whole_recorder: type[WholeRecorder]
+) -> None:
+    async def scenario(world: World) -> None:
+        asked = asyncio.Event()
+        answers = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            asked.set()
+            await answers.wait()
+            peer.send(OK[:-1])
+            await first.first()
+            peer.send(OK[-1:])
+            await peer.request()
+
+        await world.serve(script)
+        first = whole_recorder()
+        _, found = world.start(recorder=first)
+        transfer: Any = found
+        await asked.wait()
+        assert transfer.call is not None
+        answers.set()
+        await first.first()
+        assert transfer.call is None
+        await first.done()
 
     drive_lean(scenario)
