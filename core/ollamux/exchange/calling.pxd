@@ -19,7 +19,7 @@ cdef double inf
 
 
 cdef class CallState(SendState):
-    @cython.locals(incoming=Incoming, backend=Backend, house=Machines, offer=Offer, guards=Guards, offers=tuple, alone=bint)
+    @cython.locals(incoming=Incoming, backend=Backend, house=Machines, offer=Offer, guards=Guards, offers=tuple, alone=Backend, tries=Tries)
     cdef _look_up(self, double now, bint last)
     @cython.locals(incoming=Incoming, backend=Backend, tries=Tries, position=long, offer=Offer, plan=Plan, choosy=bint)
     cdef _dispatch(self, double now)

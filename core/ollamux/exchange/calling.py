@@ -23,7 +23,6 @@ from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM
 from ollamux.exchange.deciding import best_few
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.resuming import with_prefill
 from ollamux.exchange.sending import SendState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
@@ -69,10 +68,11 @@ class CallState(SendState):
                 return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
             offer, backend = reachable[0]
         else:
-            offer = offers[0]
-            backend = house.backend(offer.backend)
-            alone = len(offers) == 1 and self._constraints is None and self._among is None
-            if alone and not backend.restricted and backend.can_be_called():  # the usual case
+            alone = None
+            if len(offers) == 1 and self._constraints is None and self._among is None:
+                offer = offers[0]
+                backend = alone = house.backend(offer.backend)
+            if alone is not None and not alone.restricted and alone.can_be_called():  # the usual case
                 reachable = [(offer, backend)]
             else:
                 try:
@@ -100,16 +100,18 @@ class CallState(SendState):
         guards = house.guards
         if self._tries is not None:
             self._tries.rest_no_more()
-        self._tries = Tries(guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
-        self._tries.before = self._before
-        self._tries.likely = self._plan.chosen if self._plan is not None else None
+        self._tries = tries = Tries.__new__(Tries)
+        tries.prepare(guards, house.admission, reachable if house.fail_over else reachable[:1], fleet)
+        tries.before = self._before
+        if self._plan is not None:
+            tries.likely = self._plan.chosen
         self._choosy = self._choosy and incoming.operation not in _ANSWERED_HERE
         if not self._before:
             house.guards.budget.paid()
         if guards.limited:
-            self._tries.tokens = self._estimated(incoming, offer)
-            self._tries.urgency = self._wishes().rank
-            self._tries.client = self.caller or self._request.peer
+            tries.tokens = self._estimated(incoming, offer)
+            tries.urgency = self._wishes().rank
+            tries.client = self.caller or self._request.peer
         return self._dispatch(now)
 
     def _dispatch(self, now: float) -> Wants:
@@ -304,6 +306,8 @@ class CallState(SendState):
                     self._renderer = cast("WholeRenderer", incoming.several(self._told()))
         outgoing = called.build(request, self._upstream, dialect)
         if self._resumed:
+            from ollamux.exchange.resuming import with_prefill
+
             outgoing = with_prefill(outgoing, dialect)
         self._warnings = incoming.warnings + outgoing.warnings
         return self._send(outgoing, now)

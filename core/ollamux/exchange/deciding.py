@@ -127,7 +127,7 @@ def brought_up_to_date(house: House, now: float) -> None:
             station = fleet.stations.get(places.backend)
             if station is not None:
                 station.admits(places.running)
-        admission.moved.clear()
+        admission.moved = []
     if stale:
         changed = list(stale)
         stale.clear()

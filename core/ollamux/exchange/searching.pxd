@@ -17,6 +17,8 @@ from ollamux.routing.plan cimport Plan
 from ollamux.routing.standing cimport Standing
 from ollamux.usage cimport Usage
 
+cdef double _BYTES, _SHORT, _SOME
+
 
 cdef class SearchState(CountingState):
     cdef tuple _visible(self, tuple offers)
@@ -34,6 +36,7 @@ cdef class SearchState(CountingState):
     cdef Calling _calling(self, Offer offer, Backend backend)
     @cython.locals(called=Calling, dialect=Dialect)
     cdef long _parts(self, Incoming incoming, Offer offer, Backend backend) except -1
+    @cython.locals(body=bytes, size=double)
     cdef double _estimated(self, Incoming incoming, Offer offer) except? -1
     @cython.locals(tries=Tries)
     cdef _decide(self, double now, failure)

@@ -18,7 +18,6 @@ from ollamux.exchange import failures
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.deciding import asked, decided, planned
 from ollamux.exchange.prospect import Prospect
-from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.sharing import begun, ended
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming, Served, served_as
@@ -35,7 +34,7 @@ _SPENT = ("none_left", "silent", "limited")
 """Why a model's own candidates are exhausted, so that others may follow."""
 
 _NO_WISHES = Constraints()
-_SHORT = 32 * 1024
+_SHORT = 32.0 * 1024
 _BYTES = 4.0
 _SOME = 8192.0
 _AGAIN = 5.0
@@ -142,7 +141,8 @@ class SearchState(CountingState):
 
     def _estimated(self, incoming: Incoming, offer: Offer) -> float:
         """About how many tokens the request has, for quotas. What is long may be pictures, so it is looked at."""
-        size = len(self._request.body or b"")
+        body = self._request.body
+        size = 0.0 if body is None else float(len(body))
         if size <= _SHORT:
             return size / _BYTES
         from ollamux.accounting.estimate import estimate
@@ -181,6 +181,8 @@ class SearchState(CountingState):
 
     def _can_resume(self, offer: Offer, backend: Backend) -> bool:
         """Whether this one could go on with what was sent."""
+        from ollamux.exchange.resuming import can_go_on
+
         called, sent, incoming = self._calling(offer, backend), self._sent, self._incoming
         assert sent is not None and incoming is not None
         return called is not None and can_go_on(sent, backend.dialect_for(offer.upstream))

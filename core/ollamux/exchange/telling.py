@@ -93,8 +93,7 @@ def told(plan: Plan, offer: Offer, first: HeaderPairs) -> bytes:
     pieces = [kept.before, number, kept.between, number, kept.beside, other.station.label]
     for place in range(2, len(best)):
         other = best[place]
-        pieces.append(b", ")
-        pieces.append(other.station.label)
+        pieces.append(other.station.behind)
     pieces.append(b"\r\n")
     return b"".join(pieces)
 

@@ -38,6 +38,7 @@ cdef class Tries:
     cdef public str client
     cdef public double after, tokens
 
+    cdef prepare(self, Guards guards, Admission admission, list candidates, Fleet fleet)
     @cython.locals(guards=Guards, admission=Admission, backend=Backend, offer=Offer, quota=Quota, found=Pass, standing=Standing)
     cpdef bint take(self, long position, who, double now) except -1
     cpdef answered(self, double now, double waited)

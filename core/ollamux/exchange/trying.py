@@ -77,6 +77,12 @@ class Tries:
         candidates: list[tuple[Offer, Backend]],
         fleet: Fleet | None = None,
     ) -> None:
+        self.prepare(guards, admission, candidates, fleet)
+
+    def prepare(
+        self, guards: Guards, admission: Admission, candidates: list[tuple[Offer, Backend]], fleet: Fleet | None
+    ) -> None:
+        """What a constructor does, whose call would cost as much again."""
         self._fleet = fleet
         self._guards = guards
         self._admission = admission

@@ -8,13 +8,13 @@ cdef long _BUCKETS
 cdef class Breaker:
     cdef object _settings
     cdef set _opened_ones
-    cdef list _calls, _failed
+    cdef long[10] _calls, _failed
     cdef long _bucket, _epoch, _successes, _total_calls, _total_failed, _trials
     cdef double _credit, _in_window, _trial_at
     cdef public str backend, model, state
     cdef public double changed
     cdef public long failures
-    cdef public bint silent
+    cdef public bint closed, silent
 
     cpdef bint asks(self, double now) except -1
     cpdef long begin(self, double now) except -1

@@ -60,8 +60,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 class Breaker:
     """One circuit. `silent` says of an open one whether it opened because nobody answered; `failures` is how many calls
-    failed in a row, `changed` when its state changed last. While it is open it stands in `opened`, of whoever made
-    it."""
+    failed in a row, `changed` when its state changed last, `closed` whether it is named so. While it is open it stands
+    in `opened`, of whoever made it."""
 
     __slots__ = (
         "_bucket",
@@ -79,6 +79,7 @@ class Breaker:
         "_trials",
         "backend",
         "changed",
+        "closed",
         "failures",
         "model",
         "silent",
@@ -93,6 +94,7 @@ class Breaker:
         self.backend = backend
         self.model = model
         self.state: State = "closed"
+        self.closed = True
         self.silent = False
         self.failures = 0
         self.changed = 0.0
@@ -103,8 +105,8 @@ class Breaker:
         self._credit = 0.0
         self._in_window = settings.window / _BUCKETS
         self._bucket = 0
-        self._calls = [0] * _BUCKETS
-        self._failed = [0] * _BUCKETS
+        self._calls = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        self._failed = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         self._total_calls = 0
         self._total_failed = 0
 
@@ -130,7 +132,7 @@ class Breaker:
 
     def asks(self, now: float) -> bool:
         """Whether a call may begin now. Each question counts for the share of a half-open one; `begin` takes it."""
-        if self.state == "closed":
+        if self.closed:
             return True
         if self.state == "open":
             return now >= self.changed + self._settings.recovery
@@ -147,7 +149,7 @@ class Breaker:
 
     def begin(self, now: float) -> int:
         """Lets a call in; its ticket. Where `asks` said no, it is one that is made for want of any other."""
-        if self.state == "half_open":
+        if not self.closed and self.state == "half_open":
             self._trials += 1
             self._trial_at = now
             self._credit = max(0.0, self._credit - 1.0)
@@ -157,11 +159,11 @@ class Breaker:
         """A call went well."""
         if ticket != self._epoch:
             return None
-        if self.state == "open":
+        if not self.closed and self.state == "open":
             return self.half_open(now, "proof")
         self._count(now, 1, 0)
         self.failures = 0
-        if self.state == "closed":
+        if self.closed:
             return None
         self._trials = max(0, self._trials - 1)
         self._successes += 1
@@ -202,6 +204,7 @@ class Breaker:
 
     def _become(self, state: State, why: Why, now: float) -> Change:
         before, self.state = self.state, state
+        self.closed = state == "closed"
         if self._opened_ones is not None:
             if state == "open":
                 self._opened_ones.add(self)

@@ -39,5 +39,4 @@ cdef class Circuits:
 
     @cython.locals(circuit=_Circuit, whole=Breaker, part=Breaker, first=bint, second=bint, found=Pass)
     cpdef take(self, str backend, str model, double now, bint force=*)
-    cdef _Circuit _circuit(self, str backend)
-    cdef Breaker _model(self, _Circuit circuit, str model)
+    cdef Breaker _first_of(self, _Circuit circuit, str model)

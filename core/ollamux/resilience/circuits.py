@@ -175,16 +175,22 @@ class Circuits:
     def take(self, backend: str, model: str, now: float, force: bool = False) -> Pass | None:
         """Lets a call in, or not. `force`: it is made though a circuit is open, for want of any other backend. An empty
         model is none."""
-        circuit = self._circuit(backend)
+        circuit = self._circuits.get(backend)
+        if circuit is None:
+            circuit = self._circuits[backend] = _Circuit(Breaker(self.settings, backend, "", self.opened))
         whole = circuit.breaker
-        part = self._model(circuit, model) if model else None
-        if not force:
-            first = whole.asks(now)
-            second = part is None or part.asks(now)  # both are asked, so that both count this question for their share
-            if not (first and second):
-                return None
+        part: Breaker | None = None
+        if model:
+            part = circuit.models.get(model)
+            if part is None:
+                part = self._first_of(circuit, model)
         changes = _NONE
-        if whole.state != "closed" or (part is not None and part.state != "closed"):
+        if not whole.closed or (part is not None and not part.closed):
+            if not force:
+                first = whole.asks(now)
+                second = part is None or part.asks(now)  # both are asked, so that both count this question
+                if not (first and second):
+                    return None
             changes = _both(_due(whole, now), None if part is None else _due(part, now))
         found = Pass.__new__(Pass)
         found.begin(self, circuit, part, now, changes)
@@ -238,18 +244,11 @@ class Circuits:
         circuit = self._circuits.get(backend)
         return {} if circuit is None else circuit.models
 
-    def _circuit(self, backend: str) -> _Circuit:
-        found = self._circuits.get(backend)
-        if found is None:
-            found = self._circuits[backend] = _Circuit(Breaker(self.settings, backend, "", self.opened))
-        return found
-
-    def _model(self, circuit: _Circuit, model: str) -> Breaker:
-        found = circuit.models.get(model)
-        if found is None:
-            if len(circuit.models) >= self._most:
-                self.opened.discard(circuit.models.pop(next(iter(circuit.models))))
-            found = circuit.models[model] = Breaker(self.settings, circuit.breaker.backend, model, self.opened)
+    def _first_of(self, circuit: _Circuit, model: str) -> Breaker:
+        """The breaker of a model that was not called yet."""
+        if len(circuit.models) >= self._most:
+            self.opened.discard(circuit.models.pop(next(iter(circuit.models))))
+        found = circuit.models[model] = Breaker(self.settings, circuit.breaker.backend, model, self.opened)
         return found
 
 

@@ -68,6 +68,29 @@ class KeyedLimit:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
+    def use(self, key: str, now: float) -> _Use:
+        """What is kept of one who comes now."""
+        found = self._young.get(key)
+        return self._seen_again(key, now) if found is None else found
+
+    def left(self, use: _Use, now: float) -> float:
+        """Seconds until one more is allowed; 0.0 for now."""
+        wait = use.until - now - self._burst
+        return wait if wait > _HAIR else 0.0
+
+    def add(self, use: _Use, now: float) -> None:
+        """One more came."""
+        use.until = max(use.until, now) + self._each
+
+    def _seen_again(self, key: str, now: float) -> _Use:
+        """Of one that the younger generation does not know."""
+        found = self._old.pop(key, None) or _Use(now)
+        if len(self._young) >= self._half or now - self._turned >= self._lifetime:
+            self._old, self._young = self._young, {}
+            self._turned = now
+        self._young[key] = found
+        return found
+
     def wait(self, key: str, now: float) -> float:
         """Seconds until one more is allowed; 0.0 for now. Counts nothing."""
         use = self._young.get(key)
@@ -75,19 +98,11 @@ class KeyedLimit:
             use = self._old.get(key)
             if use is None:
                 return 0.0
-        wait = use.until - now - self._burst
-        return wait if wait > _HAIR else 0.0
+        return self.left(use, now)
 
     def count(self, key: str, now: float) -> None:
         """One more came."""
-        use = self._young.get(key)
-        if use is None:
-            use = self._old.pop(key, None) or _Use(now)
-            if len(self._young) >= self._half or now - self._turned >= self._lifetime:
-                self._old, self._young = self._young, {}
-                self._turned = now
-            self._young[key] = use
-        use.until = max(use.until, now) + self._each
+        self.add(self.use(key, now), now)
 
     def take(self, key: str, now: float) -> float:
         """Counts one more where it is allowed; else the seconds until it is."""
@@ -120,28 +135,32 @@ class ClientLimits:
         per_key, per_address, overall = self._per_key, self._per_address, self._all
         scope: Scope | None = None
         longest = 0.0
+        of_key = of_address = of_all = None
         if per_key is not None and key:
-            longest = per_key.wait(key, now)
+            of_key = per_key.use(key, now)
+            longest = per_key.left(of_key, now)
             if longest > 0.0:
                 scope = "key"
         if per_address is not None and address:
             if ":" in address:
                 address = network_of(address)
-            wait = per_address.wait(address, now)
+            of_address = per_address.use(address, now)
+            wait = per_address.left(of_address, now)
             if wait > longest:
                 longest, scope = wait, "address"
         if overall is not None:
-            wait = overall.wait("", now)
+            of_all = overall.use("", now)
+            wait = overall.left(of_all, now)
             if wait > longest:
                 longest, scope = wait, "global"
         if scope is not None:
             return Exceeded(scope, longest)
-        if per_key is not None and key:
-            per_key.count(key, now)
-        if per_address is not None and address:
-            per_address.count(address, now)
-        if overall is not None:
-            overall.count("", now)
+        if per_key is not None and of_key is not None:
+            per_key.add(of_key, now)
+        if per_address is not None and of_address is not None:
+            per_address.add(of_address, now)
+        if overall is not None and of_all is not None:
+            overall.add(of_all, now)
         return None
 
 

@@ -15,7 +15,7 @@ cdef class Fleet:
     cdef double _kwh_price
     cdef dict _providers, _regions, _bits, _configs, _preferred, _standings, _fields, _asks, _loaded
 
-    @cython.locals(found=Field)
+    @cython.locals(first=Offer, found=Field)
     cpdef Field known(self, tuple offers)
     @cython.locals(found=Standing)
     cpdef Standing standing(self, Offer offer)

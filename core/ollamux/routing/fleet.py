@@ -127,7 +127,8 @@ class Fleet:
 
     def known(self, offers: tuple[Offer, ...]) -> Field | None:
         """Their field where it was made for these very offers."""
-        found = self._fields.get(offers[0].name)
+        first = offers[0]
+        found = self._fields.get(first.name)
         return found if found is not None and found.offers is offers else None
 
     def standing(self, offer: Offer) -> Standing:

@@ -16,7 +16,7 @@ cdef class Station:
     cdef public long condition, admitted, running
     cdef public bint local, callable
     cdef public double weight, heat, busy_ms, excluded_until, guess_first_ms, guess_token_ms
-    cdef public bytes label
+    cdef public bytes behind, label
     cdef public list standings
     cdef public object source
 

@@ -41,11 +41,12 @@ class Station:
     `excluded_until` where that is known (0: it is not). `running` are the requests that plans have sent there,
     `admitted` all that were let in there when that was last read; `taken` is the larger of the two. `tier` is 2 where
     it is ready, 1 where it is full, 0 where it is out, which is the order in which they are asked. `trouble` says for
-    people why it cannot be called. `label` is its id as it stands in a line of a head, `source` is the backend itself,
-    for whoever brings this up to date."""
+    people why it cannot be called. `label` is its id as it stands in a line of a head, `behind` the
+    same after another one, `source` is the backend itself, for whoever brings this up to date."""
 
     __slots__ = (
         "admitted",
+        "behind",
         "blocked",
         "burden",
         "busy_ms",
@@ -96,6 +97,7 @@ class Station:
     ) -> None:
         self.id = id_
         self.label = value_of(id_)
+        self.behind = b", " + self.label
         self.provider = provider
         self.number = number
         self.provider_number = provider_number
