@@ -18,7 +18,6 @@ from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.ending import EndState
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.resuming import Going, Sent, Witness
 from ollamux.formats.base import Calling, Neutral
 from ollamux.formats.outgoing import Outgoing
 from ollamux.routing.catalog import Offer
@@ -90,6 +89,8 @@ class SendState(EndState):
         assert self._neutral is not None
         reader = called.reader(self._neutral, self._dialect)
         if self._resumed:
+            from ollamux.exchange.resuming import Going
+
             assert self._sent is not None
             return Translator(Going(reader, self._sent), self._make_renderer())
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
@@ -100,6 +101,8 @@ class SendState(EndState):
         assert incoming is not None and called is not None and offer is not None and self._dialect is not None
         if self._relaying and self._format == _NAMES_ITS_PARTS:
             return converter
+        from ollamux.exchange.resuming import Sent, Witness
+
         try:
             neutral = self._neutral if not self._relaying else incoming.neutral(self._seen_as(offer), offer.options)
             assert neutral is not None
