@@ -15,7 +15,7 @@ from ollamux.routes cimport Router, Target
 cdef class Gateway(Premises):
     cdef Gate _gate
     cdef Router _router
-    cdef bint _hedges
+    cdef object _hedged
     cdef ClientLimits _limits
     cdef object _door, _management, _lists, _responses, _status
     cdef str _version

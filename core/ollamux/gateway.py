@@ -18,7 +18,7 @@ from ollamux.config import Config
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.derived import issued_keys
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
-from ollamux.exchange import HedgedExchange, Settled
+from ollamux.exchange import Settled
 from ollamux.exchange.base import JSON_UTF8, Exchange
 from ollamux.exchange.heads import REQUEST_ID, request_id
 from ollamux.exchange.model import ModelExchange
@@ -102,7 +102,11 @@ class Gateway(Premises):
         self._door = object()
         limits = config.rate_limit
         self._limits = ClientLimits(per_key=limits.per_key, per_address=limits.per_address, overall=limits.overall)
-        self._hedges = self.guards.hedging is not None
+        self._hedged: type[ModelExchange] | None = None
+        if self.guards.hedging is not None:
+            from ollamux.exchange.hedged import HedgedExchange
+
+            self._hedged = HedgedExchange
         self._version = version
         self._management: Management | None = None
         self._lists: Listing | None = None
@@ -262,8 +266,8 @@ class Gateway(Premises):
                 place = Place(place.argument, query)
             if self.circle is not None and target.serving is self._responses and request.body:
                 return self._going_on(target, request, place)
-            if self._hedges:
-                return HedgedExchange(self, request, serving, route, place)
+            if self._hedged is not None:
+                return self._hedged(self, request, serving, route, place)
             exchange = ModelExchange.__new__(ModelExchange)
             exchange.prepare(self, request, serving, route, place)
             return exchange
@@ -349,7 +353,7 @@ class Gateway(Premises):
 
         serving, route, circle = target.serving, target.route, self.circle
         assert serving is not None and route is not None and circle is not None
-        kind = HedgedExchange if self._hedges else ModelExchange
+        kind = ModelExchange if self._hedged is None else self._hedged
         owner = owner_of(request.headers)
         return circle.going_on(request.body or b"", owner, lambda: kind(self, request, serving, route, place))
 

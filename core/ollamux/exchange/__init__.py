@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ollamux.exchange.base import Exchange, House, Settled
-from ollamux.exchange.hedged import HedgedExchange
 from ollamux.exchange.model import ModelExchange
 
 __all__ = (
     "Exchange",
-    "HedgedExchange",
     "House",
     "ModelExchange",
     "Settled",

@@ -23,7 +23,6 @@ from ollamux.exchange import failures, heads
 from ollamux.exchange.base import FRESH, PATIENCE, ROOM
 from ollamux.exchange.deciding import best_few
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.resuming import with_prefill
 from ollamux.exchange.sending import SendState
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming
@@ -307,6 +306,8 @@ class CallState(SendState):
                     self._renderer = cast("WholeRenderer", incoming.several(self._told()))
         outgoing = called.build(request, self._upstream, dialect)
         if self._resumed:
+            from ollamux.exchange.resuming import with_prefill
+
             outgoing = with_prefill(outgoing, dialect)
         self._warnings = incoming.warnings + outgoing.warnings
         return self._send(outgoing, now)

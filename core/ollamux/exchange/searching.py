@@ -18,7 +18,6 @@ from ollamux.exchange import failures
 from ollamux.exchange.counting import CountingState
 from ollamux.exchange.deciding import asked, decided, planned
 from ollamux.exchange.prospect import Prospect
-from ollamux.exchange.resuming import can_go_on
 from ollamux.exchange.sharing import begun, ended
 from ollamux.exchange.trying import Tries
 from ollamux.formats.asking import Incoming, Served, served_as
@@ -182,6 +181,8 @@ class SearchState(CountingState):
 
     def _can_resume(self, offer: Offer, backend: Backend) -> bool:
         """Whether this one could go on with what was sent."""
+        from ollamux.exchange.resuming import can_go_on
+
         called, sent, incoming = self._calling(offer, backend), self._sent, self._incoming
         assert sent is not None and incoming is not None
         return called is not None and can_go_on(sent, backend.dialect_for(offer.upstream))

@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ollamux.answer import Answer
-from ollamux.contract import Read, WakeAt, Want, wake_at
+from ollamux.contract import Read, WakeAt, Want
 from ollamux.conversation import EmbedAnswer
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
 from ollamux.exchange.ending import EndState
 from ollamux.exchange.phases import Phase
-from ollamux.exchange.resuming import Going, Sent, Witness
 from ollamux.formats.base import Calling, Neutral
 from ollamux.formats.outgoing import Outgoing
 from ollamux.routing.catalog import Offer
@@ -63,8 +62,8 @@ class SendState(EndState):
         self._attempt += 1
         self._key = backend.choose_key(now) if backend.watched else 0
         call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
-        wake = wake_at(self._next_wake(now))
-        return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
+        call.wake = self._next_wake(now)
+        return (call,) if self._paused_at is None else (call, Read(self._attempt, False))
 
     def _fetch(self, now: float) -> tuple[Want, ...]:
         """Asks for the next picture. Raises InvalidRequest."""
@@ -90,6 +89,8 @@ class SendState(EndState):
         assert self._neutral is not None
         reader = called.reader(self._neutral, self._dialect)
         if self._resumed:
+            from ollamux.exchange.resuming import Going
+
             assert self._sent is not None
             return Translator(Going(reader, self._sent), self._make_renderer())
         return converter_for(Translator(reader, self._make_renderer()), self._house.clock, called.text_markers)
@@ -100,6 +101,8 @@ class SendState(EndState):
         assert incoming is not None and called is not None and offer is not None and self._dialect is not None
         if self._relaying and self._format == _NAMES_ITS_PARTS:
             return converter
+        from ollamux.exchange.resuming import Sent, Witness
+
         try:
             neutral = self._neutral if not self._relaying else incoming.neutral(self._seen_as(offer), offer.options)
             assert neutral is not None
