@@ -14,7 +14,7 @@ import math
 from bench.routing.play import READINGS, THROTTLED, Outcome, Tally
 from bench.routing.world import HOT, MODELS, Machine, Request
 from ollamux.config import Layer, load
-from ollamux.contract import Call, ClientRequest, End, Head, WakeAt, Want, Wants
+from ollamux.contract import Call, ClientRequest, End, Head, WakeAt, Want, Wants, spread
 from ollamux.exchange import Exchange
 from ollamux.gateway import Gateway
 from ollamux.models import Inventory, Loaded, ModelInfo
@@ -106,7 +106,7 @@ class _Play:
         self.do(asked, asked.exchange.start(self.now))
 
     def do(self, asked: _Asked, wants: Wants) -> None:
-        for want in () if wants is None or isinstance(wants, bytes) else wants:
+        for want in spread(wants):
             self.do_one(asked, want)
 
     def do_one(self, asked: _Asked, want: Want) -> None:

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bench.simulation.scene import Guest
-from ollamux.contract import Call, Cancel, Data, End, FailureKind, Head, Read, WakeAt, Want, Wants
+from ollamux.contract import Call, Cancel, Data, End, FailureKind, Head, Read, WakeAt, Want, Wants, spread
 from ollamux.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Asked:
             self.progress = self.world.now
         if wants is None:
             return
-        for want in (Data(wants),) if isinstance(wants, bytes) else wants:
+        for want in spread(wants):
             self.world.wanted(self, want, cause)
             self._do(want)
         if self.over and self.ended == math.inf:

@@ -115,6 +115,7 @@ EXTENSIONS: tuple[str, ...] = (
     "ollamux.streaming._template",
     "ollamux.streaming.framing",
     "ollamux.streaming.mending",
+    "ollamux.streaming.ndjson_relay",
     "ollamux.streaming.sse_relay",
     "ollamux.streaming.translator",
     "ollamux.usage",

@@ -22,6 +22,7 @@ cdef class Call(Value):
     cdef readonly bytes body
     cdef readonly double connect_timeout
     cdef readonly bint public_only
+    cdef readonly double wake
 
 
 cdef class CallData(Value):
@@ -62,6 +63,14 @@ cdef class End(Value):
     cdef readonly bint close, broken
 
 
+@cython.no_gc
+cdef class Whole(Value):
+    cdef readonly long status
+    cdef readonly tuple headers
+    cdef readonly bytes body, lines
+    cdef readonly bint close
+
+
 cdef class WakeAt(Value):
     cdef readonly double when
 
@@ -70,7 +79,5 @@ cdef class WakeAt(Value):
 cpdef ClientRequest request_of(str method, str path, headers, bytes body, str peer)
 @cython.locals(made=Call)
 cpdef Call call_of(long attempt, str backend, str url, tuple headers, bytes body, str target, double connect_timeout)
-@cython.locals(head=Head, data=Data)
-cpdef tuple whole_answer(long status, tuple headers, bytes lines, bytes body, End end)
-@cython.locals(made=WakeAt)
-cpdef WakeAt wake_at(double when)
+@cython.locals(made=Whole)
+cpdef Whole whole_of(long status, tuple headers, bytes body, bytes lines, bint close)

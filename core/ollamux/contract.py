@@ -33,10 +33,11 @@ __all__ = (
     "WakeAt",
     "Want",
     "Wants",
+    "Whole",
     "call_of",
     "request_of",
-    "wake_at",
-    "whole_answer",
+    "spread",
+    "whole_of",
 )
 
 HeaderPairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -86,7 +87,8 @@ class Call(Value):
     """Make an HTTP request to a backend. A `body` of None is followed by `CallData` and `CallEnd`; then a
     Content-Length among the headers decides the framing, else it is chunked. `headers` is the same tuple object for
     every call to one backend wherever it can be, so that a client may keep its encoded form. Where `target` is `local`,
-    the backend is Python code: its provider's `code` takes the call."""
+    the backend is Python code: its provider's `code` takes the call. Where `wake` is not 0.0, it also says what a
+    `WakeAt` behind it would."""
 
     __slots__ = __match_args__ = (
         "attempt",
@@ -98,6 +100,7 @@ class Call(Value):
         "target",
         "connect_timeout",
         "public_only",
+        "wake",
     )
 
     def __init__(
@@ -111,6 +114,7 @@ class Call(Value):
         target: Target = "http",
         connect_timeout: float = 5.0,
         public_only: bool = False,
+        wake: float = 0.0,
     ) -> None:
         self.attempt = attempt
         self.backend = backend
@@ -121,6 +125,7 @@ class Call(Value):
         self.target: Target = target
         self.connect_timeout = connect_timeout
         self.public_only = public_only
+        self.wake = wake
 
 
 class CallData(Value):
@@ -204,6 +209,19 @@ class End(Value):
         self.broken = broken
 
 
+class Whole(Value):
+    """An answer that is there at once, as most are: what a `Head`, a `Data` and an `End` say, in one."""
+
+    __slots__ = __match_args__ = ("status", "headers", "body", "lines", "close")
+
+    def __init__(self, status: int, headers: HeaderPairs, body: bytes, lines: bytes = b"", close: bool = False) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.lines = lines
+        self.close = close
+
+
 class WakeAt(Value):
     """Call `woken` at this time or soon after. Each one replaces the last; infinity asks for none."""
 
@@ -213,7 +231,7 @@ class WakeAt(Value):
         self.when = when
 
 
-Want: TypeAlias = Call | CallData | CallEnd | Cancel | Read | ReadBody | Head | Data | End | WakeAt
+Want: TypeAlias = Call | CallData | CallEnd | Cancel | Read | ReadBody | Head | Data | End | Whole | WakeAt
 Wants: TypeAlias = bytes | Sequence[Want] | None
 
 
@@ -245,23 +263,34 @@ def call_of(
     made.target = target
     made.connect_timeout = connect_timeout
     made.public_only = False
+    made.wake = 0.0
     return made
 
 
-def whole_answer(status: int, headers: HeaderPairs, lines: bytes, body: bytes, end: End) -> tuple[Want, ...]:
-    """An answer to be written at once."""
-    head = Head.__new__(Head)
-    head.status = status
-    head.headers = headers
-    head.now = False
-    head.lines = lines
-    data = Data.__new__(Data)
-    data.data = body
-    return (head, data, end)
-
-
-def wake_at(when: float) -> WakeAt:
-    """`WakeAt`."""
-    made = WakeAt.__new__(WakeAt)
-    made.when = when
+def whole_of(status: int, headers: HeaderPairs, body: bytes, lines: bytes, close: bool) -> Whole:
+    """`Whole`."""
+    made = Whole.__new__(Whole)
+    made.status = status
+    made.headers = headers
+    made.body = body
+    made.lines = lines
+    made.close = close
     return made
+
+
+def spread(wants: Wants) -> Sequence[Want]:
+    """What is wanted, each thing by itself, for whoever does not count instructions: bytes as `Data`, a whole answer as
+    its `Head`, `Data` and `End`, and behind a call that says when to wake its `WakeAt`."""
+    if wants is None:
+        return ()
+    if isinstance(wants, bytes):
+        return (Data(wants),)
+    found: list[Want] = []
+    for want in wants:
+        if isinstance(want, Whole):
+            found += (Head(want.status, want.headers, False, want.lines), Data(want.body), End(want.close))
+            continue
+        found.append(want)
+        if isinstance(want, Call) and want.wake:
+            found.append(WakeAt(want.wake))
+    return found

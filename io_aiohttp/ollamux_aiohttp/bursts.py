@@ -3,11 +3,12 @@
 Strategy: reading a socket and working for a request are long walks through code, and no processor's nearest cache holds
 all of it. Where many connections bring something in one iteration, all are read first and worked for after that, step
 by step: each step is taken for all of a group before the next one is taken for any, so that its code is fetched once
-for them all. That saves about four in ten of such fetches. Where few do, waiting would only cost: so the next ones are
-worked for as they come, and after a while it is tried again.
+for them all; of eight requests together that leaves three in ten of such fetches. A step pays where its own code fits
+into that cache, so none should be a long one. Where few do, waiting would only cost: so the next ones are worked for as
+they come, and after a while it is tried again.
 
-Rules: nothing waits for longer than the iteration at hand, and for no more than a group of others; the order of arrival
-stays; what fails ends its own connection, as it would have in `data_received`, and nobody else's.
+Rules: nothing waits for longer than the iteration at hand; who came first is in the first group, and answered with it;
+what fails ends its own connection, as it would have in `data_received`, and nobody else's.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from ollamux.contract cimport Call, Data, End, Head, WakeAt
+from ollamux.contract cimport Call, Data, End, Head, WakeAt, Whole
 from ollamux.exchange.base cimport Exchange
 from ollamux.gateway cimport Gateway
 
@@ -48,7 +48,7 @@ cdef class Driver(Answering):
     cpdef carry_out(self)
     @cython.locals(exchange=Exchange, now=double)
     cpdef bint attempt_whole(self, long attempt, long status, headers, bytes data) except -1
-    @cython.locals(told=tuple, piece=Data, head=Head, wake=WakeAt)
+    @cython.locals(told=tuple, call=Call, piece=Data, head=Head, wake=WakeAt, whole=Whole)
     cpdef do(self, wants)
     cdef _call(self, Call call)
     cdef _under_way(self, long attempt)
@@ -56,9 +56,9 @@ cdef class Driver(Answering):
     cdef _do_rarely(self, want)
     cdef _begin(self, Head head, bytes data)
     cdef _end(self, Head head, bytes data, End end)
-    cdef _whole(self, Head head, bytes data)
-    cdef tuple _headers(self, Head head)
-    cdef bytes _last_lines(self, Head head)
+    cdef _whole(self, long status, tuple headers, bytes lines, bytes data)
+    cdef tuple _headers(self, tuple headers)
+    cdef bytes _last_lines(self, bytes lines)
     cdef _write(self, bytes data, bytes before=*)
     cdef _send(self, bytes data)
     cdef _let_go(self, bytes end=*)

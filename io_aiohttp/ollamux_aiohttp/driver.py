@@ -31,6 +31,7 @@ from ollamux.contract import (
     ReadBody,
     WakeAt,
     Wants,
+    Whole,
 )
 from ollamux.exchange.base import Exchange
 from ollamux.gateway import Gateway
@@ -265,7 +266,17 @@ class Driver(Answering):
         for want in told:
             kind = type(want)
             if kind is Call:
-                self._call(want)  # type: ignore[arg-type]
+                call: Call = want  # type: ignore[assignment]
+                self._call(call)
+                if call.wake:
+                    self._desk.deadlines.set(self._client, call.wake)
+            elif kind is Whole:
+                whole: Whole = want  # type: ignore[assignment]
+                if whole.close:
+                    self._keep_alive = False
+                self._whole(whole.status, whole.headers, whole.lines, whole.body)
+                self._finish()
+                return
             elif kind is WakeAt:
                 wake: WakeAt = want  # type: ignore[assignment]
                 self._desk.deadlines.set(self._client, wake.when)
@@ -343,9 +354,9 @@ class Driver(Answering):
             self._keep_alive = False
         extra = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
         out = (
-            self._desk.heads.encoded(head.status, self._headers(head), self._now)
+            self._desk.heads.encoded(head.status, self._headers(head.headers), self._now)
             + extra
-            + self._last_lines(head)
+            + self._last_lines(head.lines)
             + b"\r\n"
         )
         self._write(b"" if self._head_only else data, out)
@@ -354,7 +365,7 @@ class Driver(Answering):
         if end.close or end.broken:
             self._keep_alive = False
         if head is not None and not self._wrote_head:
-            self._whole(head, data)
+            self._whole(head.status, head.headers, head.lines, data)
         else:
             last = b"0\r\n\r\n" if self._chunked and not end.broken else b""
             if data and not self._head_only:
@@ -362,26 +373,27 @@ class Driver(Answering):
             self._let_go(last)
         self._finish()
 
-    def _whole(self, head: Head, data: bytes) -> None:
+    def _whole(self, status: int, headers: HeaderPairs, lines: bytes, data: bytes) -> None:
         """Head, length and body in one write."""
         self._wrote_head = True
-        start = self._desk.heads.encoded(head.status, self._headers(head), self._now)
-        if head.status in (204, 304):
-            self._send(start + self._last_lines(head) + b"\r\n")
+        start = self._desk.heads.encoded(status, self._headers(headers), self._now)
+        lines = self._last_lines(lines)
+        if status == 204 or status == 304:
+            self._send(start + lines + b"\r\n")
         elif self._head_only:
-            self._send(b"%bContent-Length: %d\r\n%b\r\n" % (start, len(data), self._last_lines(head)))
+            self._send(b"%bContent-Length: %d\r\n%b\r\n" % (start, len(data), lines))
         else:
-            self._send(sized(start, self._last_lines(head), data))
+            self._send(sized(start, lines, data))
 
-    def _headers(self, head: Head) -> HeaderPairs:
+    def _headers(self, headers: HeaderPairs) -> HeaderPairs:
         extra = self._exchange.extra_headers
-        return head.headers + extra if extra else head.headers
+        return headers + extra if extra else headers
 
-    def _last_lines(self, head: Head) -> bytes:
+    def _last_lines(self, lines: bytes) -> bytes:
         """Those that the head brings as they are, and what becomes of the connection where that is worth a word."""
         if not self._keep_alive:
-            return head.lines + b"Connection: close\r\n"
-        return head.lines + b"Connection: keep-alive\r\n" if self._old else head.lines
+            return lines + b"Connection: close\r\n"
+        return lines + b"Connection: keep-alive\r\n" if self._old else lines
 
     def _write(self, data: bytes, before: bytes = b"") -> None:
         """Sends a piece of the body, behind the head where there is one, or holds it back for the end."""
@@ -558,7 +570,5 @@ class Driver(Answering):
         now = self._now = monotonic()
         self._exchange.client_gone(now)
         if not self._wrote_head:
-            self._whole(
-                Head(500, (("Content-Type", "application/json; charset=utf-8"),)), b'{"error":"internal error"}'
-            )
+            self._whole(500, (("Content-Type", "application/json; charset=utf-8"),), b"", b'{"error":"internal error"}')
         self._finish()

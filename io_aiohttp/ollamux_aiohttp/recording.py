@@ -29,10 +29,11 @@ import msgspec
 from ollamux import __version__
 from ollamux.config import Config
 from ollamux.config.schema import Secret
-from ollamux.contract import Call, ClientRequest, Data, End, FailureKind, Head, Wants
+from ollamux.contract import Call, ClientRequest, Data, End, FailureKind, Head, Wants, spread
 from ollamux.exchange.base import Exchange
 from ollamux.formats.base import Serving
 from ollamux.gateway import Gateway
+from ollamux.head_lines import pairs_of
 
 __all__ = ("HIDDEN", "Recorder", "RecordingGateway", "secrets_of")
 
@@ -215,10 +216,7 @@ class _Recorded(Exchange):
 
     def _noted(self, wants: Wants) -> Wants:
         """The same wants."""
-        if isinstance(wants, bytes):
-            self._answer.append(self._kept(wants))
-            return wants
-        for want in wants or ():
+        for want in spread(wants):
             if isinstance(want, Data):
                 self._answer.append(self._kept(want.data))
             elif isinstance(want, Head):
@@ -235,6 +233,7 @@ class _Recorded(Exchange):
         self._over = True
         self._inner.front = None
         gateway, request, head = self._gateway, self._request, self._head
+        told = (*head.headers, *pairs_of(head.lines)) if head is not None else ()
         gateway.recorder.put(
             {
                 "ollamux": __version__,
@@ -262,7 +261,7 @@ class _Recorded(Exchange):
                 "events": self._events,
                 "answer": {
                     "status": head.status if head is not None else None,
-                    "headers": [list(pair) for pair in (head.headers if head is not None else ()) + self.extra_headers],
+                    "headers": [list(pair) for pair in (*told, *self.extra_headers)],
                     "body": b"".join(self._answer),
                     "complete": end is not None and not end.broken,
                 },

@@ -15,7 +15,7 @@ from tests.support.running import running
 from tests.support.scripted import backend
 
 from ollamux.config import Layer, load
-from ollamux.contract import Call, ClientRequest, Data, End, Head, Wants
+from ollamux.contract import Call, ClientRequest, Data, End, Head, Wants, spread
 from ollamux.exchange import Exchange
 from ollamux.gateway import Gateway
 from ollamux.head_lines import pairs_of
@@ -93,7 +93,7 @@ class Replay:
                 raise AssertionError(f"nobody knows what {kind} is")
 
     def _do(self, wants: Wants) -> None:
-        for want in (Data(wants),) if isinstance(wants, bytes) else wants or ():
+        for want in spread(wants):
             if isinstance(want, Call):
                 self.calls.append(want)
             elif isinstance(want, Head):

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from ollamux._build import compiled
-from ollamux.contract import Call, Cancel, ClientRequest, Data, End, Head, Read, Value, WakeAt, Want
+from ollamux.contract import Call, Cancel, ClientRequest, Data, End, Head, Read, Value, WakeAt, Want, Whole, spread
 
 
 def test_wants_are_values_equal_where_they_say_the_same() -> None:
@@ -53,12 +53,19 @@ def _told(name: str, place: int) -> object:
         return ((str(place), ""),)
     if name in ("now", "on", "close", "broken", "public_only"):
         return True
-    return place if name in ("attempt", "status", "when", "connect_timeout") else str(place)
+    return place if name in ("attempt", "status", "when", "connect_timeout", "wake") else str(place)
 
 
 def test_a_call_goes_over_http_and_anywhere_unless_it_says_otherwise() -> None:
     call = Call(1, "b", "POST", "http://h/", (), b"")
     assert (call.target, call.connect_timeout, call.public_only) == ("http", 5.0, False)
+
+
+def test_what_is_wanted_can_be_told_each_thing_by_itself() -> None:
+    call = Call(1, "b", "POST", "http://h/", (), b"", wake=2.5)
+    assert spread(None) == () and spread(b"x") == (Data(b"x"),)
+    assert spread((call, Read(1, False))) == [call, WakeAt(2.5), Read(1, False)]
+    assert spread((Cancel(1), Whole(404, (), b"no", close=True))) == [Cancel(1), Head(404, ()), Data(b"no"), End(True)]
 
 
 def test_a_moment_is_a_number() -> None:

@@ -12,7 +12,7 @@ from bench.simulation.scene import Guest, Host, Scene, Trouble, scene
 from bench.simulation.watch import AFTER_EACH_STEP, AT_EACH_END, AT_EACH_WANT, AT_REST
 from bench.simulation.world import World
 
-from ollamux.contract import Call, Cancel, Data, End, FailureKind, Head, ReadBody, WakeAt, Want, Wants
+from ollamux.contract import Call, Cancel, Data, End, FailureKind, Head, ReadBody, WakeAt, Want, Wants, spread
 from ollamux.exchange import Exchange
 from ollamux.resilience.admission import Admission
 from ollamux.resilience.budget import RetryBudget
@@ -38,7 +38,7 @@ class Doctored(Exchange):
         self.inner.front = value
 
     def _told(self, cause: str, wants: Wants, now: float) -> Wants:
-        found: list[Want] = [Data(wants)] if isinstance(wants, bytes) else list(wants or ())
+        found = [edited(want, wake=0.0) if isinstance(want, Call) else want for want in spread(wants)]
         return tuple(self.change(cause, found, now)) or None
 
     def start(self, now: float) -> Wants:

@@ -32,6 +32,7 @@ from ollamux.contract import (
     WakeAt,
     Want,
     Wants,
+    spread,
 )
 from ollamux.exchange import Exchange
 from ollamux.gateway import Chore, Gateway
@@ -169,10 +170,8 @@ class Asked:
 
     def do(self, wants: Wants) -> None:
         """Carries out what a report came back with, as a pump does."""
-        if wants is None:
-            return
         made = len(self.calls)
-        for want in (Data(wants),) if isinstance(wants, bytes) else wants:
+        for want in spread(wants):
             self._do(want)
         if self._player is not None:
             for called in self.calls[made:]:

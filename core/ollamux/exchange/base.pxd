@@ -1,6 +1,6 @@
 # The types with which Cython compiles base.py; the source is that file alone.
 
-from ollamux.contract cimport End, whole_answer
+from ollamux.contract cimport whole_of
 
 
 cdef class Exchange:
@@ -28,9 +28,6 @@ cdef class Exchange:
 
 cdef class Settled(Exchange):
     cdef object _wants
-
-
-cdef End _END
 
 
 cpdef tuple answer(long status, tuple headers, bytes body, bint close=*)

@@ -14,7 +14,7 @@ from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
 from ollamux.config import PicturesConfig
-from ollamux.contract import End, FailureKind, HeaderPairs, Want, Wants, whole_answer
+from ollamux.contract import FailureKind, HeaderPairs, Want, Wants, whole_of
 from ollamux.formats.asking import Incoming
 from ollamux.news import Feed
 from ollamux.resilience.admission import Admission
@@ -198,9 +198,6 @@ class Settled(Exchange):
         return self._wants
 
 
-_END = End()
-
-
 def answer(status: int, headers: HeaderPairs, body: bytes, close: bool = False) -> tuple[Want, ...]:
     """A whole answer, to be written at once."""
-    return whole_answer(status, headers, b"", body, End(close) if close else _END)
+    return (whole_of(status, headers, body, b"", close),)

@@ -68,11 +68,11 @@ class CallState(SendState):
                 return self._refuse(failures.with_names(incoming.not_found(), house.catalog), now)
             offer, backend = reachable[0]
         else:
-            alone = None
+            offer, alone = offers[0], None
             if len(offers) == 1 and self._constraints is None and self._among is None:
-                offer = offers[0]
-                backend = alone = house.backend(offer.backend)
+                alone = house.backend(offer.backend)
             if alone is not None and not alone.restricted and alone.can_be_called():  # the usual case
+                backend = alone
                 reachable = [(offer, backend)]
             else:
                 try:

@@ -107,12 +107,14 @@ def decided(
 
 def best_few(plan: Plan) -> list[tuple[Offer, Backend]]:
     """The first few of a plan with their backends."""
-    found: list[tuple[Offer, Backend]] = []
-    for standing in plan.first:
-        if standing.pair is None:
-            standing.pair = (standing.offer, standing.station.source)
-        found.append(standing.pair)
-    return found
+    return [_pair(standing) for standing in plan.first]
+
+
+def _pair(standing: Standing) -> tuple[Offer, Backend]:
+    """An offer with its backend, kept."""
+    if standing.pair is None:
+        standing.pair = (standing.offer, standing.station.source)
+    return standing.pair
 
 
 def brought_up_to_date(house: House, now: float) -> None:

@@ -14,7 +14,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ollamux.contract import Call, Cancel, ClientRequest, Data, FailureKind, Head, HeaderPairs, WakeAt, Want, Wants
+from ollamux.contract import (
+    Call,
+    Cancel,
+    ClientRequest,
+    Data,
+    FailureKind,
+    Head,
+    HeaderPairs,
+    WakeAt,
+    Want,
+    Wants,
+    spread,
+)
 from ollamux.errors import OllamuxError
 from ollamux.exchange.base import House
 from ollamux.exchange.model import ModelExchange
@@ -164,7 +176,7 @@ class HedgedExchange(ModelExchange):
         self._agree()
         found: list[Want] = []
         won = False
-        for want in () if isinstance(wants, bytes) else wants:
+        for want in () if isinstance(wants, bytes) else spread(wants):
             if isinstance(want, Head):
                 if want.status >= 400:
                     return _joined(found, self._lose(now))
@@ -187,7 +199,7 @@ class HedgedExchange(ModelExchange):
             self._agree()
         if self._second is None or self._won or self._held is not None or under_way:
             return wants
-        told = () if wants is None or isinstance(wants, bytes) else wants
+        told = () if isinstance(wants, bytes) else spread(wants)
         if self._phase is _OVER and (self._refused or any(isinstance(w, Head) and w.status >= 400 for w in told)):
             self._held = [want for want in told if not isinstance(want, Cancel)]
             return (*(want for want in told if isinstance(want, Cancel)), self._wake(now))

@@ -4,7 +4,7 @@ cimport cython
 
 from ollamux.answer cimport Answer
 from ollamux.backends cimport Backend
-from ollamux.contract cimport wake_at
+from ollamux.contract cimport Call
 from ollamux.exchange.ending cimport EndState
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.base cimport Calling
@@ -15,7 +15,7 @@ from ollamux.usage cimport Usage
 
 cdef class SendState(EndState):
     cdef _defaults(self, Offer offer)
-    @cython.locals(backend=Backend, incoming=Incoming)
+    @cython.locals(backend=Backend, call=Call, incoming=Incoming)
     cdef tuple _send(self, Outgoing outgoing, double now)
     cdef tuple _fetch(self, double now)
     cdef bint _streams(self, headers) except -1

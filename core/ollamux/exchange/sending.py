@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ollamux.answer import Answer
-from ollamux.contract import Read, WakeAt, Want, wake_at
+from ollamux.contract import Read, WakeAt, Want
 from ollamux.conversation import EmbedAnswer
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
@@ -62,8 +62,8 @@ class SendState(EndState):
         self._attempt += 1
         self._key = backend.choose_key(now) if backend.watched else 0
         call = backend.call(self._attempt, outgoing, self._upstream, self._key, now)
-        wake = wake_at(self._next_wake(now))
-        return (call, wake) if self._paused_at is None else (call, Read(self._attempt, False), wake)
+        call.wake = self._next_wake(now)
+        return (call,) if self._paused_at is None else (call, Read(self._attempt, False))
 
     def _fetch(self, now: float) -> tuple[Want, ...]:
         """Asks for the next picture. Raises InvalidRequest."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ollamux.formats.asking import Incoming
 from ollamux.formats.outgoing import Outgoing
-from ollamux.hardware.keeping import Keeping
+from ollamux.hardware.keeping import Keeping, Terms
 
 __all__ = ("begun", "ended")
 
@@ -34,7 +34,7 @@ def begun(
             from ollamux.formats.ollama.memory import context_of
 
             context = context_of(outgoing.body)
-        terms = keeping.begin(backend, upstream, context, asked, now)
+        terms: Terms = keeping.begin(backend, upstream, context, asked, now)
         if terms.num_ctx == context and terms.keep_alive == asked:
             return outgoing
         from ollamux.formats.ollama.memory import with_memory

@@ -1,7 +1,7 @@
 # The types with which Cython compiles state.py; the source is that file alone.
 
 from ollamux.backends cimport Backend
-from ollamux.contract cimport ClientRequest, End, whole_answer
+from ollamux.contract cimport ClientRequest, whole_of
 from ollamux.exchange.base cimport Exchange
 from ollamux.exchange.machines cimport Machines
 from ollamux.exchange.telling cimport told as decision_told
@@ -15,7 +15,6 @@ from ollamux.streaming._template cimport TemplateConverter
 from ollamux.usage cimport Usage
 
 cdef double inf
-cdef End _END
 cdef dict _TYPES
 
 

@@ -11,7 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ollamux.backends import Backend
-from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want, whole_answer
+from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want, whole_of
 from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
@@ -50,7 +50,6 @@ __all__ = ("ModelState",)
 _LOOKING, _QUEUED, _RESTING, _FETCHING, _CALLING, _ANSWERING, _PLAYING, _OVER = Phase
 # By these names, since to look up a member of an enum is slow.
 
-_END = End()
 _TYPES: dict[str, HeaderPairs] = {}
 """The header of a media type, so that a front may keep its encoded form."""
 _SO_MANY_TYPES = 64
@@ -317,4 +316,4 @@ class ModelState(Exchange):
         """A whole answer, or, where a keepalive has committed the status, what is left to say."""
         if self._committed:
             return (Data(body), End())
-        return whole_answer(status, headers, lines, body, _END)
+        return (whole_of(status, headers, body, lines, False),)

@@ -22,7 +22,7 @@ cdef class Told:
 
 
 cpdef str why(Plan plan, Offer offer)
-@cython.locals(standing=Standing, other=Standing, latency=long, kept=Told, number=bytes, best=list, pieces=list, place=Py_ssize_t)
+@cython.locals(standing=Standing, other=Standing, latency=long, kept=Told, number=bytes, second=bytes, third=bytes, fourth=bytes, best=list, size=Py_ssize_t)
 cpdef bytes told(Plan plan, Offer offer, tuple first)
 @cython.locals(seen=Candidate)
 cdef bytes _rarely_told(Plan plan, Offer offer, tuple first)

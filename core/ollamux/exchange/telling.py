@@ -87,15 +87,18 @@ def told(plan: Plan, offer: Offer, first: HeaderPairs) -> bytes:
     if number is None:
         number = _NUMBERS[latency] = b"%d" % latency
     best = plan.first
-    if len(best) == 1:
-        return b"".join([kept.before, number, kept.between, number, kept.alone])
+    size = len(best)
+    if size == 1:
+        return b"".join((kept.before, number, kept.between, number, kept.alone))
     other = best[1]
-    pieces = [kept.before, number, kept.between, number, kept.beside, other.station.label]
-    for place in range(2, len(best)):
-        other = best[place]
-        pieces.append(other.station.behind)
-    pieces.append(b"\r\n")
-    return b"".join(pieces)
+    second, third, fourth = other.station.label, b"", b""
+    if size > 2:
+        other = best[2]
+        third = other.station.behind
+    if size > 3:
+        other = best[3]
+        fourth = other.station.behind
+    return b"".join((kept.before, number, kept.between, number, kept.beside, second, third, fourth, b"\r\n"))
 
 
 def _rarely_told(plan: Plan, offer: Offer, first: HeaderPairs) -> bytes:

@@ -2,6 +2,12 @@
 
 cimport cython
 
+from ollamux.contract cimport Value
+
+
+cdef class Terms(Value):
+    cdef readonly object num_ctx, keep_alive
+
 
 cdef class Use:
     cdef public long running

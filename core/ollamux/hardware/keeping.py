@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import math
 
-import msgspec
-
+from ollamux.contract import Value
 from ollamux.models import Inventory
 
 __all__ = ("Keeping", "Terms", "Use")
@@ -24,11 +23,14 @@ _DEFAULT_STAY = 300.0
 """How long Ollama keeps a model unless told otherwise."""
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
+class Terms(Value):
     """What a request is sent with; None leaves it out."""
 
-    num_ctx: int | None
-    keep_alive: float | None
+    __slots__ = __match_args__ = ("num_ctx", "keep_alive")
+
+    def __init__(self, num_ctx: int | None, keep_alive: float | None) -> None:
+        self.num_ctx = num_ctx
+        self.keep_alive = keep_alive
 
 
 _NO_TERMS = Terms(None, None)

@@ -9,3 +9,7 @@ cdef class PlainChunk:
     cdef long long _created
     cdef readonly object usage, timings
     cdef readonly bint chosen, delta, named, identified, spoken, ended, spent
+
+
+cpdef speaks(bytes payload)
+cpdef PlainChunk read_chunk(bytes payload)

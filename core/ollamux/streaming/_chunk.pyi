@@ -2,7 +2,7 @@
 
 from ollamux.conversation import Timings, Usage
 
-__all__ = ("PlainChunk", "read_chunk")
+__all__ = ("PlainChunk", "read_chunk", "speaks")
 
 class PlainChunk:
     """What a chunk says."""
@@ -22,8 +22,6 @@ class PlainChunk:
     @property
     def kind(self) -> str | None: ...
     @property
-    def silent(self) -> bool: ...
-    @property
     def created(self) -> int | None: ...
     usage: Usage | None
     timings: Timings | None
@@ -36,3 +34,4 @@ class PlainChunk:
     spent: bool
 
 def read_chunk(payload: bytes) -> PlainChunk | None: ...
+def speaks(payload: bytes) -> bool | None: ...

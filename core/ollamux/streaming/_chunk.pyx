@@ -18,7 +18,7 @@ from ollamux.streaming._text cimport unescape
 
 from ollamux.conversation import Timings, Usage
 
-__all__ = ("PlainChunk", "read_chunk")
+__all__ = ("PlainChunk", "read_chunk", "speaks")
 
 cdef unsigned char KINDS[256]
 fill(KINDS)
@@ -118,8 +118,7 @@ cdef object _nanoseconds(Span span):
 cdef class PlainChunk:
     """What a chunk says: empty and None where it says nothing. `chosen` is whether it has a choice, `delta` whether that
     has a delta, `named` whether the chunk names a model, `identified`, `spoken` and `ended` whether it has an id, a role
-    and a finish, `spent` whether the usage is told as such, and not by timings, `silent` whether it plainly says nothing
-    yet. Texts are decoded when they are asked for."""
+    and a finish, `spent` whether the usage is told as such, and not by timings. Texts are decoded when they are asked for."""
 
     @property
     def id(self):
@@ -153,16 +152,22 @@ cdef class PlainChunk:
     def finish(self):
         return _text(self._finish)
 
-    @property
-    def silent(self):
-        cdef Span spans[ROWS]
-        if self.ended or _long(self._said) or _long(self._thought) or b'"prompt_progress"' in self._payload:
-            return False
-        memset(spans, 0, sizeof(spans))
-        return not self.delta or walk(self._delta.start, DELTAS, TABLE, FIRST, spans, KINDS, True) != NULL
+
+cpdef speaks(bytes payload):
+    """Whether a chunk brings text, thinking or a finish reason, where that is plain; else None."""
+    cdef Span spans[ROWS]
+    cdef PlainChunk told = read_chunk(payload)
+    if told is None:
+        return None
+    if told.ended or _long(told._said) or _long(told._thought):
+        return True
+    memset(spans, 0, sizeof(spans))
+    if told.delta and walk(told._delta.start, DELTAS, TABLE, FIRST, spans, KINDS, True) == NULL:
+        return None  # it has something that is not known here
+    return None if b'"prompt_progress"' in payload else False
 
 
-def read_chunk(bytes payload not None):
+cpdef PlainChunk read_chunk(bytes payload):
     """The chunk, or None where it is not plain."""
     cdef Span spans[ROWS]
     cdef long long numbers[ROWS]

@@ -13,7 +13,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from ollamux.clock cimport Clock
 from ollamux.streaming._buffer cimport Output, begin, release, reserve
-from ollamux.streaming._scan cimport digits, same, stamp_text
+from ollamux.streaming._scan cimport ascii_end, digits, same, stamp_text
 from ollamux.streaming._skeleton cimport Found, Segment, Skeleton
 from ollamux.streaming._text cimport fill_kinds, respell, string_end, unescape
 
@@ -82,18 +82,12 @@ cdef str said_by(const char* text, Py_ssize_t size):
     """What the inside of a string says."""
     cdef Output said
     cdef str made
-    cdef Py_ssize_t at
-    cdef signed char high = 0
-    cdef bint escapes = False
-    for at in range(size):
-        high |= text[at]
-        escapes |= text[at] == 92
-    if not escapes:
-        if high < 0:
-            return PyUnicode_DecodeUTF8(text, size, NULL)
+    if <const char*>ascii_end(<const unsigned char*>text) == text + size:  # it is followed by its quote
         made = PyUnicode_New(size, 127)
         memcpy(PyUnicode_1BYTE_DATA(made), text, size)
         return made
+    if memchr(text, 92, size) == NULL:
+        return PyUnicode_DecodeUTF8(text, size, NULL)
     begin(&said)
     try:
         reserve(&said, size)

@@ -43,9 +43,11 @@ class NdjsonRelay:
         self._decoder = NdjsonDecoder(limit)
         self._limit = limit
         self._same = upstream_model == client_model
-        self._name = msgspec.json.encode(client_model)
-        self._old = b'{"model":' + msgspec.json.encode(upstream_model) + b","
-        self._new = b'{"model":' + self._name + b","
+        self._name = self._old = self._new = b""
+        if not self._same:
+            self._name = msgspec.json.encode(client_model)
+            self._old = b'{"model":' + msgspec.json.encode(upstream_model) + b","
+            self._new = b'{"model":' + self._name + b","
         self.complete = False
         self.fault: StreamFault | None = None
         self.usage: Usage | None = None
@@ -71,13 +73,13 @@ class NdjsonRelay:
                 return data
             if count == 1 and data.startswith(self._old):
                 return self._new + data[len(self._old) :]
-        return self._pass(self._decoder.feed(data), whole=True)
+        return self._pass(self._decoder.feed(data), True)
 
     def close(self, now: float) -> bytes:
         """The last line, if it lacked its end and is whole all the same."""
-        return b"" if self.fault is not None else self._pass(self._decoder.close(), whole=False)
+        return b"" if self.fault is not None else self._pass(self._decoder.close(), False)
 
-    def _pass(self, lines: list[bytes], *, whole: bool) -> bytes:
+    def _pass(self, lines: list[bytes], whole: bool) -> bytes:
         passed: list[bytes] = []
         for line in lines:
             try:

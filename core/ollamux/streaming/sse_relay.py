@@ -26,14 +26,17 @@ from ollamux.streaming.mending import Spoken, numbered, with_id, with_role
 from ollamux.streaming.naming import with_model
 
 if TYPE_CHECKING:
-    from ollamux.streaming._chunk import PlainChunk, read_chunk
+    from ollamux.streaming._chunk import PlainChunk, read_chunk, speaks
 else:
     try:
-        from ollamux.streaming._chunk import read_chunk
+        from ollamux.streaming._chunk import read_chunk, speaks
     except ImportError:
 
         def read_chunk(payload: bytes) -> None:
             """Nothing is read quickly."""
+
+        def speaks(payload: bytes) -> None:
+            """Nothing is told quickly."""
 
 
 __all__ = ("SseRelay", "speaks")
@@ -343,16 +346,6 @@ class SseRelay:
             }
             events.append(b"data: " + msgspec.json.encode(chunk) + b"\n\n")
         return b"".join(events) + _DONE
-
-
-def speaks(payload: bytes) -> bool | None:
-    """Whether a chunk brings text, thinking or a finish reason, where that is plain; else None."""
-    plain = read_chunk(payload)
-    if plain is None:
-        return None
-    if plain.silent:
-        return False
-    return True if plain.ended or plain.text or plain.thought else None
 
 
 def _cut_into(payload: bytes) -> StreamFault | None:

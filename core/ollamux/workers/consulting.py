@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ollamux.contract import End, FailureKind, WakeAt, Wants
+from ollamux.contract import End, FailureKind, WakeAt, Wants, Whole
 from ollamux.exchange.base import Exchange
 from ollamux.workers.messages import Answer, Question
 
@@ -77,7 +77,11 @@ class Consulting(Exchange):
         return self._ask(now)
 
     def _passed(self, wants: Wants) -> Wants:
-        if isinstance(wants, tuple) and self._inner is not None and any(isinstance(want, End) for want in wants):
+        if (
+            isinstance(wants, tuple)
+            and self._inner is not None
+            and any(isinstance(want, End | Whole) for want in wants)
+        ):
             self._inner.front = None
         return wants
 

@@ -20,10 +20,24 @@ import msgspec
 
 from ollamux import __version__
 from ollamux.config import Config
-from ollamux.contract import Call, Cancel, ClientRequest, Data, End, FailureKind, Head, Read, WakeAt, Want, Wants
+from ollamux.contract import (
+    Call,
+    Cancel,
+    ClientRequest,
+    Data,
+    End,
+    FailureKind,
+    Head,
+    Read,
+    WakeAt,
+    Want,
+    Wants,
+    spread,
+)
 from ollamux.exchange import Exchange
 from ollamux.formats.base import Serving
 from ollamux.gateway import Gateway
+from ollamux.head_lines import pairs_of
 from ollamux_aiohttp.chores import ChoreRunner
 from ollamux_aiohttp.deadlines import Deadlines
 from ollamux_aiohttp.logs import log_news
@@ -188,7 +202,7 @@ class Asking(Listener):
         if isinstance(wants, bytes):
             self._keep(wants)
             return
-        for want in wants or ():
+        for want in spread(wants):
             self._do(want)
         if self._engine.gateway.has_ready():
             self._engine.drain()
@@ -201,7 +215,7 @@ class Asking(Listener):
                 self._engine.deadlines.set(self, want.when)
             case Head():
                 self.status = want.status
-                self.headers = {name.lower(): value for name, value in want.headers}
+                self.headers = {name.lower(): value for name, value in (*want.headers, *pairs_of(want.lines))}
                 self._came.set()
             case Data():
                 self._keep(want.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ollamux.contract import Data, End, Head
+from ollamux.contract import Data, End, Head, Whole, spread
 from ollamux.exchange.base import Exchange, Settled, answer
 
 
@@ -32,9 +32,10 @@ def test_an_exchange_does_nothing_with_any_report_unless_it_says_otherwise() -> 
 
 def test_a_settled_exchange_answers_when_it_starts_and_never_again() -> None:
     exchange = Settled(404, (("A", "b"),), b"no", close=True)
-    assert exchange.start(0.0) == (Head(404, (("A", "b"),)), Data(b"no"), End(close=True))
+    assert exchange.start(0.0) == (Whole(404, (("A", "b"),), b"no", close=True),)
     assert exchange.client_gone(0.0) is None and exchange.woken(0.0) is None
 
 
 def test_a_whole_answer_is_a_head_the_body_and_the_end() -> None:
-    assert answer(200, (), b"x") == (Head(200, ()), Data(b"x"), End())
+    assert answer(200, (), b"x") == (Whole(200, (), b"x"),)
+    assert [*spread(answer(200, (), b"x"))] == [Head(200, ()), Data(b"x"), End()]

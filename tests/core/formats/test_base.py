@@ -50,6 +50,8 @@ def test_a_dialect_knows_by_itself_by_what_a_body_shows_that_it_may_have_to_chan
 ) -> None:
     assert Dialect(**told).cues == cues
     assert Dialect(**told).having(strict=True).cues == tuple(sorted({*cues, b'"assistant"'}))
+    in_messages = told.keys() & {"developer", "image_urls"}
+    assert Dialect(**told).beside == (() if in_messages else cues)
 
 
 def test_a_dialect_is_equal_to_one_that_spells_the_same() -> None:

@@ -4,6 +4,7 @@ cimport cython
 
 from ollamux.chat cimport ChatRequest, PlainMessages
 from ollamux.formats.base cimport Dialect
+from ollamux.formats.openai_chat._passing cimport joined
 from ollamux.formats.outgoing cimport Outgoing, outgoing_of
 
 

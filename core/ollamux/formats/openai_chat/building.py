@@ -42,6 +42,7 @@ from ollamux.conversation import (
 from ollamux.errors import InvalidRequest
 from ollamux.formats.base import Dialect
 from ollamux.formats.openai_chat.carrying import returned_detail, returned_extra
+from ollamux.formats.openai_chat.plain import joined
 from ollamux.formats.outgoing import Outgoing, outgoing_of
 
 __all__ = ("build_chat", "build_completion", "build_embed", "sampling_fields", "thinking_fields")
@@ -80,8 +81,7 @@ def build_chat(request: ChatRequest, model: str, dialect: Dialect) -> Outgoing:
         if request.stream and dialect.stream_options:
             streamed = _STREAMED
         knobs = _NO_KNOBS if request.sampling is NO_SAMPLING else _knobs_of(request.sampling, dialect)
-        pieces = (_named(model), plain.text, streamed, knobs.text, b"}")
-        return outgoing_of(_CHAT, b"".join(pieces), knobs.warnings)
+        return outgoing_of(_CHAT, joined(_named(model), plain.text, streamed, knobs.text), knobs.warnings)
     messages: list[dict[str, Any]] = []
     warnings: list[str] = []
     for message in said if plain is None else ():

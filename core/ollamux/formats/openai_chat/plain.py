@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ("asked_as", "holds", "passed", "read_plain", "renamed", "route_of", "shows", "usage_of")
+__all__ = ("asked_as", "holds", "joined", "passed", "read_plain", "renamed", "route_of", "shows", "usage_of")
 
 if TYPE_CHECKING:
     from ollamux.formats.asking import Incoming
-    from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of, shows
+    from ollamux.formats.openai_chat._passing import asked_as, holds, joined, passed, renamed, route_of, shows
     from ollamux.formats.openai_chat._plain import read_plain, usage_of
     from ollamux.formats.openai_chat.route import Routed
 else:
@@ -26,7 +26,7 @@ else:
             """Nothing is read quickly."""
 
     try:
-        from ollamux.formats.openai_chat._passing import asked_as, holds, passed, renamed, route_of, shows
+        from ollamux.formats.openai_chat._passing import asked_as, holds, joined, passed, renamed, route_of, shows
     except ImportError:
 
         def route_of(incoming: Routed) -> bool:
@@ -43,6 +43,10 @@ else:
         def shows(body: bytes, words: tuple[bytes, ...]) -> bool:
             """Whether any of the words is somewhere in the body."""
             return any(holds(body, word) for word in words)
+
+        def joined(first: bytes, second: bytes, third: bytes, fourth: bytes) -> bytes:
+            """The members of an object, one behind the other, and its end."""
+            return first + second + third + fourth + b"}"
 
         def renamed(incoming: Incoming, body: bytes) -> None:
             """Nothing is renamed quickly."""

@@ -7,6 +7,7 @@ from ollamux.formats.openai_chat.incoming cimport OpenAIIncoming, read_route
 from ollamux.formats.answering cimport RenderContext
 from ollamux.formats.asking cimport Incoming
 from ollamux.formats.base cimport Serving
+from ollamux.streaming._chunk cimport speaks
 
 
 cdef class OpenAIChatServing(Serving):

@@ -34,7 +34,8 @@ from ollamux.conversation import (
 from ollamux.errors import BackendError, BackendUnavailable
 from ollamux.formats.base import RenderContext
 from ollamux.formats.ollama.context import unpack
-from ollamux.formats.ollama.rendering import OllamaRenderer, Route
+from ollamux.formats.ollama.gotext import dump
+from ollamux.formats.ollama.rendering import OllamaRenderer, Route, plain_whole
 
 USAGE = UsageUpdate(Usage(11, None, None, 3), Timings(12_500_000, 30_250_000))
 METRICS = (
@@ -61,6 +62,32 @@ def streamed(*events: Event, route: Route = "chat", **rest: Any) -> list[str]:
     lines = out[:-1].split("\n")
     assert [json.loads(line)["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
     return lines
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "tool_calls", "context_exceeded", "malformed", None])
+@pytest.mark.parametrize("text", ["Hel<lo>", "a\\n\u00e9", ""])
+def test_a_plain_answer_is_written_without_a_renderer_as_it_is_with_one(finish: str | None, text: str) -> None:
+    for usage in (Usage(11, None, None, 3), Usage(1, 2, 3, 4, 5), None):
+        for timings in (Timings(12_500_000, 30_250_000), None):
+            answer = Told(text, finish, usage, timings)
+            quick = plain_whole(context(), answer, 2.0)
+            assert (quick is None) == (finish not in ("stop", "length"))
+            if quick is not None:
+                assert quick == renderer().whole(answer, 2.0)
+                assert json.loads(quick)["message"]["content"] == text
+    assert plain_whole(context(), Answer([Text("x")], "stop"), 2.0) is None
+    assert plain_whole(context(), Told("x", "stop", None, None, ()), 2.0) is None
+
+
+class Told(Answer):
+    """An answer whose text is there already."""
+
+    def __init__(self, text: str, finish: Any, usage: Usage | None, timings: Any, logprobs: Any = None) -> None:
+        super().__init__([Text(text)], finish, usage, timings, logprobs)
+        self.text = text
+
+    def told(self, html: bool) -> bytes | None:
+        return dump(self.text) if html else None
 
 
 def test_a_chat_streams_a_line_for_each_piece() -> None:

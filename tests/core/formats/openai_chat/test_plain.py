@@ -17,7 +17,17 @@ from ollamux.errors import OllamuxError
 from ollamux.formats.ollama.gotext import dump
 from ollamux.formats.openai_chat.embeddings import passed_vectors, read_embedding
 from ollamux.formats.openai_chat.incoming import OpenAIChatIncoming, routing_told
-from ollamux.formats.openai_chat.plain import asked_as, holds, passed, read_plain, renamed, route_of, shows, usage_of
+from ollamux.formats.openai_chat.plain import (
+    asked_as,
+    holds,
+    joined,
+    passed,
+    read_plain,
+    renamed,
+    route_of,
+    shows,
+    usage_of,
+)
 from ollamux.formats.openai_chat.reading import read_answer_carefully
 from ollamux.formats.openai_chat.route import ASKED as ASKED_FOR
 from ollamux.formats.openai_chat.route import NOTHING, UNTOLD, Routed
@@ -261,6 +271,11 @@ def test_a_request_is_renamed_the_same_way_quickly(changes: dict[str, Any], name
     quick = asked_as(body, value)
     if quick is not None:
         assert quick == replace(body, {"model": value})
+
+
+@given(st.tuples(st.binary(), st.binary(), st.binary(), st.binary()))
+def test_pieces_of_an_object_are_joined(pieces: tuple[bytes, bytes, bytes, bytes]) -> None:
+    assert joined(*pieces) == b"".join(pieces) + b"}"
 
 
 def test_a_text_of_every_length_ends_where_it_ends() -> None:
