@@ -58,6 +58,8 @@ class Attempt:
         """The answer is over."""
         self.last = self.asked.world.now
         self.open = False
+        if self.number % 2:
+            self.asked.exchange.take_answer(self.call.attempt, self.last)
         self.asked.do(self.asked.exchange.attempt_end(self.call.attempt, self.last), "end")
 
     def fail(self, kind: FailureKind) -> None:

@@ -196,6 +196,9 @@ class World:
         self.all.append(asked)
         self.open.append(asked)
         self.note(f"{asked}: asks for {guest.model}, {dict(guest.headers)}")
+        if len(self.all) % 2:  # as those of a burst begin
+            asked.exchange.take_in(self.now)
+            asked.exchange.take_place(self.now)
         asked.do(asked.exchange.start(self.now), "start")
         return asked
 

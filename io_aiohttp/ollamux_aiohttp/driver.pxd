@@ -41,6 +41,7 @@ cdef class Driver(Answering):
     cpdef attempt_end(self, long attempt)
     cpdef start(self)
     cpdef take_in(self)
+    cpdef take_place(self)
     cpdef begin(self)
     cpdef act(self, int number)
     cdef _end_whole(self)

@@ -203,9 +203,18 @@ class Driver(Answering):
         except Exception:
             self._fail()
 
+    def take_place(self) -> None:
+        """Has the exchange look for a backend; `begin` is to follow."""
+        if self._over:  # it could not even read
+            return
+        try:
+            self._exchange.take_place(self._now)
+        except Exception:
+            self._fail()
+
     def begin(self) -> None:
         """Begins the exchange; `carry_out` is to follow."""
-        if self._over:  # it could not even read
+        if self._over:
             return
         try:
             self._due = self._exchange.start(self._now)

@@ -111,11 +111,11 @@ class Arrivals(Burst):
     __slots__ = ("_pump",)
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pump: Pump) -> None:
-        super().__init__(loop, 3)
+        super().__init__(loop, 4)
         self._pump = pump
 
     def step(self, who: Client, number: int) -> None:
-        """Opens and reads its request if it is there still, begins it, acts upon that."""
+        """Opens and reads its request if it is there still, finds it a place, begins it, acts upon that."""
         client: Client = who
         driver: Driver
         if number == 0:
@@ -128,6 +128,8 @@ class Arrivals(Burst):
             return
         driver = client.driver  # type: ignore[assignment]  # the one that was made just now
         if number == 1:
+            driver.take_place()
+        elif number == 2:
             driver.begin()
         else:
             driver.carry_out()

@@ -235,7 +235,7 @@ class Asked:
 
 
 class Driven:
-    """A gateway, its clock, and everything that was asked of it."""
+    """A gateway, its clock, and everything that was asked of it; every second request in the steps of a burst."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -243,6 +243,7 @@ class Driven:
         self.calls: list[Called] = []
         self.open: list[Asked] = []
         self.play: Player | None = None
+        self.in_steps = False
         gateway.wall(_EPOCH, 0, self.now)
 
     def ask(
@@ -260,6 +261,10 @@ class Driven:
         request = ClientRequest(method, path, {"host": "localhost"} | dict(headers or {}), data, peer=peer)
         asked = Asked(self, self.gateway.open(request, self.now), player)
         self.open.append(asked)
+        self.in_steps = not self.in_steps
+        if self.in_steps:
+            asked.exchange.take_in(self.now)
+            asked.exchange.take_place(self.now)
         asked.do(asked.exchange.start(self.now))
         self.drain()
         return asked

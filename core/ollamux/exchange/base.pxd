@@ -9,6 +9,7 @@ cdef class Exchange:
     cdef public str caller, request_id
 
     cpdef take_in(self, double now)
+    cpdef take_place(self, double now)
     cpdef start(self, double now)
     cpdef proceed(self, double now)
     cpdef body_data(self, bytes data, double now)

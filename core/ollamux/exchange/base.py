@@ -124,6 +124,10 @@ class Exchange:
         """Reads the request, which `start` does where nobody has asked for it before: so that those of many come one
         after the other."""
 
+    def take_place(self, now: float) -> None:
+        """Looks for who is to be called and takes a place there, which `start` does where nobody has asked for it
+        before; `start` is then to follow at once."""
+
     def start(self, now: float) -> Wants:
         """The first thing to do."""
         return None

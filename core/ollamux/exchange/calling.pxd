@@ -29,6 +29,8 @@ cdef class CallState(SendState):
     @cython.locals(tries=Tries)
     cdef _next(self, error, double now, failure=*)
     @cython.locals(incoming=Incoming, outgoing=Outgoing, called=Calling)
+    cdef _make_call(self, Offer offer, Backend backend, double now)
+    @cython.locals(incoming=Incoming)
     cdef _call(self, Offer offer, Backend backend, double now)
     @cython.locals(incoming=Incoming, outgoing=Outgoing, called=Calling, dialect=Dialect)
     cdef tuple _translate(self, double now)

@@ -241,7 +241,16 @@ class CallState(SendState):
             self._renderer = None  # what was told it before is no part of this answer
         self._queued_until = inf
         self._goes_out(now)
-        self._called = called = self._calling(offer, backend)
+        self._called = self._calling(offer, backend)
+        if self._seeking:
+            self._found = True
+            return None
+        return self._make_call(offer, backend, now)
+
+    def _make_call(self, offer: Offer, backend: Backend, now: float) -> Wants:
+        """What goes out to the backend whose place it has."""
+        incoming, called = self._incoming, self._called
+        assert incoming is not None
         try:
             if called is None:
                 return self._answer_itself(offer, backend, now)

@@ -65,12 +65,26 @@ class ModelExchange(CallState):
         if incoming.stream:
             self._keepalive_at = now + KEEPALIVE
 
+    def take_place(self, now: float) -> None:
+        if self._incoming is not None:
+            self._sought = self._seeking = True
+            self._early = self._look_up(now, False)
+            self._seeking = False
+
     def start(self, now: float) -> Wants:
         if self._incoming is None and self._lost is None:
             self.take_in(now)
         if self._incoming is None and self._lost is not None:
             return self._refuse(self._lost, now)
-        return self._look_up(now, False)
+        if not self._sought:
+            return self._look_up(now, False)
+        self._sought = False
+        if self._found and self._phase is _CALLING:
+            assert self._offer is not None and self._backend is not None
+            self._found = False
+            return self._make_call(self._offer, self._backend, now)
+        early, self._early = self._early, None
+        return early
 
     def _wished(self, headers: Mapping[str, str]) -> Constraints | None:
         """What the client's headers ask for, which few do. Raises InvalidRequest."""

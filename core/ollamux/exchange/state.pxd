@@ -26,7 +26,7 @@ cdef class ModelState(Exchange):
     cdef Serving _serving
     cdef object _route, _phase, _neutral, _renderer
     cdef object _converter, _place, _head_headers, _paused_at
-    cdef object _lost, _made, _constraints, _fan, _fetching, _prospect, _among, _sent
+    cdef object _early, _lost, _made, _constraints, _fan, _fetching, _prospect, _among, _sent
     cdef TemplateConverter _copier
     cdef Usage _spent, _usage
     cdef dict _pictures
@@ -45,7 +45,7 @@ cdef class ModelState(Exchange):
     cdef str _upstream
     cdef bytes _opening, _first
     cdef long _attempt, _before, _collected_size, _status, _key
-    cdef bint _choosy, _committed, _going_on, _keeps, _relaying, _resumed
+    cdef bint _choosy, _committed, _going_on, _keeps, _relaying, _resumed, _seeking, _sought, _found
     cdef double _arrived, _called_at, _dispatched, _activity, _keepalive_at, _queued_until, _rested_until
 
     cpdef prepare(self, house, ClientRequest request, Serving serving, route, place)

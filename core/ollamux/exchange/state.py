@@ -11,7 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ollamux.backends import Backend
-from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want, whole_of
+from ollamux.contract import ClientRequest, Data, End, Head, HeaderPairs, Want, Wants, whole_of
 from ollamux.conversation import Bytes, Event
 from ollamux.errors import OllamuxError
 from ollamux.exchange import heads
@@ -78,12 +78,14 @@ class ModelState(Exchange):
         "_copier",
         "_dialect",
         "_dispatched",
+        "_early",
         "_failure",
         "_fan",
         "_fetching",
         "_first",
         "_first_token",
         "_format",
+        "_found",
         "_going_on",
         "_head_headers",
         "_house",
@@ -112,9 +114,11 @@ class ModelState(Exchange):
         "_rested_until",
         "_resumed",
         "_route",
+        "_seeking",
         "_sent",
         "_served",
         "_serving",
+        "_sought",
         "_spent",
         "_status",
         "_tries",
@@ -196,6 +200,8 @@ class ModelState(Exchange):
         self._fetching: Fetching | None = None
         self._pictures: dict[str, Bytes] | None = None
         self._going_on = False
+        self._seeking = self._sought = self._found = False
+        self._early: Wants = None
         self._sent: Sent | None = None
         self._resumed = False
 

@@ -10,6 +10,7 @@ def test_an_exchange_does_nothing_with_any_report_unless_it_says_otherwise() -> 
     exchange = Exchange()
     assert exchange.front is None and exchange.extra_headers == ()
     exchange.take_in(0.0)
+    exchange.take_place(0.0)
     exchange.take_answer(1, 0.0)
     reports = [
         exchange.start(0.0),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.driving import Asked, Driven, delta, driven, ending, line
 
-from ollamux.contract import ClientRequest, Head
+from ollamux.contract import Call, ClientRequest, Head, WakeAt, spread
 
 
 def whole(text: str = "hello") -> dict[str, Any]:
@@ -440,3 +440,33 @@ def test_what_a_lost_attempt_told_is_no_part_of_the_next_ones_answer() -> None:
     assert len(asked.calls) == 2
     asked.called.answer(200, whole())
     assert asked.status == 200 and "x-request-id" not in asked.headers
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_place_may_be_taken_before_the_exchange_starts(places: int) -> None:
+    run = driven(v={"type": "vllm", "max_concurrent_requests": places})
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}).encode()
+    request = ClientRequest(method="POST", path="/api/chat", headers={"host": "localhost"}, body=body, peer="")
+    first, second = run.gateway.open(request, run.now), run.gateway.open(request, run.now)
+    for exchange in (first, second):  # as in a burst: each step for both
+        exchange.take_in(run.now)
+    for exchange in (first, second):
+        exchange.take_place(run.now)
+    found = [[type(want) for want in spread(exchange.start(run.now))] for exchange in (first, second)]
+    assert found == [[Call, WakeAt], [Call, WakeAt] if places == 2 else [WakeAt]]
+    for exchange in (second, first):
+        exchange.client_gone(run.now)
+    assert at_rest(run)
+
+
+def test_whoever_leaves_with_a_place_that_was_not_used_gives_it_back() -> None:
+    run = driven(v={"type": "vllm", "max_concurrent_requests": 1})
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    request = ClientRequest(method="POST", path="/api/chat", headers={"host": "localhost"}, body=body, peer="")
+    exchange = run.gateway.open(request, run.now)
+    exchange.take_in(run.now)
+    exchange.take_place(run.now)
+    assert run.running == 1
+    exchange.client_gone(run.now)
+    assert not exchange.start(run.now)
+    assert at_rest(run)
