@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
-from ollamux.config import Config
 from ollamux.formats.asking import Incoming
 from ollamux.formats.base import Served
 from ollamux.models import AUTO, ModelInfo
@@ -26,6 +25,7 @@ from ollamux.routing.fleet import Fleet
 from ollamux.routing.patterns import PatternTable
 
 if TYPE_CHECKING:
+    from ollamux.config import Config
     from ollamux.routing.auto import Auto
     from ollamux.routing.requirements import Requirements
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ollamux.clock import Clock
-from ollamux.config import BackendConfig
 from ollamux.contract import Call, HeaderPairs, Target, call_of
 from ollamux.conversation import Operation
 from ollamux.credentials.base import Signer
@@ -30,6 +29,7 @@ from ollamux.resilience.health import Health
 from ollamux.routing.catalog import Offer
 
 if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
     from ollamux.credentials.oauth2 import AccessToken
 
 __all__ = ("DEFAULT_REGION", "Backend")

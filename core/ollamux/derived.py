@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ollamux.backends import Backend
-from ollamux.config import Config
 from ollamux.gate import IssuedKey
 from ollamux.hardware.machine import Machine
 from ollamux.hardware.thermal import ThermalLimits
@@ -20,6 +20,9 @@ from ollamux.resilience.quota import Quota
 from ollamux.routing.catalog import Offer
 from ollamux.routing.fleet import Fleet, is_ours
 from ollamux.routing.patterns import vendors_of
+
+if TYPE_CHECKING:
+    from ollamux.config import Config
 
 __all__ = ("fleet", "guards", "issued_keys", "keep_alive", "machine")
 

@@ -6,14 +6,16 @@ Rules: what was never measured is null; nothing shown holds a secret.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ollamux.accounting.ledger import Ledger, Sums
 from ollamux.backends import Backend
-from ollamux.config import Config
 from ollamux.exchange.base import House
 from ollamux.hardware.machine import Machine
 from ollamux.resilience.health import Condition
+
+if TYPE_CHECKING:
+    from ollamux.config import Config
 
 __all__ = ("DescribedHouse", "Descriptions", "condition_of", "serves", "share")
 

@@ -14,7 +14,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-from ollamux.config import Config
 from ollamux.contract import ClientRequest, HeaderPairs
 from ollamux.derived import issued_keys
 from ollamux.errors import LoopDetected, OllamuxError, RateLimited
@@ -33,6 +32,7 @@ from ollamux.routes import Match, NoRoute, Page, Redirect, Router, Target
 from ollamux.workers.dividing import ALONE, Part
 
 if TYPE_CHECKING:
+    from ollamux.config import Config
     from ollamux.config.schema import ResponsesConfig
     from ollamux.formats.openai_responses.serving import ResponsesServing
     from ollamux.formats.openai_responses.store import StoredResponses

@@ -16,7 +16,6 @@ from ollamux.accounting.ledger import Ledger
 from ollamux.automatic import Automatic
 from ollamux.backends import Backend
 from ollamux.clock import Clock
-from ollamux.config import BackendConfig, Config
 from ollamux.contract import FailureKind
 from ollamux.derived import fleet, guards, keep_alive, machine
 from ollamux.exchange import Exchange
@@ -37,6 +36,7 @@ from ollamux.unloading import Unloading
 from ollamux.workers.dividing import ALONE, Part, divided, places
 
 if TYPE_CHECKING:
+    from ollamux.config import BackendConfig, Config
     from ollamux.reports import BackendReport
     from ollamux.workers.circle import Circle, CircleHouse
     from ollamux.workers.messages import Round

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from ollamux.backends import Backend
-from ollamux.config import HealthConfig
 from ollamux.contract import Call, FailureKind
 from ollamux.exchange import Exchange
 from ollamux.exchange.base import FRESH
@@ -26,6 +25,7 @@ from ollamux.models import Inventory, ProbeAnswer
 from ollamux.resilience.health import Kind
 
 if TYPE_CHECKING:
+    from ollamux.config import HealthConfig
     from ollamux.workers.messages import Round
 
 __all__ = ("Chore", "ProbedHouse", "Probing")

@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ollamux.backends import Backend
-from ollamux.config import BackendConfig, Capability, Config, ModelConfig
 from ollamux.config.types import type_called
 from ollamux.formats.ollama.names import canonical_key
-from ollamux.routing import well_known
 from ollamux.routing.catalog import Catalog, Registered, Shelf
 from ollamux.routing.patterns import PatternTable, vendors_of
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig, Capability, Config, ModelConfig
 
 __all__ = ("catalog_of", "deployments")
 
@@ -63,6 +64,8 @@ def deployments(config: Config, backend: BackendConfig) -> dict[str, str]:
 
 
 def _shelf(backend: Backend, resources: Collection[str]) -> Shelf:
+    from ollamux.routing import well_known
+
     config, kind = backend.config, backend.provider.type
     claims = config.models
     if not claims and config.deployment_name:
@@ -133,6 +136,8 @@ def _host(backend: Backend) -> str:
 def _expects(backend: Backend, resources: Collection[str]) -> Callable[[str], bool] | None:
     """Whether a backend that has told nothing may have a model: by its patterns, else by what its vendor is known
     for."""
+    from ollamux.routing import well_known
+
     kind, wanted = backend.provider.type, backend.config.model_capability
     admits = _admits(wanted)
     claimed = _claimed(backend, resources)

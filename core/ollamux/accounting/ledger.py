@@ -13,12 +13,15 @@ tokens, it is not counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from ollamux.accounting.histogram import Histogram
-from ollamux.config import Price
 from ollamux.conversation import Operation
 from ollamux.routing.catalog import Offer
 from ollamux.usage import Usage
+
+if TYPE_CHECKING:
+    from ollamux.config import Price
 
 __all__ = (
     "DURATION",

@@ -6,8 +6,8 @@
     config = resolve_keys(load(layers, env, {"server.port": 8080}), env, read_file)
 
 `schema` is what comes out and every default, `sections` and `backends` what may be written, `environment` the
-variables. Whatever is wrong is one ConfigError with all of it. What reads a configuration is loaded when it is asked
-for: who makes a `Config` of values needs none of it.
+variables. Whatever is wrong is one ConfigError with all of it. Each module is loaded when something of it is asked for:
+who makes a `Config` of values needs nothing of what reads one, and who only names its types needs none of it.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ollamux.config.keys import bind_problem, is_loopback, resolve_keys
-from ollamux.config.schema import (
-    BackendConfig,
-    BackendLimits,
-    BackendTls,
-    Capability,
-    Characteristics,
-    Config,
-    HealthConfig,
-    HedgingConfig,
-    KeyConfig,
-    Limits,
-    LoggingConfig,
-    MetricsConfig,
-    ModelConfig,
-    OAuth2Config,
-    PicturesConfig,
-    Pool,
-    Price,
-    QueueConfig,
-    RateLimitConfig,
-    ResponseOptimization,
-    ResponsesConfig,
-    RetryConfig,
-    RoutingConfig,
-    Secret,
-    ServerConfig,
-    ServerTls,
-    ThermalConfig,
-    Timeouts,
-    VramConfig,
-)
 from ollamux.errors import ConfigError
 
 if TYPE_CHECKING:
     from ollamux.config.document import Layer, includes_of, parse_document, parse_dotenv
     from ollamux.config.environment import extra_files
+    from ollamux.config.keys import bind_problem, is_loopback, resolve_keys
     from ollamux.config.layers import load
+    from ollamux.config.schema import (
+        BackendConfig,
+        BackendLimits,
+        BackendTls,
+        Capability,
+        Characteristics,
+        Config,
+        HealthConfig,
+        HedgingConfig,
+        KeyConfig,
+        Limits,
+        LoggingConfig,
+        MetricsConfig,
+        ModelConfig,
+        OAuth2Config,
+        PicturesConfig,
+        Pool,
+        Price,
+        QueueConfig,
+        RateLimitConfig,
+        ResponseOptimization,
+        ResponsesConfig,
+        RetryConfig,
+        RoutingConfig,
+        Secret,
+        ServerConfig,
+        ServerTls,
+        ThermalConfig,
+        Timeouts,
+        VramConfig,
+    )
 
 __all__ = (
     "BackendConfig",
@@ -96,20 +96,19 @@ __all__ = (
     "resolve_keys",
 )
 
-_READING = {
-    "Layer": "document",
-    "extra_files": "environment",
-    "includes_of": "document",
-    "load": "layers",
-    "parse_document": "document",
-    "parse_dotenv": "document",
+_IN = {
+    "document": ("Layer", "includes_of", "parse_document", "parse_dotenv"),
+    "environment": ("extra_files",),
+    "keys": ("bind_problem", "is_loopback", "resolve_keys"),
+    "layers": ("load",),
 }
-"""What reads a configuration, and the module that it is in."""
+"""The names that are in no module but these; all others are in `schema`."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _READING:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_READING[name]}"), name)
+    module = next((module for module, names in _IN.items() if name in names), "schema")
+    found: object = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = found
     return found

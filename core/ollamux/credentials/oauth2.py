@@ -14,13 +14,15 @@ from __future__ import annotations
 import base64
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ollamux.config import OAuth2Config
 from ollamux.contract import HeaderPairs
+
+if TYPE_CHECKING:
+    from ollamux.config import OAuth2Config
 
 __all__ = ("AccessToken", "TokenRequest")
 

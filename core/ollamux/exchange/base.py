@@ -8,12 +8,11 @@ client.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ollamux.accounting.ledger import Ledger
 from ollamux.backends import Backend
 from ollamux.clock import Clock
-from ollamux.config import PicturesConfig
 from ollamux.contract import FailureKind, HeaderPairs, Want, Wants, whole_of
 from ollamux.formats.asking import Incoming
 from ollamux.news import Feed
@@ -21,6 +20,9 @@ from ollamux.resilience.admission import Admission
 from ollamux.resilience.guards import Guards
 from ollamux.routing.catalog import Catalog, Offer
 from ollamux.routing.plan import Planner
+
+if TYPE_CHECKING:
+    from ollamux.config import PicturesConfig
 
 __all__ = ("FRESH", "JSON_UTF8", "PATIENCE", "ROOM", "Chooser", "Exchange", "House", "Settled", "answer")
 

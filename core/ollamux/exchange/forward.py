@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
@@ -21,7 +22,6 @@ import msgspec
 from ollamux.accounting.kinds import kind_of
 from ollamux.accounting.ledger import GONE
 from ollamux.backends import Backend
-from ollamux.config import BackendConfig
 from ollamux.contract import (
     Call,
     CallData,
@@ -45,6 +45,9 @@ from ollamux.exchange.base import FRESH, JSON_UTF8, PATIENCE, Exchange, House, a
 from ollamux.exchange.failures import failure_of
 from ollamux.formats.base import Serving
 from ollamux.news import Decision
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
 
 __all__ = ("Forward", "ForwardExchange", "kept_behind")
 

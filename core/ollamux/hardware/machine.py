@@ -11,17 +11,19 @@ come here, but for `vram.keeping`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ollamux.config import BackendConfig
 from ollamux.hardware.efficiency import Efficiency
 from ollamux.hardware.placement import devices_for, is_here
 from ollamux.hardware.power import Power
 from ollamux.hardware.readings import Device, Readings
 from ollamux.hardware.thermal import Thermal, ThermalLimits
 from ollamux.hardware.vram import Usage, Vram, VramPolicy
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
 
 __all__ = ("Condition", "Machine")
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from ollamux.config.keys import is_loopback
 from ollamux.hardware.readings import Device
 
 __all__ = ("devices_for", "is_here", "word_for")
@@ -37,6 +36,8 @@ def is_here(endpoint: str | None) -> bool:
     """Whether a backend's endpoint is on this machine: a loopback address."""
     if not endpoint:
         return False
+    from ollamux.config.keys import is_loopback
+
     try:
         host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname
     except ValueError:

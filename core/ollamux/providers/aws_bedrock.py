@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ollamux.config import BackendConfig
 from ollamux.contract import HeaderPairs
 from ollamux.formats.base import Dialect
 from ollamux.formats.bedrock.models import model_of
 from ollamux.models import Inventory, ModelInfo, Probe, ProbeAnswer
 from ollamux.providers.base import as_rows
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
 
 __all__ = ("PROVIDERS", "AwsBedrock")
 

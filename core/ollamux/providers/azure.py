@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
-from ollamux.config import BackendConfig
 from ollamux.contract import HeaderPairs
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, Probe, ProbeAnswer
 from ollamux.providers.openai import dialect_of
 from ollamux.providers.openai_compatible import OpenAiCompatible
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
 
 __all__ = ("PROVIDERS", "Azure")
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ollamux.config import BackendConfig
 from ollamux.contract import HeaderPairs
 from ollamux.formats.base import Dialect
 from ollamux.models import Inventory, ModelInfo, Probe, ProbeAnswer
 from ollamux.providers.base import as_rows
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
 
 __all__ = ("PROVIDERS", "Cohere")
 

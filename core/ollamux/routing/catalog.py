@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from ollamux.config import Price
 from ollamux.models import ASSUMED_CAPABILITIES, Inventory, Loaded, ModelInfo
 from ollamux.routing.patterns import PatternTable
-from ollamux.routing.well_known import Facts
+
+if TYPE_CHECKING:
+    from ollamux.config import Price
+    from ollamux.routing.well_known import Facts
 
 __all__ = ("Catalog", "Offer", "Registered", "Shelf")
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ollamux.config import BackendConfig
 from ollamux.config.types import type_called
 from ollamux.errors import InvalidRequest
 from ollamux.hardware.power import TYPICAL_WATTS
@@ -27,6 +27,9 @@ from ollamux.routing.score import LEANINGS, PREFERENCE, PRIORITY
 from ollamux.routing.standing import REFERENCE_PROMPT, REFERENCE_TOKENS, Field, Standing
 from ollamux.routing.station import Station
 from ollamux.routing.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig
 
 __all__ = ("TYPICAL", "Fleet", "Typical", "is_ours")
 

@@ -10,16 +10,18 @@ that all processes of one machine share.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
 from ollamux.accounting.histogram import Histogram
 from ollamux.accounting.ledger import DURATION, Ledger, Row
 from ollamux.backends import Backend
-from ollamux.config import Config
 from ollamux.conversation import Operation
 from ollamux.exchange.base import House
+
+if TYPE_CHECKING:
+    from ollamux.config import Config
 
 __all__ = ("Books", "CountingHouse", "Together", "add", "books_of")
 

@@ -12,9 +12,8 @@ begins is told what the others know by the first of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ollamux.config import Config
 from ollamux.exchange.base import Exchange
 from ollamux.formats.openai_responses.incoming import named_elsewhere
 from ollamux.formats.openai_responses.store import StoredResponses
@@ -43,6 +42,9 @@ from ollamux.workers.messages import (
     decode,
     frame_of,
 )
+
+if TYPE_CHECKING:
+    from ollamux.config import Config
 
 __all__ = ("Circle", "CircleHouse")
 

@@ -11,11 +11,15 @@ calls) is not divided.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec.structs import replace
 
-from ollamux.config import BackendConfig, Config
 from ollamux.config.pacing import Rate
+
+if TYPE_CHECKING:
+    from ollamux.config import BackendConfig, Config
 
 __all__ = ("ALONE", "Part", "divided", "places", "rate")
 
