@@ -50,6 +50,7 @@ cdef dict _befores
 cdef bytes _figured(
     RenderContext context, Usage usage, timings, double began, bytes before, bytes between, bytes said, bytes behind, double now
 )
+cdef long long _counted(object number) except? -1
 @cython.locals(said=bytes, before=bytes, behind=bytes)
 cpdef bytes plain_whole(RenderContext context, Answer answer, double now)
 

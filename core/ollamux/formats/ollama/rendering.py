@@ -294,17 +294,25 @@ def _figured(
     read = prompt = written = output = 0
     if usage is not None:
         if timings is not None:
-            prompt, output = timings.prompt_ns or 0, timings.output_ns or 0
+            prompt, output = _counted(timings.prompt_ns or 0), _counted(timings.output_ns or 0)
         else:
             sent = context.dispatched or context.arrived
             first = sent if began < 0.0 else began
             prompt, output = int((first - sent) * 1_000_000_000), int((now - first) * 1_000_000_000)
-        read = (usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0)
-        written = (usage.output_text or 0) + (usage.reasoning or 0)
+        read = _counted((usage.input_uncached or 0) + (usage.cache_read or 0) + (usage.cache_write or 0))
+        written = _counted((usage.output_text or 0) + (usage.reasoning or 0))
     if said is None:
         return figures(total, load, read, prompt, written, output)
     unix = context.clock.base + now
     return ending(before, unix, between, said, behind, total, load, read, prompt, written, output)
+
+
+def _counted(number: int) -> int:
+    """A backend's figure, or 0 where Ollama's clients could not read it, who have 64 bits for it."""
+    return number if -_LARGEST <= number <= _LARGEST else 0
+
+
+_LARGEST = (1 << 63) - 1
 
 
 def plain_whole(context: RenderContext, answer: Answer, now: float) -> bytes | None:

@@ -187,6 +187,19 @@ def test_counts_of_zero_are_left_out() -> None:
     assert list(last)[5:] == ["total_duration", "load_duration"]
 
 
+@pytest.mark.parametrize("impossible", [1 << 63, 1 << 70, -(1 << 70)])
+def test_figures_that_no_client_of_ollamas_could_read_are_none(impossible: int) -> None:
+    figures = Timings(impossible, impossible)
+    told = json.loads(streamed(TextDelta("x"), UsageUpdate(Usage(impossible, 1, 2, impossible, 3), figures))[-1])
+    whole = json.loads(
+        renderer().whole(Answer([Text("x")], "stop", Usage(impossible, None, None, impossible), figures), 2.0)
+    )
+    for found in (told, whole):
+        assert found["total_duration"] > 0
+        for name in ("prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration"):
+            assert not found.get(name)
+
+
 def test_a_backend_without_timings_is_timed_from_here() -> None:
     one = renderer()
     one.events([TextDelta("a")], 2.0)
