@@ -142,8 +142,10 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with serving(tmp_path) as process:
         host, port = address(process).removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as busy:
-            # A request that is under way holds up an orderly end.
-            busy.sendall(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
+            # A request that is under way holds up an orderly end; it is, once its body is asked for.
+            head = b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+            busy.sendall(head)
+            assert busy.recv(1000).startswith(b"HTTP/1.1 100 ")
             process.send_signal(signal.SIGINT)
             assert process.stdout is not None
             while "Stopping" not in process.stdout.readline():
